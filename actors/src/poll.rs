@@ -1,0 +1,50 @@
+//! What a node and the leader say to each other. These cross machines.
+
+use cluster::command::{Rejection, Report};
+use cluster::model::{Epoch, Incarnation, NodeId, TaskRef};
+use serde::{Deserialize, Serialize};
+
+/// A node's second-by-second word to the leader, sent at once when a slot frees.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Poll {
+    /// Who.
+    pub node: NodeId,
+    /// Which start of it.
+    pub incarnation: Incarnation,
+    /// Every lease it holds; only these are renewed.
+    pub held: Vec<Held>,
+    /// Ended attempts, repeated until the reply lists them.
+    pub reports: Vec<Report>,
+    /// Leases handed back without blame (drain).
+    pub handed_back: Vec<(TaskRef, Epoch)>,
+    /// Slots that could begin something now.
+    pub free_slots: u32,
+    /// Takes nothing new.
+    pub draining: bool,
+}
+
+/// A lease a node works on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Held {
+    /// The task.
+    pub task: TaskRef,
+    /// The attempt.
+    pub epoch: Epoch,
+    /// Units done so far (frames, samples, bytes).
+    pub units: u64,
+}
+/// The leader's answer.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PollReply {
+    /// Runs to begin, each for one slot: one task, or consecutive segments of one job.
+    pub assign: Vec<Vec<WireAssignment>>,
+    /// Attempts to stop and forget.
+    pub revoke: Vec<(TaskRef, Epoch)>,
+    /// Reports that were dealt with, and whether each was accepted.
+    pub reported: Vec<(TaskRef, Epoch, Result<(), Rejection>)>,
+    /// Leases renewed.
+    pub renewed: u32,
+}
+
+/// An assignment as it travels.
+pub type WireAssignment = crate::ports::Assignment;

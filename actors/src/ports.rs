@@ -1,0 +1,107 @@
+//! What the actors ask of the rest of the product. Fakes of all of it are in `testkit`.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Instant;
+
+use cluster::State;
+use cluster::command::{Command, Granted, Outcome};
+use cluster::model::{Failure, LogIndex, LogTime, ObjectRef, TaskOutput};
+use futures::future::BoxFuture;
+use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
+
+/// The replicated coordinator, as the actors see it.
+pub trait Coordinator: Send + Sync + 'static {
+    /// Proposes and waits for what applying it came to.
+    fn propose(&self, command: Command) -> BoxFuture<'static, Result<Outcome, ProposeError>>;
+    /// This process's applied state: a cheap, immutable clone.
+    fn state(&self) -> Arc<State>;
+    /// Told the last applied index whenever it moves.
+    fn applied(&self) -> watch::Receiver<LogIndex>;
+    /// Told whether this process leads, with the term.
+    fn leadership(&self) -> watch::Receiver<Leadership>;
+}
+
+/// Whether this process is the leader.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Leadership {
+    /// It leads in this term.
+    Leader {
+        /// The term.
+        term: u64,
+    },
+    /// Someone else does, or nobody.
+    Other,
+}
+
+/// Why a proposal has no outcome.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ProposeError {
+    /// Nothing was proposed: no leader is known.
+    #[error("no leader is known")]
+    NoLeader,
+    /// It may or may not be committed.
+    #[error("the outcome of the proposal is unknown")]
+    Unknown,
+    /// The coordinator has stopped.
+    #[error("the coordinator has stopped")]
+    Stopped,
+}
+
+/// Time, for those who must be testable.
+pub trait Clock: Send + Sync + 'static {
+    /// For intervals.
+    fn now(&self) -> Instant;
+    /// For stamps.
+    fn log_time(&self) -> LogTime;
+}
+
+/// A granted attempt with what its node must fetch to carry it out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Assignment {
+    /// The grant.
+    pub granted: Granted,
+    /// The client's request.
+    pub request: ObjectRef,
+    /// The plan; none for prepare.
+    pub plan: Option<ObjectRef>,
+    /// For a join: the committed segment files in order, then the sound if there is any.
+    pub inputs: Vec<ObjectRef>,
+    /// Whether the last input is sound.
+    pub has_audio: bool,
+    /// The output must not come from the cache.
+    pub no_cache: bool,
+}
+
+/// Work staged for a child: what to send it, and where it writes.
+#[derive(Debug, Clone)]
+pub struct Staged {
+    /// The order, opaque to the actors, sent to the child as it is.
+    pub order: Vec<u8>,
+    /// The attempt's own scratch directory; removed when the attempt ends.
+    pub scratch: PathBuf,
+}
+
+/// Everything round a child's work: inputs in, outputs out. Implemented by the binary.
+pub trait TaskHost: Send + Sync + 'static {
+    /// Brings the inputs of a run of attempts (one task, or consecutive segments of one job)
+    /// to this machine and writes the child's order. `progress` counts bytes fetched.
+    fn stage(
+        &self,
+        run: Vec<Assignment>,
+        progress: Arc<AtomicU64>,
+    ) -> BoxFuture<'static, Result<Staged, Failure>>;
+
+    /// Makes one output of the child durable under a fresh key and describes it.
+    /// `body` is the child's own description, opaque to the actors.
+    fn publish(
+        &self,
+        assignment: Assignment,
+        body: Vec<u8>,
+    ) -> BoxFuture<'static, Result<TaskOutput, Failure>>;
+
+    /// Removes what an ended run left in scratch.
+    fn clean(&self, scratch: PathBuf) -> BoxFuture<'static, ()>;
+}

@@ -1,0 +1,16 @@
+//! The coordinator of a framelane cluster: the job model and the replicated
+//! state machine that owns it.
+//!
+//! # Layout
+//! - [`model`]: ids, frames, jobs, tasks, nodes: plain values, no behaviour that waits.
+//! - [`command`]: everything the log can hold, and what applying it can answer.
+//! - `state`: `State::apply`, total and deterministic, one command family a file.
+//! - `raft`: the only directory that names openraft types.
+//! - `coordinator`: the handle the rest of the product holds.
+#![forbid(unsafe_code)]
+
+pub mod command;
+pub mod model;
+pub mod state;
+
+pub use state::State;

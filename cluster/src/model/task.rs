@@ -1,0 +1,127 @@
+//! Leased pieces of a job, the attempts at them and what these leave behind.
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Epoch, Fingerprint, FrameRange, FrameRate, Generation, Incarnation, JobId, LogTime, NodeId,
+    ObjectRef,
+};
+
+/// Which piece of a job. The order is the order in which a job needs them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum TaskKind {
+    /// Fetch, probe, index, resolve and cut; its accepted report is the plan.
+    Prepare,
+    /// Mix and encode the whole timeline's sound, once.
+    Audio,
+    /// Render one frame range, by its index in the plan.
+    Segment(u32),
+    /// Mux segments and sound into the artifact.
+    Join,
+}
+
+/// One task of one job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct TaskRef {
+    /// The job.
+    pub job: JobId,
+    /// The piece of it.
+    pub kind: TaskKind,
+}
+
+/// One live try at a task: who holds it and until when.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// Its fencing number.
+    pub epoch: Epoch,
+    /// Counts from 1 within the task.
+    pub number: u32,
+    /// The node that holds it.
+    pub node: NodeId,
+    /// That node's incarnation when it was granted.
+    pub incarnation: Incarnation,
+    /// The plan it works from; 0 for prepare.
+    pub generation: Generation,
+    /// When it was granted.
+    pub granted_at: LogTime,
+}
+
+/// How an attempt ended, for the record that operators read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum AttemptOutcome {
+    /// Its report was accepted.
+    Done,
+    /// It reported a failure.
+    Failed(Failure),
+    /// Its lease ran out, or its node came back as another incarnation.
+    Lost,
+    /// It was handed back (drain, revoke, steal) without blame.
+    Released,
+}
+
+/// Why an attempt made no output.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// A code of API.md §4, such as `invalid_source`.
+    pub code: String,
+    /// A sentence for the client.
+    pub message: String,
+    /// The element at fault as a path, such as `elements[1].source_url`.
+    pub path: Option<String>,
+    /// No retry can help: the job fails at once.
+    pub permanent: bool,
+}
+
+/// What an accepted report leaves behind.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TaskOutput {
+    /// The plan: an object, and what the coordinator needs to know of it.
+    Plan {
+        /// The plan itself, which the coordinator never opens.
+        object: ObjectRef,
+        /// What it says about the work.
+        facts: PlanFacts,
+    },
+    /// A segment file.
+    Segment {
+        /// The file.
+        object: ObjectRef,
+        /// It came from the segment cache.
+        from_cache: bool,
+    },
+    /// The encoded sound.
+    Audio {
+        /// The file.
+        object: ObjectRef,
+        /// It came from the cache.
+        from_cache: bool,
+    },
+    /// The published file.
+    Artifact(super::Artifact),
+}
+
+/// What the coordinator knows of a plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlanFacts {
+    /// Output frames.
+    pub frames: u64,
+    /// Output rate.
+    pub rate: FrameRate,
+    /// The cuts, in order, without gaps.
+    pub segments: Vec<FrameRange>,
+    /// There is sound to mix.
+    pub has_audio: bool,
+}
+
+/// A committed segment or sound file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SegmentMark {
+    /// The committed file.
+    pub object: ObjectRef,
+    /// The epoch whose report was accepted.
+    pub epoch: Epoch,
+    /// It came from the cache.
+    pub from_cache: bool,
+    /// The fingerprint it was made under.
+    pub fingerprint: Fingerprint,
+}

@@ -1,0 +1,117 @@
+//! One job and its tasks, as applied.
+
+use imbl::OrdMap;
+use serde::{Deserialize, Serialize};
+
+use crate::model::{
+    Artifact, Attempt, AttemptOutcome, Epoch, Fingerprint, Generation, JobError, JobId, JobStatus,
+    LogIndex, LogTime, NodeId, ObjectRef, PlanFacts, SegmentMark, Seq, TaskKind,
+};
+
+/// A job. When it becomes terminal, `plan` and `tasks` are dropped down to what reports need.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Job {
+    /// Its id.
+    pub id: JobId,
+    /// Whose it is.
+    pub workspace: String,
+    /// −10…10.
+    pub priority: i8,
+    /// Where it is in its life.
+    pub status: JobStatus,
+    /// Rises with every change that a client can see.
+    pub sequence: Seq,
+    /// The last log index that changed what a client can see.
+    pub changed_at: LogIndex,
+    /// The accepted request.
+    pub request: ObjectRef,
+    /// The client's key, if it sent one.
+    pub idempotency_key: Option<String>,
+    /// When it was accepted.
+    pub submitted_at: LogTime,
+    /// When its first lease was granted.
+    pub started_at: Option<LogTime>,
+    /// When its last segment (or sound) was accepted.
+    pub rendered_at: Option<LogTime>,
+    /// When it became terminal.
+    pub finished_at: Option<LogTime>,
+    /// Rises with every replan; 0 until the first plan, 1 with it.
+    pub generation: Generation,
+    /// The accepted plan of the current generation.
+    pub plan: Option<PlanState>,
+    /// What the job renders under, set by its first segment grant.
+    pub fingerprint: Option<Fingerprint>,
+    /// Tasks by kind. Prepare is there from the start, the others with the plan, join too
+    /// (open once every segment and the sound are done).
+    pub tasks: OrdMap<TaskKind, Task>,
+    /// Why it failed.
+    pub error: Option<JobError>,
+    /// What it made.
+    pub artifact: Option<Artifact>,
+    /// Segments in the plan, kept after the end.
+    pub segment_count: u32,
+    /// Segments that came from the cache, kept after the end.
+    pub segments_from_cache: u32,
+    /// Output frames, once planned; kept after the end.
+    pub frames: Option<u64>,
+}
+
+/// The accepted plan.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PlanState {
+    /// The plan object.
+    pub object: ObjectRef,
+    /// What it says about the work.
+    pub facts: PlanFacts,
+    /// Who prepared it: gets the first run.
+    pub prepared_by: NodeId,
+}
+
+/// One task.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Task {
+    /// Whether it is done.
+    pub phase: TaskPhase,
+    /// Live attempts: none, one, or two for a straggler.
+    pub live: Vec<Attempt>,
+    /// An attempt whose lease ran out: still acceptable until a new grant replaces it.
+    pub lingering: Option<Attempt>,
+    /// Attempts granted so far.
+    pub attempts: u32,
+    /// Failures counted so far (reported ones).
+    pub failures: u32,
+    /// Times a node was lost while running it.
+    pub losses: u32,
+    /// Not granted before this.
+    pub not_before: LogTime,
+    /// The last few ended attempts, for operators: attempt, end, outcome.
+    pub history: Vec<(Attempt, LogTime, AttemptOutcome)>,
+    /// Its output must not come from the cache (a committed input was bad).
+    pub no_cache: bool,
+}
+
+/// Whether a task still has to be done.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum TaskPhase {
+    /// Waits for other tasks of the job.
+    Blocked,
+    /// To be done; may have live attempts.
+    Open,
+    /// Done. Segments and sound keep their file.
+    Done(Option<SegmentMark>),
+}
+
+impl Task {
+    /// The live or lingering attempt with this epoch.
+    pub fn attempt(&self, epoch: Epoch) -> Option<&Attempt> {
+        self.live
+            .iter()
+            .chain(&self.lingering)
+            .find(|attempt| attempt.epoch == epoch)
+    }
+
+    /// Whether it may be granted at `now` as a first (not an extra) attempt.
+    pub fn is_grantable(&self, now: LogTime) -> bool {
+        self.phase == TaskPhase::Open && self.live.is_empty() && self.not_before <= now
+    }
+}

@@ -1,0 +1,8 @@
+//! framelane: a self-hosted video render cluster.
+
+pub mod composition;
+pub mod media;
+pub mod plan;
+pub mod render;
+pub mod store;
+pub mod timeline;

@@ -1,0 +1,165 @@
+//! Reading and writing media, behind traits: no GStreamer type appears in a signature.
+
+mod frame;
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+pub use frame::{Frame, PixelFormat, Plane};
+
+use crate::composition::time::FrameRate;
+pub use crate::timeline::{
+    AudioInfo, FrameTable, Matrix, MediaInfo, MixClip, MixPlan, VideoInfo, YuvColor,
+};
+
+/// Decoded pictures of one source.
+pub trait FrameSource: Send {
+    /// The picture of source frame `index` (presentation order), upright (rotation applied),
+    /// in coded resolution. `index` never goes backwards between calls; asking again for the
+    /// same one is cheap.
+    ///
+    /// # Errors
+    /// [`MediaError`] when the file cannot be decoded up to there.
+    fn frame(&mut self, index: u64) -> Result<Frame, MediaError>;
+}
+
+/// Takes the pictures of one segment and writes its closed-GOP file.
+pub trait FrameSink: Send {
+    /// The next picture: I420 in [`YuvColor::OUTPUT`], of the sink's even size.
+    ///
+    /// # Errors
+    /// [`MediaError`] when the encoder refuses or the disk is full.
+    fn push(&mut self, frame: &Frame) -> Result<(), MediaError>;
+
+    /// Ends the file and waits until it is complete.
+    ///
+    /// # Errors
+    /// As [`FrameSink::push`].
+    fn finish(self: Box<Self>) -> Result<EncodedSegment, MediaError>;
+}
+
+/// What a finished segment file is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EncodedSegment {
+    /// Frames in it.
+    pub frames: u64,
+    /// The decoder's configuration record; equal in all segments of a job.
+    pub codec_data: Vec<u8>,
+}
+
+/// How pictures are encoded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EncodeSettings {
+    /// Even width in pixels.
+    pub width: u32,
+    /// Even height in pixels.
+    pub height: u32,
+    /// Frames a second.
+    pub rate: FrameRate,
+    /// x264 constant rate factor (when `kbps` is none).
+    pub crf: u8,
+    /// x264 preset name.
+    pub preset: String,
+    /// Average bit rate in kbit/s instead of crf.
+    pub kbps: Option<u32>,
+    /// Frames between keyframes; at least the segment's length unless the client asked for less.
+    pub keyframe_interval: u32,
+}
+
+/// What the join is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JoinSettings {
+    /// Output frames.
+    pub frames: u64,
+    /// Output rate.
+    pub rate: FrameRate,
+    /// Samples of sound that are to be heard, if there is sound.
+    pub samples: Option<u64>,
+}
+
+/// Why media could not be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum MediaError {
+    /// The file is not media, or is damaged beyond use.
+    #[error("not readable as media: {0}")]
+    Invalid(String),
+    /// It is media of a kind that is not supported.
+    #[error("unsupported media: {0}")]
+    Unsupported(String),
+    /// It goes beyond a limit (pixels, duration).
+    #[error("over a limit: {0}")]
+    Limit(String),
+    /// Nothing moved for too long.
+    #[error("no progress for {0:?}")]
+    Stalled(std::time::Duration),
+    /// An element of the installation is missing.
+    #[error("gstreamer element `{0}` is not installed")]
+    MissingElement(&'static str),
+    /// A local file could not be read or written.
+    #[error("file access failed")]
+    Io(#[from] std::io::Error),
+    /// The media library failed in a way that a retry may mend.
+    #[error("media engine failed: {0}")]
+    Engine(String),
+}
+
+/// The media engine: everything the worker asks of it. One implementation drives GStreamer,
+/// one makes synthetic frames for tests without native libraries.
+pub trait MediaEngine: Send + Sync {
+    /// Finds out what a file is, including every frame's time.
+    ///
+    /// # Errors
+    /// [`MediaError::Invalid`] and its kin when the file is not usable.
+    fn probe(&self, file: &Path) -> Result<MediaInfo, MediaError>;
+
+    /// Opens a video for reading from frame `first` on.
+    ///
+    /// # Errors
+    /// As [`MediaEngine::probe`].
+    fn open(
+        &self,
+        file: &Path,
+        info: &VideoInfo,
+        first: u64,
+    ) -> Result<Box<dyn FrameSource>, MediaError>;
+
+    /// Begins a segment file.
+    ///
+    /// # Errors
+    /// When an element is missing or the file cannot be made.
+    fn encode(
+        &self,
+        settings: &EncodeSettings,
+        file: &Path,
+    ) -> Result<Box<dyn FrameSink>, MediaError>;
+
+    /// Mixes and encodes the timeline's sound into an MP4 file at `out`.
+    /// `files[n]` is source `n` of the plan's clips. `progress` is told the samples done.
+    ///
+    /// # Errors
+    /// When a source's sound cannot be decoded.
+    fn mix(
+        &self,
+        plan: &MixPlan,
+        files: &[std::path::PathBuf],
+        out: &Path,
+        progress: &mut dyn FnMut(u64),
+    ) -> Result<(), MediaError>;
+
+    /// Joins segment files and sound into the published file, without re-encoding: exact
+    /// timestamps, `moov` first, right edit lists, colour tags.
+    ///
+    /// # Errors
+    /// [`MediaError::Invalid`] when the inputs don't fit together.
+    fn join(
+        &self,
+        segments: &[std::path::PathBuf],
+        audio: Option<&Path>,
+        settings: &JoinSettings,
+        out: &Path,
+    ) -> Result<(), MediaError>;
+
+    /// What of the engine can change pixels or bytes: versions, decoders, encoder settings.
+    fn fingerprint(&self) -> String;
+}
