@@ -1,10 +1,14 @@
 //! The object store: where everything big lives. Keys are server-made.
 
+mod local;
+
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use cluster::model::{ObjectKey, ObjectRef};
 use futures::future::BoxFuture;
+
+pub use local::{LocalStore, hash_file};
 
 /// A place for objects. When a put returns, the object is durable: file and directory synced.
 pub trait ObjectStore: Send + Sync + 'static {
