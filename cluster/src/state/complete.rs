@@ -26,7 +26,7 @@ pub(super) fn accept(
     task.record(attempt, ledger.now, AttemptOutcome::Done);
     // A rival attempt of a straggler has nothing left to do.
     task.drop_attempts(ledger.now);
-    let mut mark = |object: ObjectRef, from_cache: bool| SegmentMark {
+    let mark = |object: ObjectRef, from_cache: bool| SegmentMark {
         object,
         epoch,
         from_cache,

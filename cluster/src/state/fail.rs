@@ -7,10 +7,10 @@ use crate::command::{Outcome, Rejection};
 use crate::model::{Attempt, AttemptOutcome, Epoch, Failure, JobError, JobId, LogTime, TaskKind};
 
 /// Reported failures of one task that end its job.
-pub const MAX_FAILURES: u32 = 3;
+pub(super) const MAX_FAILURES: u32 = 3;
 
 /// Times a task may be lost with its node before its job ends.
-pub const MAX_LOSSES: u32 = 3;
+pub(super) const MAX_LOSSES: u32 = 3;
 
 impl State {
     pub(super) fn fail(&mut self, job: JobId, error: JobError) -> Outcome {
