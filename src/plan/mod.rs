@@ -1,10 +1,14 @@
 //! The plan: what prepare leaves behind so that every later task only has to carry it out.
 
+mod segments;
+
 use cluster::model::{FrameRange, ObjectRef};
 use serde::{Deserialize, Serialize};
 
 use crate::composition::Warning;
 use crate::timeline::Timeline;
+
+pub use segments::cut;
 
 /// Everything a worker needs beside the source files. Stored as JSON.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
