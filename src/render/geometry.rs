@@ -29,7 +29,7 @@ pub struct Placement {
 #[must_use]
 pub fn place(layer: &Layer, picture: &Picture) -> Option<Placement> {
     let drawn = drawn_region(layer, &picture.rect)?;
-    let to_box = invert(layer.transform)?;
+    let to_box = inverse(layer.transform)?;
     let texels = (
         f64::from(picture.frame.width),
         f64::from(picture.frame.height),
@@ -187,7 +187,9 @@ pub fn apply(affine: Affine, x: f64, y: f64) -> (f64, f64) {
     )
 }
 
-fn invert(affine: Affine) -> Option<Affine> {
+/// What undoes `affine`, unless it flattens everything.
+#[must_use]
+pub fn inverse(affine: Affine) -> Option<Affine> {
     let Affine { a, b, c, d, e, f } = affine;
     let determinant = a * d - b * c;
     if !determinant.is_finite() || determinant.abs() < 1e-12 {

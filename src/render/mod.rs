@@ -13,7 +13,6 @@ mod stage;
 pub mod text;
 pub mod yuv;
 
-
 pub use pixels::{i420_frame, rgba_frame};
 pub use stage::{Stage, StageSource};
 

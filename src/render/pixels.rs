@@ -7,7 +7,7 @@ use crate::media::{Frame, PixelFormat, Plane};
 use crate::timeline::YuvColor;
 
 /// Length of a row or a plane in bytes. A `u32` always fits where pictures fit.
-pub(crate) fn index(value: u32) -> usize {
+pub(super) fn index(value: u32) -> usize {
     usize::try_from(value).expect("addresses have at least 32 bits")
 }
 
@@ -53,14 +53,14 @@ pub fn i420_frame(
 
 /// Row `y` of a plane, `length` bytes of it.
 #[must_use]
-pub fn row(plane: &Plane, y: u32, length: usize) -> &[u8] {
+pub(super) fn row(plane: &Plane, y: u32, length: usize) -> &[u8] {
     let start = plane.stride * index(y);
     &plane.data[start..start + length]
 }
 
 /// The size of plane `n` of a frame, in samples.
 #[must_use]
-pub fn plane_size(frame: &Frame, n: usize) -> (u32, u32) {
+pub(super) fn plane_size(frame: &Frame, n: usize) -> (u32, u32) {
     match frame.format {
         PixelFormat::I420(_) if n > 0 => (frame.width.div_ceil(2), frame.height.div_ceil(2)),
         PixelFormat::I420(_) | PixelFormat::Rgba => (frame.width, frame.height),
@@ -69,7 +69,7 @@ pub fn plane_size(frame: &Frame, n: usize) -> (u32, u32) {
 
 /// Whether the planes hold what the sizes promise; frames come from decoders.
 #[must_use]
-pub fn is_whole(frame: &Frame) -> bool {
+pub(super) fn is_whole(frame: &Frame) -> bool {
     let (planes, samples) = match frame.format {
         PixelFormat::I420(_) => (3, 1),
         PixelFormat::Rgba => (1, 4),
@@ -86,7 +86,7 @@ pub fn is_whole(frame: &Frame) -> bool {
 
 /// A straight colour as premultiplied bytes.
 #[must_use]
-pub fn premultiplied(color: crate::composition::Rgba) -> [u8; 4] {
+pub(super) fn premultiplied(color: crate::composition::Rgba) -> [u8; 4] {
     let by_alpha = |channel: u8| {
         let product = u16::from(channel) * u16::from(color.a);
         u8::try_from((product + 127) / 255).expect("a product of two fractions is a fraction")

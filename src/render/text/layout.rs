@@ -189,7 +189,7 @@ fn baseline_offset(
         .and_then(|face| {
             fonts
                 .system
-                .get_font(face.id, fontdb::Weight(face.weight))
+                .get_font(face.id, Weight(face.weight))
         })
         .map(|font| font.as_swash().metrics(&[]).scale(size));
     let (ascent, descent) = metrics.map_or((size * 0.8, size * 0.2), |metrics| {
