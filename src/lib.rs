@@ -6,3 +6,4 @@ pub mod plan;
 pub mod render;
 pub mod store;
 pub mod timeline;
+pub mod worker;

@@ -1,5 +1,8 @@
 //! The object store: where everything big lives. Keys are server-made.
 
+pub mod fetch;
+pub mod keys;
+
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;

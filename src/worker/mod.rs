@@ -1,1 +1,1 @@
-//! under construction
+//! Carrying tasks out.
