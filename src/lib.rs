@@ -4,6 +4,7 @@ pub mod composition;
 pub mod media;
 pub mod plan;
 pub mod render;
+pub mod settings;
 pub mod store;
 pub mod timeline;
 pub mod worker;

@@ -2,12 +2,15 @@
 
 pub mod fetch;
 pub mod keys;
+mod local;
 
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use cluster::model::{ObjectKey, ObjectRef};
 use futures::future::BoxFuture;
+
+pub use local::{LocalStore, hash_file};
 
 /// A place for objects. When a put returns, the object is durable: file and directory synced.
 pub trait ObjectStore: Send + Sync + 'static {
