@@ -2,12 +2,14 @@
 
 mod prepared;
 mod request;
+mod segments;
 
 use cluster::model::{FrameRange, ObjectRef};
 use serde::{Deserialize, Serialize};
 
 pub use prepared::Prepared;
 pub use request::{RequestObject, RequestObjectError};
+pub use segments::cut;
 
 use crate::composition::Warning;
 use crate::timeline::Timeline;
