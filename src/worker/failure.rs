@@ -69,6 +69,7 @@ pub(super) fn of_render(error: &RenderError, path: Option<&str>) -> Failure {
     match error {
         RenderError::Font(_) => permanent("font_unavailable", message, path),
         RenderError::Picture(_) => permanent("invalid_source", message, path),
+        RenderError::Limit(_) if path.is_some() => permanent("limit_exceeded", message, path),
         RenderError::NoAdapter(_) | RenderError::DeviceLost(_) | RenderError::Limit(_) => {
             passing("engine_error", message, path)
         }

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::child::Run;
 use super::failure;
 use super::order::{FetchedSource, Made, PrepareOrder};
-use super::tools::Tools;
+use super::tools::{Font, Tools, text_warnings};
 use crate::composition::{Limits, SourceKind};
 use crate::media::{MediaInfo, VideoInfo};
 use crate::plan::{self, Plan, PlannedFont, Prepared};
@@ -29,20 +29,26 @@ pub(super) fn prepare(tools: &mut Tools, order: PrepareOrder, run: &Run) -> Resu
         infos.push(probe(tools, source)?);
         run.advance(1);
     }
-    for font in &fonts {
-        tools.load_font(&font.url, &font.file, &font.path)?;
-        run.advance(1);
-    }
+    let brought: Vec<_> = fonts
+        .iter()
+        .map(|font| Font {
+            url: &font.url,
+            file: &font.file,
+            path: &font.path,
+        })
+        .collect();
+    let text = tools.text(&brought)?;
+    run.advance(1);
 
     let limits = Limits {
         duration: order.max_duration,
         ..Limits::default()
     };
     let (timeline, mut warnings) =
-        Timeline::resolve(order.composition, infos, tools.measure()?, &limits).map_err(|error| {
+        Timeline::resolve(order.composition, infos, text.as_ref(), &limits).map_err(|error| {
             failure::permanent(&error.code, error.message, Some(&error.path))
         })?;
-    warnings.append(&mut tools.text_warnings(&timeline.composition)?);
+    warnings.extend(text_warnings(&text, &timeline.composition));
     run.advance(1);
 
     let composition = &timeline.composition;

@@ -6,6 +6,8 @@
 mod download;
 mod error;
 mod guard;
+#[cfg(test)]
+mod tests;
 mod validators;
 
 use std::path::{Path, PathBuf};

@@ -52,7 +52,7 @@ fn try_run() -> anyhow::Result<()> {
 
 /// Moves the pipe away from descriptor 1, which becomes stderr: what libraries print must not
 /// end up between messages.
-fn take_stdout() -> io::Result<File> {
+pub(super) fn take_stdout() -> io::Result<File> {
     let private = rustix::io::fcntl_dupfd_cloexec(io::stdout(), 3)?;
     rustix::stdio::dup2_stdout(io::stderr())?;
     Ok(File::from(private))

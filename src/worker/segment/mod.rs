@@ -13,9 +13,10 @@ use super::child::Run;
 use super::failure;
 use super::finish::read_plan;
 use super::order::{Made, SegmentsOrder};
-use super::tools::Tools;
+use super::tools::{Font, Tools};
 use crate::media::{EncodeSettings, EncodedSegment, MediaEngine};
 use crate::plan::Plan;
+use crate::render::{Stage, StageSource};
 use decoders::Decoders;
 use painter::Painter;
 
@@ -26,13 +27,11 @@ pub(super) fn segments(
     run: &Run,
 ) -> Result<(), Failure> {
     let plan = read_plan(&order.plan)?;
-    for (font, file) in plan.fonts.iter().zip(&order.fonts) {
-        tools.load_font(&font.url, file, "elements")?;
-    }
     let engine = tools.engine()?;
     let settings = encode_settings(&plan);
+    let stage = stage(tools, &plan, order)?;
     let decoders = Decoders::new(engine.clone(), order.sources.clone());
-    let mut painter = Painter::new(tools, &plan.timeline, &order.sources, decoders);
+    let mut painter = Painter::new(tools, stage, &plan.timeline, decoders);
     let mut codec_data: Option<Vec<u8>> = None;
     for (output, &segment) in (0_u32..).zip(&order.segments) {
         if !run.begin(output) {
@@ -78,6 +77,29 @@ fn render(
         )));
     }
     Ok(encoded)
+}
+
+/// What draws the plan's texts and opens its stills.
+fn stage(tools: &mut Tools, plan: &Plan, order: &SegmentsOrder) -> Result<Stage, Failure> {
+    let fonts: Vec<_> = plan
+        .fonts
+        .iter()
+        .zip(&order.fonts)
+        .map(|(font, file)| Font {
+            url: &font.url,
+            file,
+            path: "elements",
+        })
+        .collect();
+    let sources = plan.sources.iter().zip(&order.sources);
+    let sources = sources
+        .map(|(object, file)| StageSource {
+            file: file.clone(),
+            digest: object.sha256.to_string(),
+        })
+        .collect();
+    let pixels = tools.settings().pixels;
+    Ok(Stage::new(tools.text(&fonts)?, sources, pixels))
 }
 
 /// How every segment of a plan is encoded. The same for all of them: an interval that

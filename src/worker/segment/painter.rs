@@ -2,15 +2,13 @@
 //! right pixels. The way is a function of the frame's draw list and the sources alone, never
 //! of what was drawn before: any cut of the timeline gives the same bytes.
 
-use std::path::PathBuf;
-
 use cluster::model::{Failure, FrameIndex};
 
 use super::decoders::Decoders;
 use crate::composition::Rgba;
-use crate::media::Frame;
+use crate::media::{Frame, MediaError};
 use crate::render::overlay::PreparedOverlay;
-use crate::render::{Picture, RenderError, damage};
+use crate::render::{Compositor, Picture, RenderError, Stage, damage};
 use crate::timeline::{Content, DrawList, Layer, Timeline};
 use crate::worker::failure;
 use crate::worker::tools::Tools;
@@ -18,8 +16,8 @@ use crate::worker::tools::Tools;
 /// Draws the frames of one run.
 pub(super) struct Painter<'a> {
     tools: &'a mut Tools,
+    stage: Stage,
     timeline: &'a Timeline,
-    files: &'a [PathBuf],
     decoders: Decoders,
     /// The last frame's instructions and what they gave.
     last: Option<(DrawList, Frame)>,
@@ -59,17 +57,29 @@ struct Scene<'l> {
     pictures: Vec<Picture>,
 }
 
+/// Why a layer has no picture.
+enum Unseen {
+    Media(MediaError),
+    Render(RenderError),
+}
+
+impl From<RenderError> for Unseen {
+    fn from(error: RenderError) -> Self {
+        Self::Render(error)
+    }
+}
+
 impl<'a> Painter<'a> {
     pub(super) fn new(
         tools: &'a mut Tools,
+        stage: Stage,
         timeline: &'a Timeline,
-        files: &'a [PathBuf],
-        decoders: Decoders,
+            decoders: Decoders,
     ) -> Self {
         Self {
             tools,
+            stage,
             timeline,
-            files,
             decoders,
             last: None,
             overlay: None,
@@ -111,7 +121,7 @@ impl<'a> Painter<'a> {
         let mut first = 0;
         let mut base = None;
         for (index, layer) in list.layers.iter().enumerate().rev() {
-            let picture = self.picture(layer)?;
+            let picture = self.picture(list, layer)?;
             if self.is_base(list, layer, &picture) {
                 base = Some(picture.frame);
                 first = index + 1;
@@ -127,21 +137,31 @@ impl<'a> Painter<'a> {
         })
     }
 
-    fn picture(&mut self, layer: &Layer) -> Result<Picture, Failure> {
-        let path = || format!("elements[{}].source_url", layer.element);
-        let frame = match &layer.content {
-            Content::Video { source, frame } => {
-                let Some(info) = self.timeline.sources.get(*source) else {
-                    return Err(failure::engine("a layer shows no source of the plan"));
-                };
-                let decoded = self.decoders.frame(layer.element, *source, *frame, info);
-                Some(decoded.map_err(|error| failure::of_media(&error, Some(&path())))?)
-            }
-            Content::Image { .. } | Content::Text { .. } => None,
+    /// One layer's picture. The stage is asked layer by layer: what a base hides is never
+    /// decoded.
+    fn picture(&mut self, list: &DrawList, layer: &Layer) -> Result<Picture, Failure> {
+        let (decoders, timeline) = (&mut self.decoders, self.timeline);
+        let mut decode = |source: usize, frame: u64| {
+            let Some(info) = timeline.sources.get(source) else {
+                let message = format!("the plan has no source {source}");
+                return Err(Unseen::Media(MediaError::Engine(message)));
+            };
+            decoders
+                .frame(layer.element, source, frame, info)
+                .map_err(Unseen::Media)
         };
-        self.tools
-            .picture(self.timeline, self.files, layer, frame)
-            .map_err(|error| failure::of_render(&error, Some(&path())))
+        let alone = DrawList {
+            layers: vec![layer.clone()],
+            ..*list
+        };
+        let path = || format!("elements[{}].source_url", layer.element);
+        match self.stage.pictures(&alone, timeline, &mut decode) {
+            Ok(mut pictures) => pictures
+                .pop()
+                .ok_or_else(|| failure::engine("a layer without a picture")),
+            Err(Unseen::Media(error)) => Err(failure::of_media(&error, Some(&path()))),
+            Err(Unseen::Render(error)) => Err(failure::of_render(&error, Some(&path()))),
+        }
     }
 
     /// Whether the layer's decoded planes can be the output's: nothing of them changes but
