@@ -2,7 +2,9 @@
 
 use std::fs;
 use std::path::Path;
-use std::time::Instant;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use cluster::model::Failure;
 
@@ -12,6 +14,9 @@ use super::order::{AudioOrder, JoinOrder, Made};
 use super::tools::Tools;
 use crate::media::{JoinSettings, MediaEngine, MediaError};
 use crate::plan::{self, Plan};
+
+/// Time between two looks at how far a library has written.
+const MEASURE_EVERY: Duration = Duration::from_millis(500);
 
 /// Reads a plan object.
 pub(super) fn read_plan(file: &Path) -> Result<Plan, Failure> {
@@ -79,11 +84,10 @@ pub(super) fn join(tools: &Tools, order: &JoinOrder, run: &Run) -> Result<(), Fa
     };
     let file = order.out.join("output.mp4");
     let engine = tools.engine()?;
-    engine
-        .join(&order.segments, order.audio.as_deref(), &settings, &file)
-        .map_err(|error| failure::of_media(&error, None))?;
-    // The join's own count of bytes is what moves while the file is looked at.
-    run.advance(fs::metadata(&file).map_or(0, |about| about.len()));
+    while_measured(&order.out, run, || {
+        engine.join(&order.segments, order.audio.as_deref(), &settings, &file)
+    })
+    .map_err(|error| failure::of_media(&error, None))?;
     check(engine.as_ref(), &file, &plan)?;
     run.made(&Made::Artifact {
         file,
@@ -94,6 +98,33 @@ pub(super) fn join(tools: &Tools, order: &JoinOrder, run: &Run) -> Result<(), Fa
         rate,
         join_millis: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
     })
+}
+
+/// Does `work`, which says nothing of its progress, while the bytes in the directory it
+/// writes to are counted as units.
+fn while_measured<T>(directory: &Path, run: &Run, work: impl FnOnce() -> T) -> T {
+    let meter = run.meter();
+    let (done, watched) = mpsc::channel::<()>();
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            while watched.recv_timeout(MEASURE_EVERY) == Err(RecvTimeoutError::Timeout) {
+                meter.reach(bytes_in(directory));
+            }
+        });
+        let result = work();
+        drop(done);
+        result
+    })
+}
+
+/// Bytes of the files in a directory; what cannot be looked at counts as none.
+fn bytes_in(directory: &Path) -> u64 {
+    let Ok(entries) = fs::read_dir(directory) else {
+        return 0;
+    };
+    entries
+        .filter_map(|entry| Some(entry.ok()?.metadata().ok()?.len()))
+        .sum()
 }
 
 /// Holds the joined file to the plan: every frame there, from 0, at a constant step.

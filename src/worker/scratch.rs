@@ -38,6 +38,12 @@ impl Scratch {
         fs::create_dir_all(&directory)?;
         Ok(directory)
     }
+
+    /// Whether `file` is one of this start's working files, links followed.
+    pub fn holds(&self, file: &Path) -> bool {
+        file.canonicalize()
+            .is_ok_and(|file| file.starts_with(&self.root))
+    }
 }
 
 /// Removes what other starts left below `data_dir`. A data directory has one process at a
@@ -85,6 +91,20 @@ mod tests {
         sweep_scratch(data.path(), Incarnation(2)).unwrap();
         assert!(!left.try_exists().unwrap());
         assert!(own.try_exists().unwrap());
+    }
+
+    #[test]
+    fn only_files_below_it_are_its_own() {
+        let data = tempfile::tempdir().unwrap();
+        let scratch = Scratch::open(data.path(), Incarnation(1)).unwrap();
+        let run = scratch.fresh("run").unwrap();
+        fs::write(run.join("a"), "").unwrap();
+        fs::write(data.path().join("b"), "").unwrap();
+        std::os::unix::fs::symlink(data.path().join("b"), run.join("c")).unwrap();
+        assert!(scratch.holds(&run.join("a")));
+        for foreign in [run.join("../../../b"), run.join("c"), run.join("missing")] {
+            assert!(!scratch.holds(&foreign), "{}", foreign.display());
+        }
     }
 
     #[test]

@@ -19,7 +19,7 @@ use crate::render::text::{TextEngine, TextNotice};
 use crate::render::{Compositor, RenderError};
 
 /// A worker's tools.
-pub struct Tools {
+pub(super) struct Tools {
     settings: WorkerSettings,
     engine: Result<Arc<dyn MediaEngine>, MediaError>,
     /// The bundled fonts alone: what a composition brings along must not reach the next one.
@@ -38,12 +38,12 @@ impl std::fmt::Debug for Tools {
 
 impl Tools {
     /// The tools of this build and machine. What is missing is said by the tasks that need it.
-    pub fn new(settings: &WorkerSettings) -> Self {
+    pub(super) fn new(settings: &WorkerSettings) -> Self {
         Self::with_engine(settings, media_engine())
     }
 
     /// Tools round a given engine.
-    pub fn with_engine(
+    pub(super) fn with_engine(
         settings: &WorkerSettings,
         engine: Result<Arc<dyn MediaEngine>, MediaError>,
     ) -> Self {
@@ -60,7 +60,7 @@ impl Tools {
     ///
     /// # Errors
     /// The failure to report for the output that `run` was last told of.
-    pub fn carry_out(&mut self, order: &[u8], run: &Run) -> Result<(), Failure> {
+    pub(super) fn carry_out(&mut self, order: &[u8], run: &Run) -> Result<(), Failure> {
         let order: Order = order::decode(order)
             .map_err(|error| failure::engine(format!("the order cannot be read: {error}")))?;
         match order {

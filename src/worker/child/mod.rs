@@ -6,6 +6,8 @@
 
 mod run;
 mod serve;
+#[cfg(test)]
+mod tests;
 
 use std::fs::File;
 use std::io;
@@ -13,7 +15,7 @@ use std::process::ExitCode;
 
 use rustix::process::{Signal, getpid, getppid, kill_process, set_parent_process_death_signal};
 
-pub use run::Run;
+pub use run::{Meter, Run};
 pub use serve::{ServeError, serve};
 
 use crate::worker::settings::WorkerSettings;

@@ -93,6 +93,17 @@ impl std::fmt::Debug for Run {
     }
 }
 
+/// Counts units of a run's current output from another thread.
+#[derive(Debug, Clone)]
+pub struct Meter(Arc<Position>);
+
+impl Meter {
+    /// Sets the units of the current output done.
+    pub fn reach(&self, units: u64) {
+        self.0.units.store(units, Ordering::Relaxed);
+    }
+}
+
 impl Run {
     pub(super) fn new<W: Write + 'static>(
         position: Arc<Position>,
@@ -143,6 +154,11 @@ impl Run {
     /// Sets the units of the current output done.
     pub fn reach(&self, units: u64) {
         self.position.units.store(units, Ordering::Relaxed);
+    }
+
+    /// What another thread may count units with while this one waits for a library.
+    pub fn meter(&self) -> Meter {
+        Meter(Arc::clone(&self.position))
     }
 
     /// Tells the parent of a finished output.

@@ -83,7 +83,7 @@ impl TaskHost for Host {
         body: Vec<u8>,
     ) -> BoxFuture<'static, Result<TaskOutput, Failure>> {
         let shared = Arc::clone(&self.shared);
-        async move { publish::publish(shared.store.as_ref(), &assignment, &body).await }.boxed()
+        async move { publish::publish(&shared, &assignment, &body).await }.boxed()
     }
 
     fn clean(&self, scratch: PathBuf) -> BoxFuture<'static, ()> {

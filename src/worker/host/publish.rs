@@ -5,13 +5,14 @@ use std::path::Path;
 use actors::ports::Assignment;
 use cluster::model::{Artifact, Failure, ObjectRef, TaskOutput};
 
-use crate::store::{ObjectStore, keys};
+use super::Shared;
+use crate::store::keys;
 use crate::worker::failure;
 use crate::worker::order::{self, Made};
 
 /// Stores one output. Nothing names it before this returns.
 pub(super) async fn publish(
-    store: &dyn ObjectStore,
+    shared: &Shared,
     assignment: &Assignment,
     body: &[u8],
 ) -> Result<TaskOutput, Failure> {
@@ -24,18 +25,18 @@ pub(super) async fn publish(
             facts,
         } => {
             let key = keys::prepared(assignment.granted.task.job);
-            store_file(store, key, &prepared).await?;
+            store_file(shared, key, &prepared).await?;
             TaskOutput::Plan {
-                object: put(store, assignment, &plan, "json").await?,
+                object: put(shared, assignment, &plan, "json").await?,
                 facts,
             }
         }
         Made::Segment { file } => TaskOutput::Segment {
-            object: put(store, assignment, &file, "mp4").await?,
+            object: put(shared, assignment, &file, "mp4").await?,
             from_cache: false,
         },
         Made::Audio { file } => TaskOutput::Audio {
-            object: put(store, assignment, &file, "mp4").await?,
+            object: put(shared, assignment, &file, "mp4").await?,
             from_cache: false,
         },
         Made::Artifact {
@@ -49,7 +50,7 @@ pub(super) async fn publish(
         } => {
             let name = filename.unwrap_or_else(|| assignment.granted.task.job.to_string());
             TaskOutput::Artifact(Artifact {
-                object: put(store, assignment, &file, "mp4").await?,
+                object: put(shared, assignment, &file, "mp4").await?,
                 filename: format!("{name}.mp4"),
                 content_type: "video/mp4".to_owned(),
                 width,
@@ -64,7 +65,7 @@ pub(super) async fn publish(
 }
 
 async fn put(
-    store: &dyn ObjectStore,
+    shared: &Shared,
     assignment: &Assignment,
     file: &Path,
     extension: &str,
@@ -76,15 +77,20 @@ async fn put(
         granted.epoch,
         extension,
     );
-    store_file(store, key, file).await
+    store_file(shared, key, file).await
 }
 
 async fn store_file(
-    store: &dyn ObjectStore,
+    shared: &Shared,
     key: cluster::model::ObjectKey,
     file: &Path,
 ) -> Result<ObjectRef, Failure> {
-    store
+    // The worker met hostile input: it does not choose which of our files are published.
+    if !shared.scratch.holds(file) {
+        return Err(failure::engine("the worker named a file that is not its own"));
+    }
+    shared
+        .store
         .put_file(key, file)
         .await
         .map_err(|error| failure::of_store(&error))

@@ -88,6 +88,7 @@ impl<'a> Painter<'a> {
     }
 
     /// How the frames so far were made.
+    #[cfg(test)]
     pub(super) fn ways(&self) -> Ways {
         self.ways
     }
