@@ -7,3 +7,4 @@ pub mod render;
 pub mod settings;
 pub mod store;
 pub mod timeline;
+pub mod worker;

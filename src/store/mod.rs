@@ -1,5 +1,7 @@
 //! The object store: where everything big lives. Keys are server-made.
 
+pub mod fetch;
+pub mod keys;
 mod local;
 
 use std::path::{Path, PathBuf};
