@@ -10,7 +10,9 @@
 #![forbid(unsafe_code)]
 
 pub mod command;
+pub mod coordinator;
 pub mod model;
 pub mod state;
 
+pub use coordinator::Coordinator;
 pub use state::State;
