@@ -1,7 +1,13 @@
 //! The plan: what prepare leaves behind so that every later task only has to carry it out.
 
+mod prepared;
+mod request;
+
 use cluster::model::{FrameRange, ObjectRef};
 use serde::{Deserialize, Serialize};
+
+pub use prepared::Prepared;
+pub use request::{RequestObject, RequestObjectError};
 
 use crate::composition::Warning;
 use crate::timeline::Timeline;
