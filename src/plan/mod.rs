@@ -2,6 +2,7 @@
 
 mod prepared;
 mod request;
+mod segments;
 
 use cluster::model::{FrameRange, ObjectRef};
 use serde::{Deserialize, Serialize};
@@ -11,6 +12,8 @@ pub use request::{RequestObject, RequestObjectError};
 
 use crate::composition::Warning;
 use crate::timeline::Timeline;
+
+pub use segments::cut;
 
 /// Everything a worker needs beside the source files. Stored as JSON.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
