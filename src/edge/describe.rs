@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use cluster::model::{Artifact, JobStatus, LogTime};
+use cluster::model::{Artifact, JobError, JobStatus, LogTime};
 use cluster::state::Job;
 use serde_json::Value;
 
@@ -58,20 +58,7 @@ impl Shared {
             },
             composition: request.map(|request| summary(&request.composition, job)),
             output,
-            error: job.error.as_ref().map(|error| RenderErrorBody {
-                code: error.code.clone(),
-                message: error.message.clone(),
-                details: error
-                    .path
-                    .iter()
-                    .map(|path| Detail {
-                        path: path.clone(),
-                        code: error.code.clone(),
-                        message: error.message.clone(),
-                        suggestion: None,
-                    })
-                    .collect(),
-            }),
+            error: job.error.as_ref().map(RenderErrorBody::from),
             metadata: request.map_or_else(BTreeMap::new, |request| metadata(&request.composition)),
             warnings: warnings(&details),
             idempotency_key: job.idempotency_key.clone(),
@@ -235,6 +222,25 @@ impl From<&Warning> for WarningBody {
             path: warning.path.clone(),
             code: warning.code.clone(),
             message: warning.message.clone(),
+        }
+    }
+}
+
+impl From<&JobError> for RenderErrorBody {
+    fn from(error: &JobError) -> Self {
+        Self {
+            code: error.code.clone(),
+            message: error.message.clone(),
+            details: error
+                .path
+                .iter()
+                .map(|path| Detail {
+                    path: path.clone(),
+                    code: error.code.clone(),
+                    message: error.message.clone(),
+                    suggestion: None,
+                })
+                .collect(),
         }
     }
 }
