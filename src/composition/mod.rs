@@ -1,6 +1,7 @@
 //! The client's description of a video: parsing, validation, identity.
 
 mod canonical;
+mod capabilities;
 mod check;
 mod json;
 mod limits;
@@ -11,6 +12,7 @@ pub mod time;
 mod valid;
 
 pub use canonical::{body_digest, canonical_bytes};
+pub use capabilities::{Capabilities, FeatureList, capabilities};
 pub use check::validate;
 pub use json::{Json, MAX_DEPTH, ParseError};
 pub use limits::Limits;

@@ -8,7 +8,6 @@ mod resolve;
 mod source;
 mod span;
 
-
 pub use draw_list::{Affine, Content, DrawList, Layer, Rect};
 pub use mix::{MixClip, MixPlan, SAMPLE_RATE};
 pub use resolve::{ResolveError, Resolved, TextMeasure, Timeline};

@@ -173,12 +173,14 @@ impl Timeline {
         }
         let visible = || self.composition.elements.iter().filter(|e| e.visible);
         let latest = |elements: &mut dyn Iterator<Item = &Element>| {
-            elements.filter_map(|element| Some(self.span(element)?.1)).max()
+            elements
+                .filter_map(|element| Some(self.span(element)?.1))
+                .max()
         };
         let visual = latest(&mut visible().filter(|e| e.kind.visual().is_some()));
-        let trimmed_sound = latest(&mut visible().filter(|e| {
-            matches!(&e.kind, ElementKind::Audio { clip } if clip.out_point.is_some())
-        }));
+        let trimmed_sound = latest(&mut visible().filter(
+            |e| matches!(&e.kind, ElementKind::Audio { clip } if clip.out_point.is_some()),
+        ));
         let any_sound =
             || latest(&mut visible().filter(|e| matches!(e.kind, ElementKind::Audio { .. })));
         match visual {
@@ -214,13 +216,15 @@ impl Timeline {
                     ),
                 });
             }
-            warnings.extend(span::shortfalls(element, self).into_iter().map(
-                |(code, message)| Warning {
-                    path: path.clone(),
-                    code: code.into(),
-                    message,
-                },
-            ));
+            warnings.extend(
+                span::shortfalls(element, self)
+                    .into_iter()
+                    .map(|(code, message)| Warning {
+                        path: path.clone(),
+                        code: code.into(),
+                        message,
+                    }),
+            );
         }
         warnings
     }

@@ -15,9 +15,7 @@ pub struct MediaInfo {
 
 impl MediaInfo {
     /// Containers of still pictures, as probing names them.
-    const STILLS: [&str; 8] = [
-        "png", "jpeg", "jpg", "webp", "gif", "tiff", "avif", "svg",
-    ];
+    const STILLS: [&str; 8] = ["png", "jpeg", "jpg", "webp", "gif", "tiff", "avif", "svg"];
 
     /// Whether it is a still picture rather than a video of one frame.
     pub fn is_still(&self) -> bool {

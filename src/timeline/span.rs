@@ -138,7 +138,11 @@ pub(super) fn shortfalls(element: &Element, timeline: &Timeline) -> Vec<(&'stati
     if let Some(out_point) = clip.out_point
         && out_point - end > hold
     {
-        let gap = if table.is_some() { "transparent" } else { "silent" };
+        let gap = if table.is_some() {
+            "transparent"
+        } else {
+            "silent"
+        };
         found.push((
             "source_shorter_than_out_point",
             format!("out_point is {out_point}, the source ends at {end}; it is {gap} from there"),
