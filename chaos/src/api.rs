@@ -68,7 +68,9 @@ impl Api {
             edge: edge.trim_end_matches('/').to_owned(),
             admin: admin.trim_end_matches('/').to_owned(),
             http: builder().build()?,
-            direct: builder().redirect(reqwest::redirect::Policy::none()).build()?,
+            direct: builder()
+                .redirect(reqwest::redirect::Policy::none())
+                .build()?,
         })
     }
 
@@ -94,7 +96,9 @@ impl Api {
             request = request.header(*name, HeaderValue::from_str(value)?);
         }
         if let Some(body) = body {
-            request = request.header("content-type", "application/json").body(body);
+            request = request
+                .header("content-type", "application/json")
+                .body(body);
         }
         answer(request.send().await?).await
     }
@@ -154,7 +158,9 @@ impl Api {
     /// # Errors
     /// When it is not answered with 200.
     pub async fn render_within(&self, id: &str, seconds: u64) -> Result<Value> {
-        let answer = self.get(&format!("/v1/renders/{id}?wait={seconds}")).await?;
+        let answer = self
+            .get(&format!("/v1/renders/{id}?wait={seconds}"))
+            .await?;
         ensure!(
             answer.status == 200,
             "{id} was answered {}: {}",

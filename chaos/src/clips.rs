@@ -62,7 +62,10 @@ pub fn read_number(luma: &[u8], width: usize, height: usize) -> Result<u16> {
                 }
             }
             let mean = sum / count;
-            ensure!(!(90..=165).contains(&mean), "a block is neither black nor white");
+            ensure!(
+                !(90..=165).contains(&mean),
+                "a block is neither black nor white"
+            );
             if mean > 127 {
                 *bits |= 1 << column;
             }
@@ -175,7 +178,8 @@ pub async fn tone(to: &Path, hertz: f64, seconds: u32) -> Result<()> {
 pub async fn remade(clip: &Path, to: &Path, size: (u32, u32), seconds: u32) -> Result<()> {
     let mut arguments: Vec<String> = ["-stream_loop", "-1", "-i"].map(str::to_owned).into();
     arguments.push(clip.display().to_string());
-    arguments.extend(["-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000"].map(str::to_owned));
+    arguments
+        .extend(["-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000"].map(str::to_owned));
     let filter = format!(
         "scale={}:{}:out_color_matrix=bt709:out_range=tv,fps=30,setsar=1",
         size.0, size.1
@@ -190,9 +194,11 @@ pub async fn remade(clip: &Path, to: &Path, size: (u32, u32), seconds: u32) -> R
 
 fn raw_input(rate: &str) -> Vec<String> {
     let size = format!("{WIDTH}x{HEIGHT}");
-    ["-f", "rawvideo", "-pix_fmt", "yuv420p", "-s", &size, "-r", rate, "-i", "-"]
-        .map(str::to_owned)
-        .into()
+    [
+        "-f", "rawvideo", "-pix_fmt", "yuv420p", "-s", &size, "-r", rate, "-i", "-",
+    ]
+    .map(str::to_owned)
+    .into()
 }
 
 fn sound_input(raw: &Path) -> Vec<String> {
@@ -218,7 +224,10 @@ fn h264(keyframe_interval: u32) -> Vec<String> {
 
 async fn raw_sound(beside: &Path, samples: &[f32]) -> Result<std::path::PathBuf> {
     let raw = beside.with_extension("f32");
-    let bytes: Vec<u8> = samples.iter().flat_map(|sample| sample.to_le_bytes()).collect();
+    let bytes: Vec<u8> = samples
+        .iter()
+        .flat_map(|sample| sample.to_le_bytes())
+        .collect();
     tokio::fs::write(&raw, bytes).await?;
     Ok(raw)
 }
@@ -250,7 +259,10 @@ async fn feed(
     drop(input);
     let finished = child.wait_with_output().await?;
     if !finished.status.success() {
-        bail!("ffmpeg: {}", String::from_utf8_lossy(&finished.stderr).trim());
+        bail!(
+            "ffmpeg: {}",
+            String::from_utf8_lossy(&finished.stderr).trim()
+        );
     }
     Ok(())
 }

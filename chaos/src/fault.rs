@@ -52,7 +52,10 @@ mod tests {
         let minute = Duration::from_secs(60);
         assert_eq!(schedule(7, minute), schedule(7, minute));
         assert_ne!(schedule(7, minute), schedule(8, minute));
-        let total: Duration = schedule(7, minute).iter().map(|planned| planned.after).sum();
+        let total: Duration = schedule(7, minute)
+            .iter()
+            .map(|planned| planned.after)
+            .sum();
         assert!(total < minute);
     }
 }

@@ -46,7 +46,12 @@ async fn main() -> Result<()> {
     let until = Instant::now() + total;
     let mut clients = tokio::task::JoinSet::new();
     for client in 0..CLIENTS {
-        clients.spawn(submit_until(client, until, api.clone(), Arc::clone(&history)));
+        clients.spawn(submit_until(
+            client,
+            until,
+            api.clone(),
+            Arc::clone(&history),
+        ));
     }
     for planned in schedule(seed, total) {
         tokio::time::sleep(planned.after).await;
@@ -58,7 +63,10 @@ async fn main() -> Result<()> {
         client.context("a client panicked")?;
     }
 
-    let history = history.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let history = history
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .clone();
     let api = node.api()?;
     let scratch = tempfile::tempdir()?;
     let jobs = no_lost_job::check(&api, &history, CALM_LIMIT).await?;

@@ -115,7 +115,10 @@ impl Running {
         let line = match tokio::time::timeout(START_LIMIT, listening_line(stdout)).await {
             Ok(Ok(line)) => line,
             Ok(Err(error)) => bail!("{error:#}; its log ends: {}", log_tail(home)),
-            Err(_) => bail!("no listening line in time; its log ends: {}", log_tail(home)),
+            Err(_) => bail!(
+                "no listening line in time; its log ends: {}",
+                log_tail(home)
+            ),
         };
         let address = |name: &str| {
             line.get(name)
@@ -202,7 +205,12 @@ impl Node {
     pub fn workers(&self) -> Result<Vec<Process>> {
         Ok(descendants(self.process()?.pid)
             .into_iter()
-            .filter(|process| process.arguments().get(1).is_some_and(|arg| arg == "worker"))
+            .filter(|process| {
+                process
+                    .arguments()
+                    .get(1)
+                    .is_some_and(|arg| arg == "worker")
+            })
             .collect())
     }
 
@@ -228,7 +236,11 @@ impl Node {
     /// When the node is not running.
     pub async fn kill(&mut self) -> Result<()> {
         let mut running = self.running.take().context("the node is not running")?;
-        running.child.kill().await.context("failed to kill the node")
+        running
+            .child
+            .kill()
+            .await
+            .context("failed to kill the node")
     }
 
     /// Asks the server to stop, and waits until it has.

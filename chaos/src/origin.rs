@@ -106,7 +106,11 @@ impl Origin {
     /// How often `name` was asked for.
     pub fn requests(&self, name: &str) -> u32 {
         let shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
-        shared.requests.get(&format!("/{name}")).copied().unwrap_or(0)
+        shared
+            .requests
+            .get(&format!("/{name}"))
+            .copied()
+            .unwrap_or(0)
     }
 }
 
@@ -183,7 +187,10 @@ async fn serve(stream: TcpStream, root: &Path, shared: &Mutex<Shared>) -> Result
 /// The file's bytes; only plain names below `root` are served.
 async fn file_of(root: &Path, path: &str) -> Option<Vec<u8>> {
     let name = path.trim_start_matches('/');
-    if name.split('/').any(|part| part.is_empty() || part.starts_with('.')) {
+    if name
+        .split('/')
+        .any(|part| part.is_empty() || part.starts_with('.'))
+    {
         return None;
     }
     tokio::fs::read(root.join(name)).await.ok()
@@ -213,7 +220,10 @@ async fn send_file(stream: &mut TcpStream, root: &Path, request: &Request) -> Re
         to - from
     );
     if status == 206 {
-        headers += &format!("Content-Range: bytes {from}-{}/{total}\r\n", to.saturating_sub(1));
+        headers += &format!(
+            "Content-Range: bytes {from}-{}/{total}\r\n",
+            to.saturating_sub(1)
+        );
     }
     send_head(stream, status, &headers).await?;
     if request.method != "HEAD" {

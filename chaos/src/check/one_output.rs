@@ -14,7 +14,11 @@ use crate::history::{History, Seen};
 /// When two looks differ, or a key was answered with two ids.
 pub async fn check(api: &Api, history: &History, scratch: &Path) -> Result<()> {
     for (key, seen) in history.iter() {
-        ensure!(has_one_id(seen), "{key} was answered with {:?}", seen.acknowledged);
+        ensure!(
+            has_one_id(seen),
+            "{key} was answered with {:?}",
+            seen.acknowledged
+        );
     }
     for id in history.acknowledged_ids() {
         let (one, other) = (api.render(&id).await?, api.render(&id).await?);
@@ -30,7 +34,10 @@ pub async fn check(api: &Api, history: &History, scratch: &Path) -> Result<()> {
         api.download(&id, &first).await?;
         api.download(&id, &second).await?;
         let first = tokio::fs::read(first).await?;
-        ensure!(first == tokio::fs::read(second).await?, "the bytes of {id} change");
+        ensure!(
+            first == tokio::fs::read(second).await?,
+            "the bytes of {id} change"
+        );
         let size = one["output"]["size_bytes"].as_u64();
         ensure!(
             size == Some(u64::try_from(first.len())?),

@@ -27,7 +27,10 @@ pub async fn check(bench: &Bench, scale: Scale) -> Result<Figures> {
     let url = |name: &str| origin.url(name);
     let cases = [
         ("AAC in MP4", clip(&url("clicks.mp4"), seconds, None)),
-        ("MP3", clip(&url("clicks.mp4"), seconds, Some(&url("clicks.mp3")))),
+        (
+            "MP3",
+            clip(&url("clicks.mp4"), seconds, Some(&url("clicks.mp3"))),
+        ),
         ("Opus in WebM", clip(&url("clicks.webm"), seconds, None)),
     ];
     let toned = clip(&url("clicks.mp4"), seconds, Some(&url("tone.wav")));
@@ -60,11 +63,17 @@ pub async fn check(bench: &Bench, scale: Scale) -> Result<Figures> {
         .zip(worst)
         .map(|((name, _), error)| {
             let error = format!("{:.3} ms", error * 1_000.0);
-            Figure::new(format!("{name}: largest error over 1, 4, 10 segments"), error)
+            Figure::new(
+                format!("{name}: largest error over 1, 4, 10 segments"),
+                error,
+            )
         })
         .collect();
     let slip = format!("{slip:.3} samples");
-    figures.push(Figure::new("largest phase slip of a tone over the joints", slip));
+    figures.push(Figure::new(
+        "largest phase slip of a tone over the joints",
+        slip,
+    ));
     Ok(figures)
 }
 

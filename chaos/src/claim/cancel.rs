@@ -29,8 +29,17 @@ pub async fn check(bench: &Bench, scale: Scale) -> Result<Figures> {
 
     let asked = Instant::now();
     let answer = api.cancel(&id).await?;
-    ensure!(answer.status == 200, "answered {}: {}", answer.status, answer.body);
-    ensure!(answer.body["status"] == "cancelled", "{}", answer.body["status"]);
+    ensure!(
+        answer.status == 200,
+        "answered {}: {}",
+        answer.status,
+        answer.body
+    );
+    ensure!(
+        answer.body["status"] == "cancelled",
+        "{}",
+        answer.body["status"]
+    );
     let idle_after = idle(&node, asked).await?;
     let left = loop {
         let left = scratch_files(&node)?;
@@ -41,12 +50,22 @@ pub async fn check(bench: &Bench, scale: Scale) -> Result<Figures> {
     };
     ensure!(left.is_empty(), "scratch files stay: {left:?}");
     let render = api.render(&id).await?;
-    ensure!(render["status"] == "cancelled", "it became {}", render["status"]);
+    ensure!(
+        render["status"] == "cancelled",
+        "it became {}",
+        render["status"]
+    );
     let again = api.cancel(&id).await?;
     ensure!(again.status == 200, "repeated: {}", again.status);
     Ok(vec![
-        Figure::new("workers idle or dead after", format!("{} ms", idle_after.as_millis())),
-        Figure::new("scratch files", format!("{} before, 0 after", scratch_before.len())),
+        Figure::new(
+            "workers idle or dead after",
+            format!("{} ms", idle_after.as_millis()),
+        ),
+        Figure::new(
+            "scratch files",
+            format!("{} before, 0 after", scratch_before.len()),
+        ),
     ])
 }
 
@@ -63,7 +82,10 @@ async fn idle(node: &Node, asked: Instant) -> Result<Duration> {
         if after <= before + 1 {
             return Ok(begun);
         }
-        ensure!(asked.elapsed() <= LIMIT, "a worker still works after {LIMIT:?}");
+        ensure!(
+            asked.elapsed() <= LIMIT,
+            "a worker still works after {LIMIT:?}"
+        );
     }
 }
 

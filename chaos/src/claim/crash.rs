@@ -69,7 +69,10 @@ async fn reach(api: &Api, id: &str, trial: &Trial, mark: f64) -> Result<Value> {
         if progress >= mark || (begun.elapsed() >= due && render["status"] == "processing") {
             return Ok(render);
         }
-        ensure!(begun.elapsed() < RENDER_LIMIT, "it does not get on: {render}");
+        ensure!(
+            begun.elapsed() < RENDER_LIMIT,
+            "it does not get on: {render}"
+        );
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }
@@ -103,7 +106,10 @@ async fn kill_server(bench: &Bench, node: &mut Node, trial: &Trial, mark: f64) -
     let killed = Instant::now();
     node.kill().await?;
     while family.iter().any(|process| process.is_alive()) {
-        ensure!(killed.elapsed() < ORPHAN_LIMIT, "a worker outlives its server");
+        ensure!(
+            killed.elapsed() < ORPHAN_LIMIT,
+            "a worker outlives its server"
+        );
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     let orphaned = killed.elapsed();

@@ -32,7 +32,10 @@ pub async fn check(bench: &Bench, scale: Scale) -> Result<Figures> {
         );
     }
     Ok(vec![
-        Figure::new("renders with equal streams (1, 2, 2 slots)", digests.len().to_string()),
+        Figure::new(
+            "renders with equal streams (1, 2, 2 slots)",
+            digests.len().to_string(),
+        ),
         Figure::new("streams", digests[0].join(" ")),
     ])
 }

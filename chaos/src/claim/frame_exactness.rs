@@ -60,7 +60,11 @@ pub async fn check(bench: &Bench, scale: Scale) -> Result<Figures> {
     let origin = bench.origin().await?;
     let (mut renders, mut looked_at, mut mismatches) = (0, 0, Vec::new());
     for segments in [1, 4, 10] {
-        let node = bench.node().segment_frames(frames / segments).start().await?;
+        let node = bench
+            .node()
+            .segment_frames(frames / segments)
+            .start()
+            .await?;
         let api = node.api()?;
         for rate in [Rate(30), Rate(25)] {
             let mut ids = Vec::new();
@@ -86,7 +90,10 @@ pub async fn check(bench: &Bench, scale: Scale) -> Result<Figures> {
         mismatches[..mismatches.len().min(12)].join("; ")
     );
     Ok(vec![
-        Figure::new("renders (6 sources × 2 rates × 1, 4, 10 segments)", renders.to_string()),
+        Figure::new(
+            "renders (6 sources × 2 rates × 1, 4, 10 segments)",
+            renders.to_string(),
+        ),
         Figure::new("output frames read", looked_at.to_string()),
         Figure::new("mismatches", "0"),
     ])

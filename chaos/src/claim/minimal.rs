@@ -100,7 +100,9 @@ fn video_stream(found: &Value, packets: &Packets) -> Result<()> {
     ensure!((duration - 10.0).abs() < 0.0005, "video lasts {duration} s");
     ensure!(packets.pts.len() == FRAMES, "{} frames", packets.pts.len());
     ensure!(packets.pts[0] == 0, "the first pts is {}", packets.pts[0]);
-    let step = packets.constant_step().context("the step is not constant")?;
+    let step = packets
+        .constant_step()
+        .context("the step is not constant")?;
     let (numerator, denominator) = packets.time_base;
     ensure!(
         step * numerator * 30 == denominator,
@@ -157,7 +159,10 @@ async fn title(source: &std::path::Path, made: &Rendered) -> Result<(f64, f64)> 
     })
     .await?;
     ensure!(count == FRAMES, "{count} pictures were decoded");
-    ensure!(with > 10.0, "a frame before 150 lacks the title ({with:.2})");
+    ensure!(
+        with > 10.0,
+        "a frame before 150 lacks the title ({with:.2})"
+    );
     ensure!(
         without < 5.0,
         "a frame from 150 on differs from the source ({without:.2})"

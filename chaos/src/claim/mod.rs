@@ -104,7 +104,9 @@ impl Bench {
     /// When it is not there.
     pub fn repository_file(&self, name: &str) -> Result<PathBuf> {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent();
-        let file = root.context("the crate has no parent directory")?.join(name);
+        let file = root
+            .context("the crate has no parent directory")?
+            .join(name);
         ensure!(file.is_file(), "{} is not there", file.display());
         Ok(file)
     }

@@ -53,12 +53,21 @@ pub async fn check(bench: &Bench, _scale: Scale) -> Result<Figures> {
     let ratio = our_median.as_secs_f64() / their_median.as_secs_f64();
     let size_ratio = quotient(our_size, their_size);
     let figures = vec![
-        Figure::new("framelane", format!("{} (median {})", list(&ours), show(our_median))),
-        Figure::new("ffmpeg", format!("{} (median {})", list(&theirs), show(their_median))),
+        Figure::new(
+            "framelane",
+            format!("{} (median {})", list(&ours), show(our_median)),
+        ),
+        Figure::new(
+            "ffmpeg",
+            format!("{} (median {})", list(&theirs), show(their_median)),
+        ),
         Figure::new("ratio of medians", format!("{ratio:.2}")),
         Figure::new(
             "sizes",
-            format!("{our_size} and {their_size} bytes ({:+.1} %)", (size_ratio - 1.0) * 100.0),
+            format!(
+                "{our_size} and {their_size} bytes ({:+.1} %)",
+                (size_ratio - 1.0) * 100.0
+            ),
         ),
         Figure::new("keyframes every", interval.to_string()),
         Figure::new("render's own timing", warm.render["timing"].to_string()),
@@ -89,8 +98,17 @@ async fn ffmpeg(source: &Path, font: &Path, interval: usize, to: &Path) -> Resul
     let interval = interval.to_string();
     let source = source.display().to_string();
     let to = to.display().to_string();
-    let mut arguments = vec!["-v", "error", "-y", "-i", &source, "-vf", &filter, "-t", "10"];
-    arguments.extend(["-g", &interval, "-keyint_min", &interval, "-sc_threshold", "0"]);
+    let mut arguments = vec![
+        "-v", "error", "-y", "-i", &source, "-vf", &filter, "-t", "10",
+    ];
+    arguments.extend([
+        "-g",
+        &interval,
+        "-keyint_min",
+        &interval,
+        "-sc_threshold",
+        "0",
+    ]);
     arguments.extend(
         "-c:v libx264 -preset veryfast -crf 20 -pix_fmt yuv420p -color_primaries bt709 \
          -color_trc bt709 -colorspace bt709 -color_range tv -c:a aac -b:a 192k -ar 48000 -ac 2 \

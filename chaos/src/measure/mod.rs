@@ -34,7 +34,10 @@ where
         .with_context(|| format!("{program} did not end in time"))?
         .with_context(|| format!("failed to run {program}"))?;
     if !output.status.success() {
-        bail!("{program}: {}", String::from_utf8_lossy(&output.stderr).trim());
+        bail!(
+            "{program}: {}",
+            String::from_utf8_lossy(&output.stderr).trim()
+        );
     }
     Ok(output.stdout)
 }

@@ -58,7 +58,10 @@ pub async fn each_luma(
     }
     let finished = child.wait_with_output().await?;
     if !finished.status.success() {
-        bail!("ffmpeg: {}", String::from_utf8_lossy(&finished.stderr).trim());
+        bail!(
+            "ffmpeg: {}",
+            String::from_utf8_lossy(&finished.stderr).trim()
+        );
     }
     ensure!(count > 0, "no picture was decoded");
     Ok(count)

@@ -144,7 +144,10 @@ pub async fn stream_digests(file: &Path) -> Result<Vec<String>> {
         ],
     )
     .await?;
-    let lines: Vec<String> = String::from_utf8(text)?.lines().map(str::to_owned).collect();
+    let lines: Vec<String> = String::from_utf8(text)?
+        .lines()
+        .map(str::to_owned)
+        .collect();
     ensure!(!lines.is_empty(), "the file has no streams");
     Ok(lines)
 }

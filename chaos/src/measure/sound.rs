@@ -94,7 +94,10 @@ pub fn find_click(samples: &[f32], expected: f64) -> Result<f64> {
 pub fn tone_slip(samples: &[f32], hertz: f64) -> Result<f64> {
     let window = 960;
     let edge = 4_800;
-    ensure!(samples.len() > 2 * edge + 2 * window, "the sound is too short");
+    ensure!(
+        samples.len() > 2 * edge + 2 * window,
+        "the sound is too short"
+    );
     let step = TAU * hertz / f64::from(RATE);
     let mut reference = None;
     let mut worst: f64 = 0.0;
@@ -106,7 +109,10 @@ pub fn tone_slip(samples: &[f32], hertz: f64) -> Result<f64> {
             real += f64::from(*sample) * angle.cos();
             imaginary += f64::from(*sample) * angle.sin();
         }
-        ensure!(real.hypot(imaginary) > 1.0, "the tone is silent at sample {at}");
+        ensure!(
+            real.hypot(imaginary) > 1.0,
+            "the tone is silent at sample {at}"
+        );
         let phase = imaginary.atan2(real);
         let first = *reference.get_or_insert(phase);
         let strayed = (phase - first + TAU / 2.0).rem_euclid(TAU) - TAU / 2.0;
