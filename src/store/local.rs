@@ -9,12 +9,12 @@ use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
 use bytes::Bytes;
-use cluster::model::{Digest, ObjectKey, ObjectRef};
+use cluster::model::{Digest, LogTime, ObjectKey, ObjectRef};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use sha2::{Digest as _, Sha256};
 
-use super::{ObjectStore, StoreError};
+use super::{Listed, ObjectStore, StoreError};
 
 /// A directory of objects.
 #[derive(Debug, Clone)]
@@ -161,6 +161,32 @@ impl ObjectStore for LocalStore {
         })
     }
 
+    fn list<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Vec<Listed>, StoreError>> {
+        let prefix = prefix.to_owned();
+        self.blocking(move |shared| {
+            let directory = ObjectKey(prefix.trim_end_matches('/').to_owned());
+            let mut found = Vec::new();
+            shared.walk(&shared.path(&directory)?, &mut found).map_err(from_io)?;
+            Ok(found)
+        })
+    }
+
+    fn touch<'a>(&'a self, key: &'a ObjectKey) -> BoxFuture<'a, Result<(), StoreError>> {
+        let key = key.clone();
+        self.blocking(move |shared| {
+            let path = shared.path(&key)?;
+            let known = shared.table().get(&key).copied();
+            File::open(&path)
+                .and_then(|file| file.set_modified(SystemTime::now()))
+                .map_err(|error| missing_or(error, &key))?;
+            // The bytes are the same: what was verified still is.
+            if let Some((sha256, ..)) = known {
+                shared.remember(&key, sha256, &path);
+            }
+            Ok(())
+        })
+    }
+
     fn delete_prefix<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<(), StoreError>> {
         let prefix = prefix.to_owned();
         self.blocking(move |shared| {
@@ -184,6 +210,37 @@ impl Shared {
             return Err(StoreError::NotFound(key.clone()));
         }
         Ok(self.root.join(relative))
+    }
+
+    fn walk(&self, directory: &Path, found: &mut Vec<Listed>) -> io::Result<()> {
+        let entries = match fs::read_dir(directory) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            entries => entries?,
+        };
+        for entry in entries {
+            let entry = entry?;
+            let path = entry.path();
+            let about = entry.metadata()?;
+            if about.is_dir() {
+                self.walk(&path, found)?;
+                continue;
+            }
+            let Some(key) = path.strip_prefix(&self.root).ok().and_then(Path::to_str) else {
+                continue;
+            };
+            // What is being written is not an object yet.
+            if entry.file_name().as_encoded_bytes().starts_with(b".") {
+                continue;
+            }
+            let since = about.modified()?.duration_since(SystemTime::UNIX_EPOCH);
+            let millis = since.unwrap_or_default().as_millis();
+            found.push(Listed {
+                key: ObjectKey(key.to_owned()),
+                size: about.len(),
+                used_at: LogTime(u64::try_from(millis).unwrap_or(u64::MAX)),
+            });
+        }
+        Ok(())
     }
 
     fn remember(&self, key: &ObjectKey, sha256: Digest, path: &Path) {
@@ -332,6 +389,10 @@ mod tests {
             store.get(&put.key).await,
             Err(StoreError::NotFound(_))
         ));
+        store.touch(&moved.key).await.unwrap();
+        let listed = store.list("jobs/").await.unwrap();
+        assert_eq!(listed.len(), 1);
+        assert_eq!((&listed[0].key, listed[0].size), (&moved.key, 5));
         store.delete_prefix("jobs/a/").await.unwrap();
         assert_eq!(store.head(&moved.key).await.unwrap(), None);
     }
