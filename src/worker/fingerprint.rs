@@ -53,7 +53,7 @@ impl RenderFacts {
             Ok(compositor) => compositor.fingerprint(),
             Err(error) => error.to_string(),
         };
-        let media = match tools::media_engine() {
+        let media = match tools::media_engine(settings) {
             Ok(engine) => engine.fingerprint(),
             Err(error) => error.to_string(),
         };

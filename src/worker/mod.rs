@@ -18,6 +18,8 @@ mod prepare;
 pub mod scratch;
 mod segment;
 pub mod settings;
+#[cfg(test)]
+mod tests;
 mod tools;
 
 pub use host::{Host, HostSettings};

@@ -39,7 +39,7 @@ impl std::fmt::Debug for Tools {
 impl Tools {
     /// The tools of this build and machine. What is missing is said by the tasks that need it.
     pub(super) fn new(settings: &WorkerSettings) -> Self {
-        Self::with_engine(settings, media_engine())
+        Self::with_engine(settings, media_engine(settings))
     }
 
     /// Tools round a given engine.
@@ -169,13 +169,17 @@ pub(super) fn text_warnings(text: &TextEngine, composition: &ValidComposition) -
 }
 
 /// The media engine of this build.
-pub(super) fn media_engine() -> Result<Arc<dyn MediaEngine>, MediaError> {
+pub(super) fn media_engine(
+    settings: &WorkerSettings,
+) -> Result<Arc<dyn MediaEngine>, MediaError> {
     #[cfg(feature = "gst")]
     {
-        Ok(Arc::new(crate::media::gst::GstEngine::new()?))
+        let engine = crate::media::gst::GstEngine::new()?;
+        Ok(Arc::new(engine.with_max_pixels(settings.pixels)))
     }
     #[cfg(not(feature = "gst"))]
     {
+        let _ = settings;
         Err(MediaError::Engine("this build has no media engine".to_owned()))
     }
 }

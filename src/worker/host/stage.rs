@@ -19,7 +19,7 @@ use crate::worker::order::{
 /// Sources of one composition fetched at a time.
 const FETCHES: usize = 4;
 
-/// Brings a run's inputs here. The scratch directory goes again if that fails.
+/// Brings a run's inputs here.
 pub(super) async fn stage(
     shared: &Shared,
     run: &[Assignment],
@@ -38,18 +38,25 @@ pub(super) async fn stage(
         .scratch
         .fresh(label)
         .map_err(|error| failure::of_io(&error))?;
-    let staged = order(shared, first, run, &scratch, progress)
-        .await
-        .and_then(|order| {
-            order::encode(&order)
-                .map_err(|error| failure::engine(format!("the order cannot be written: {error}")))
-        });
-    match staged {
-        Ok(order) => Ok(Staged { order, scratch }),
-        Err(failure) => {
-            // Whatever is left is swept by the next start.
-            let _ = tokio::fs::remove_dir_all(&scratch).await;
-            Err(failure)
+    let mut unfinished = Unfinished(Some(scratch.clone()));
+    let order = order(shared, first, run, &scratch, progress).await?;
+    let order = order::encode(&order)
+        .map_err(|error| failure::engine(format!("the order cannot be written: {error}")))?;
+    unfinished.0 = None;
+    Ok(Staged { order, scratch })
+}
+
+/// A scratch directory that goes again unless staging comes to its end: when it fails, and
+/// when it is dropped half-way.
+struct Unfinished(Option<PathBuf>);
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        if let Some(scratch) = self.0.take()
+            && let Err(error) = std::fs::remove_dir_all(&scratch)
+        {
+            // The next start sweeps it.
+            tracing::warn!(path = %scratch.display(), %error, "scratch stays");
         }
     }
 }

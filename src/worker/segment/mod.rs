@@ -4,6 +4,8 @@
 
 mod decoders;
 mod painter;
+#[cfg(test)]
+mod tests;
 
 use std::path::Path;
 
