@@ -277,10 +277,7 @@ pub struct DoneSegment {
 
 impl Job {
     fn segments(&self) -> impl Iterator<Item = &Value> {
-        self.0["tasks"]
-            .as_array()
-            .map(Vec::as_slice)
-            .unwrap_or_default()
+        list(&self.0["tasks"])
             .iter()
             .filter(|task| task["kind"] == "segment")
     }
@@ -304,21 +301,27 @@ impl Job {
     /// How many segments have more than one attempt.
     pub fn retried_segments(&self) -> usize {
         self.segments()
-            .filter(|task| task["attempts"].as_array().is_some_and(|all| all.len() > 1))
+            .filter(|task| list(&task["attempts"]).len() > 1)
             .count()
     }
 
-    /// Some attempt at some task is under way.
-    pub fn is_worked_on(&self) -> bool {
-        let tasks = self.0["tasks"].as_array().map(Vec::as_slice);
-        tasks.unwrap_or_default().iter().any(|task| {
-            let attempts = task["attempts"].as_array().map(Vec::as_slice);
-            attempts
-                .unwrap_or_default()
-                .iter()
-                .any(|attempt| attempt["finished_at"].is_null() && attempt["outcome"].is_null())
-        })
+    /// The attempts that are under way, each named by its task and its number.
+    pub fn running_attempts(&self) -> Vec<String> {
+        let mut running = Vec::new();
+        for task in list(&self.0["tasks"]) {
+            for attempt in list(&task["attempts"]) {
+                if attempt["outcome"].is_null() {
+                    let (kind, index) = (&task["kind"], &task["index"]);
+                    running.push(format!("{kind} {index} {}", attempt["attempt"]));
+                }
+            }
+        }
+        running
     }
+}
+
+fn list(value: &Value) -> &[Value] {
+    value.as_array().map(Vec::as_slice).unwrap_or_default()
 }
 
 /// The render has reached one of its three ends.

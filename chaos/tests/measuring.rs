@@ -88,7 +88,17 @@ async fn digests_and_box_order_tell_files_apart() -> Result<()> {
     clips::numbered(&one, Timing::Constant(30, 1), 30).await?;
     clips::numbered(&other, Timing::Constant(30, 1), 31).await?;
     let (from, to) = (one.display().to_string(), copy.display().to_string());
-    let remux = ["-v", "error", "-i", &from, "-c", "copy", "-movflags", "+faststart", &to];
+    let remux = [
+        "-v",
+        "error",
+        "-i",
+        &from,
+        "-c",
+        "copy",
+        "-movflags",
+        "+faststart",
+        &to,
+    ];
     run("ffmpeg", remux).await?;
     assert_eq!(stream_digests(&one).await?, stream_digests(&copy).await?);
     assert_ne!(stream_digests(&one).await?, stream_digests(&other).await?);
@@ -113,8 +123,19 @@ async fn the_origin_serves_ranges_and_troubles() -> Result<()> {
     assert_eq!(client.get(origin.url("a")).send().await?.status(), 503);
     assert_eq!(client.get(origin.url("a")).send().await?.status(), 200);
     origin.trouble("b", Trouble::Truncated);
-    assert!(client.get(origin.url("b")).send().await?.bytes().await.is_err());
-    assert_eq!(client.get(origin.url("nothing")).send().await?.status(), 404);
+    assert!(
+        client
+            .get(origin.url("b"))
+            .send()
+            .await?
+            .bytes()
+            .await
+            .is_err()
+    );
+    assert_eq!(
+        client.get(origin.url("nothing")).send().await?.status(),
+        404
+    );
     assert_eq!(origin.requests("a"), 3);
     Ok(())
 }

@@ -7,7 +7,7 @@ use anyhow::{Result, ensure};
 use serde_json::Value;
 
 use super::{Bench, Figure, Figures, RENDER_LIMIT, Scale};
-use crate::api::{Api, DoneSegment, is_terminal};
+use crate::api::{Api, DoneSegment, Job, is_terminal};
 use crate::compositions::busy;
 use crate::measure::probe::stream_digests;
 use crate::node::Node;
@@ -101,7 +101,8 @@ async fn kill_server(bench: &Bench, node: &mut Node, trial: &Trial, mark: f64) -
     let api = node.api()?;
     let id = api.submit(&trial.composition).await?;
     reach(&api, &id, trial, mark).await?;
-    let committed = api.job(&id).await?.done_segments();
+    let before = api.job(&id).await?;
+    let committed = before.done_segments();
     let family = descendants(node.process()?.pid);
     let killed = Instant::now();
     node.kill().await?;
@@ -115,7 +116,7 @@ async fn kill_server(bench: &Bench, node: &mut Node, trial: &Trial, mark: f64) -
     let orphaned = killed.elapsed();
     node.start_again().await?;
     let api = node.api()?;
-    let resumed = resumed(&api, &id, node.listening_since()?).await?;
+    let resumed = resumed(&api, &id, &before, node.listening_since()?).await?;
     let made = bench.collected(&api, &id).await?;
     ensure!(made.render["id"] == Value::from(id.as_str()), "another id");
     ensure_kept(&committed, &api.job(&id).await?.done_segments())?;
@@ -131,10 +132,17 @@ async fn kill_server(bench: &Bench, node: &mut Node, trial: &Trial, mark: f64) -
     ))
 }
 
-async fn resumed(api: &Api, id: &str, listening: Instant) -> Result<Duration> {
+/// How long after the listening line an attempt runs that did not run before, or more is done.
+async fn resumed(api: &Api, id: &str, before: &Job, listening: Instant) -> Result<Duration> {
+    let old = before.running_attempts();
     loop {
-        let worked_on = api.job(id).await?.is_worked_on();
-        if worked_on || is_terminal(&api.render(id).await?) {
+        let job = api.job(id).await?;
+        let new = job
+            .running_attempts()
+            .iter()
+            .any(|attempt| !old.contains(attempt));
+        let done = job.done_segments().len() > before.done_segments().len();
+        if new || done || is_terminal(&api.render(id).await?) {
             return Ok(listening.elapsed());
         }
         ensure!(

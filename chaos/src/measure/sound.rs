@@ -105,9 +105,11 @@ pub fn tone_slip(samples: &[f32], hertz: f64) -> Result<f64> {
     while at + window < samples.len() - edge {
         let (mut real, mut imaginary) = (0.0, 0.0);
         for (n, sample) in samples[at..at + window].iter().enumerate() {
+            // The weight keeps what is cut off at the window's ends from being heard.
+            let weight = 0.5 - 0.5 * (TAU * position(n) / position(window)).cos();
             let angle = step * position(at + n);
-            real += f64::from(*sample) * angle.cos();
-            imaginary += f64::from(*sample) * angle.sin();
+            real += weight * f64::from(*sample) * angle.cos();
+            imaginary += weight * f64::from(*sample) * angle.sin();
         }
         ensure!(
             real.hypot(imaginary) > 1.0,
