@@ -53,7 +53,7 @@ impl Timeline {
             .iter()
             .filter_map(|element| self.mix_clip(element, samples))
             .collect();
-        (!clips.is_empty()).then(|| MixPlan {
+        (!clips.is_empty()).then_some(MixPlan {
             samples,
             clips,
             kbps: self.composition.output.audio_kbps,
