@@ -53,7 +53,7 @@ impl Timeline {
             .iter()
             .filter_map(|element| self.mix_clip(element, samples))
             .collect();
-        (!clips.is_empty()).then(|| MixPlan {
+        (!clips.is_empty()).then_some(MixPlan {
             samples,
             clips,
             kbps: self.composition.output.audio_kbps,
@@ -98,3 +98,6 @@ impl Timeline {
 fn sample(time: MediaTime) -> u64 {
     u64::try_from(time.round_to(SAMPLE_RATE)).unwrap_or(0)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,4 +1,4 @@
-//! The tables as JSON Schema 2020-12, as clients and the OpenAPI document see them.
+//! The tables as JSON Schema 2020-12, as clients and the `OpenAPI` document see them.
 
 use serde_json::{Map, Value, json};
 
