@@ -155,6 +155,32 @@ async fn an_orderly_stop_is_not_a_failure() {
     assert!(wait.is_err(), "failed() returned after a stop");
 }
 
+#[tokio::test]
+async fn a_full_disk_stops_the_member_and_says_why() {
+    let directory = tempfile::tempdir().unwrap();
+    let coordinator = Coordinator::open(options(directory.path())).await.unwrap();
+    coordinator.propose(submit(1)).await.unwrap();
+    coordinator.inner.member.fill_disk();
+    assert_eq!(
+        coordinator.propose(submit(2)).await,
+        Err(ProposeError::Unknown)
+    );
+    let reason = timeout(Duration::from_secs(5), coordinator.failed())
+        .await
+        .unwrap();
+    assert!(reason.contains("no storage space"), "{reason}");
+    assert_eq!(
+        coordinator.propose(submit(3)).await,
+        Err(ProposeError::Stopped)
+    );
+    assert_eq!(*coordinator.leadership().borrow(), Leadership::Other);
+    coordinator.shutdown().await;
+
+    let again = Coordinator::open(options(directory.path())).await.unwrap();
+    assert!(again.state().jobs.contains_key(&JobId(1)));
+    again.shutdown().await;
+}
+
 /// Names the data directory of the child process that the next test kills.
 const VICTIM_DIR: &str = "FRAMELANE_TEST_VICTIM_DIR";
 

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 
 /// Choices of one step.
 #[derive(Debug, Clone)]
-pub struct Step {
+pub(crate) struct Step {
     /// What kind of command.
     action: Action,
     /// Which job, task, attempt, node.
@@ -41,7 +41,7 @@ enum Action {
 }
 
 /// Histories long enough for a few jobs to run from end to end.
-pub fn any_history() -> impl Strategy<Value = Vec<Step>> {
+pub(crate) fn any_history() -> impl Strategy<Value = Vec<Step>> {
     let action = prop_oneof![
         4 => Just(Action::Submit),
         24 => Just(Action::Grant),
@@ -86,7 +86,7 @@ fn registration(node: u8, incarnation: u8) -> Step {
 
 impl Step {
     /// The command this step is, met with `state`.
-    pub fn command(&self, state: &State) -> Stamped {
+    pub(crate) fn command(&self, state: &State) -> Stamped {
         let at = LogTime(state.now.0.saturating_add_signed(i64::from(self.later)));
         let command = match self.action {
             Action::Submit => self.submit(),
@@ -176,7 +176,7 @@ impl Step {
             workspace: "acme".to_owned(),
             priority: 0,
             request: object(self.spoil, u64::from(self.pick[0] % 5)),
-            idempotency: (self.pick[1] % 2 == 0).then(|| IdempotencyRow {
+            idempotency: (self.pick[1].is_multiple_of(2)).then(|| IdempotencyRow {
                 key: format!("key-{}", self.pick[2] % 3),
                 scope: "POST /v1/renders".to_owned(),
                 body: Digest([self.pick[3] % 2; 32]),
@@ -249,7 +249,7 @@ impl Step {
             node: node.map_or(NodeId(9), |node| node.id),
             incarnation: Incarnation(node.map_or(0, |node| node.incarnation.0) + spoil),
             fingerprint: node.map_or_else(|| fingerprint(0), |node| node.fingerprint),
-            extra: self.pick[3] % 4 == 0,
+            extra: self.pick[3].is_multiple_of(4),
         }
     }
 
@@ -287,7 +287,7 @@ impl Step {
                 code: "invalid_source".to_owned(),
                 message: "broken".to_owned(),
                 path: None,
-                permanent: self.pick[3] % 8 == 0,
+                permanent: self.pick[3].is_multiple_of(8),
             })
         };
         Report {
@@ -304,13 +304,13 @@ impl Step {
         Release {
             task,
             epoch,
-            lost: self.pick[3] % 2 == 0,
+            lost: self.pick[3].is_multiple_of(2),
         }
     }
 
     fn output(&self, kind: TaskKind) -> TaskOutput {
         let object = object(self.pick[3], 7);
-        let from_cache = self.pick[3] % 5 == 0;
+        let from_cache = self.pick[3].is_multiple_of(5);
         match kind {
             _ if self.spoil == 0 => TaskOutput::Audio { object, from_cache },
             TaskKind::Prepare => {
@@ -323,7 +323,7 @@ impl Step {
                         segments: (0..segments)
                             .filter_map(|at| FrameRange::new(at * 10, at * 10 + 10))
                             .collect(),
-                        has_audio: self.pick[2] % 2 == 0,
+                        has_audio: self.pick[2].is_multiple_of(2),
                     },
                 }
             }
