@@ -161,39 +161,23 @@ async fn a_full_disk_stops_the_member_and_says_why() {
     let coordinator = Coordinator::open(options(directory.path())).await.unwrap();
     coordinator.propose(submit(1)).await.unwrap();
     coordinator.inner.member.fill_disk();
-    assert_eq!(coordinator.propose(submit(2)).await, Err(ProposeError::Unknown));
-    let reason = timeout(Duration::from_secs(5), coordinator.failed()).await.unwrap();
+    assert_eq!(
+        coordinator.propose(submit(2)).await,
+        Err(ProposeError::Unknown)
+    );
+    let reason = timeout(Duration::from_secs(5), coordinator.failed())
+        .await
+        .unwrap();
     assert!(reason.contains("no storage space"), "{reason}");
-    assert_eq!(coordinator.propose(submit(3)).await, Err(ProposeError::Stopped));
+    assert_eq!(
+        coordinator.propose(submit(3)).await,
+        Err(ProposeError::Stopped)
+    );
     assert_eq!(*coordinator.leadership().borrow(), Leadership::Other);
     coordinator.shutdown().await;
 
     let again = Coordinator::open(options(directory.path())).await.unwrap();
     assert!(again.state().jobs.contains_key(&JobId(1)));
-    again.shutdown().await;
-}
-
-#[tokio::test]
-async fn zz_timing() {
-    let directory = tempfile::tempdir().unwrap();
-    let t = tokio::time::Instant::now();
-    let first = Coordinator::open(options(directory.path())).await.unwrap();
-    eprintln!("open pristine {:?}", t.elapsed());
-    let t = tokio::time::Instant::now();
-    for job in 1..=200 { first.propose(submit(job)).await.unwrap(); }
-    eprintln!("200 proposals {:?}", t.elapsed());
-    let t = tokio::time::Instant::now();
-    futures::future::join_all((1000..1200).map(|j| first.propose(submit(j)))).await;
-    eprintln!("200 concurrent {:?}", t.elapsed());
-    let t = tokio::time::Instant::now();
-    first.shutdown().await;
-    eprintln!("shutdown {:?}", t.elapsed());
-    let t = tokio::time::Instant::now();
-    let again = Coordinator::open(options(directory.path())).await.unwrap();
-    eprintln!("reopen {:?}", t.elapsed());
-    let t = tokio::time::Instant::now();
-    again.read().await.unwrap();
-    eprintln!("read {:?}", t.elapsed());
     again.shutdown().await;
 }
 
