@@ -1,1 +1,7 @@
-fn main() {}
+//! The `framelane` binary.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    framelane::cli::run()
+}

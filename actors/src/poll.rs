@@ -2,6 +2,7 @@
 
 use cluster::command::{Rejection, Report};
 use cluster::model::{Epoch, Incarnation, NodeId, TaskRef};
+use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
 /// A node's second-by-second word to the leader, sent at once when a slot frees.
@@ -48,3 +49,31 @@ pub struct PollReply {
 
 /// An assignment as it travels.
 pub type WireAssignment = crate::ports::Assignment;
+
+impl PollReply {
+    /// Whether it says anything a node must act on.
+    pub fn is_empty(&self) -> bool {
+        self.assign.is_empty() && self.revoke.is_empty() && self.reported.is_empty()
+    }
+}
+
+/// Why a poll has no answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+pub enum PollError {
+    /// No leader is known, or it stopped leading meanwhile: poll again.
+    #[error("no leader is known")]
+    NoLeader,
+    /// The cluster does not know the node: it must register (again).
+    #[error("node is not registered")]
+    Unregistered,
+    /// A later start of the node has registered: this one must stop working.
+    #[error("another incarnation of the node has registered")]
+    Superseded,
+}
+
+/// The way to the leader's scheduler: a mailbox in one process, a connection between two.
+pub trait Leader: Send + Sync + 'static {
+    /// Sends a poll. The answer may take a poll interval; a later poll of the same node
+    /// makes the earlier one be answered at once.
+    fn poll(&self, poll: Poll) -> BoxFuture<'static, Result<PollReply, PollError>>;
+}

@@ -1,7 +1,10 @@
 //! What a slot and its `framelane worker` child say to each other: bincode values, each
 //! with its length before it as four big-endian bytes, on the child's stdin and stdout.
 
+use std::io::{self, Read, Write};
+
 use cluster::model::Failure;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 /// Version of this protocol; a child that says another one is killed.
@@ -57,4 +60,104 @@ pub enum FromWorker {
     },
     /// The run is at its end.
     Finished,
+}
+
+/// Why a message could not be passed.
+#[derive(Debug, thiserror::Error)]
+pub enum ProtocolError {
+    /// The pipe broke, or ended within a message.
+    #[error("pipe to the other side failed")]
+    Pipe(#[from] io::Error),
+    /// The message is larger than [`MAX_MESSAGE`].
+    #[error("message of {0} bytes is too large")]
+    TooLarge(u64),
+    /// The bytes are no message.
+    #[error("message cannot be decoded: {0}")]
+    Malformed(String),
+}
+
+/// Writes one message and flushes it.
+pub fn write_message<T: Serialize>(
+    output: &mut impl Write,
+    message: &T,
+) -> Result<(), ProtocolError> {
+    let body = bincode::serde::encode_to_vec(message, bincode::config::standard())
+        .map_err(|error| ProtocolError::Malformed(error.to_string()))?;
+    let length = u32::try_from(body.len())
+        .ok()
+        .filter(|&length| length <= MAX_MESSAGE)
+        .ok_or(ProtocolError::TooLarge(body.len() as u64))?;
+    output.write_all(&length.to_be_bytes())?;
+    output.write_all(&body)?;
+    output.flush()?;
+    Ok(())
+}
+
+/// Reads one message; nothing if the other side closed the pipe between two of them.
+pub fn read_message<T: DeserializeOwned>(
+    input: &mut impl Read,
+) -> Result<Option<T>, ProtocolError> {
+    let mut prefix = [0u8; 4];
+    let mut filled = 0;
+    while filled < prefix.len() {
+        match input.read(&mut prefix[filled..]) {
+            Ok(0) if filled == 0 => return Ok(None),
+            Ok(0) => return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into()),
+            Ok(count) => filled += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    let length = u32::from_be_bytes(prefix);
+    if length > MAX_MESSAGE {
+        return Err(ProtocolError::TooLarge(u64::from(length)));
+    }
+    // Grows as bytes arrive: a wrong prefix alone does not make us allocate.
+    let mut body = Vec::new();
+    input.take(u64::from(length)).read_to_end(&mut body)?;
+    if body.len() as u64 != u64::from(length) {
+        return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
+    }
+    let (message, used) = bincode::serde::decode_from_slice(&body, bincode::config::standard())
+        .map_err(|error| ProtocolError::Malformed(error.to_string()))?;
+    if used != body.len() {
+        return Err(ProtocolError::Malformed("bytes are left over".to_owned()));
+    }
+    Ok(Some(message))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn broken_frames_are_errors_and_a_clean_end_is_not() {
+        let mut whole = Vec::new();
+        write_message(&mut whole, &ToWorker::StopBefore { output: 3 }).unwrap();
+        let read = |mut bytes: &[u8]| read_message::<ToWorker>(&mut bytes);
+        assert_eq!(read(&[]).unwrap(), None);
+        assert_eq!(read(&whole).unwrap(), Some(ToWorker::StopBefore { output: 3 }));
+        assert!(matches!(read(&whole[..2]), Err(ProtocolError::Pipe(_))));
+        assert!(matches!(read(&whole[..whole.len() - 1]), Err(ProtocolError::Pipe(_))));
+        assert!(matches!(read(&[255, 255, 255, 255]), Err(ProtocolError::TooLarge(_))));
+        assert!(matches!(read(&[0, 0, 0, 1, 9]), Err(ProtocolError::Malformed(_))));
+        assert!(matches!(read(&[0, 0, 0, 3, 1, 3, 0]), Err(ProtocolError::Malformed(_))));
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read(output: u32, units: u64, order: Vec<u8>) {
+            let mut bytes = Vec::new();
+            write_message(&mut bytes, &FromWorker::Progress { output, units }).unwrap();
+            write_message(&mut bytes, &ToWorker::Run { order: order.clone() }).unwrap();
+            let mut input = bytes.as_slice();
+            prop_assert_eq!(
+                read_message(&mut input).unwrap(),
+                Some(FromWorker::Progress { output, units })
+            );
+            prop_assert_eq!(read_message(&mut input).unwrap(), Some(ToWorker::Run { order }));
+            prop_assert!(input.is_empty());
+        }
+    }
 }

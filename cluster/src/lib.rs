@@ -4,13 +4,18 @@
 //! # Layout
 //! - [`model`]: ids, frames, jobs, tasks, nodes: plain values, no behaviour that waits.
 //! - [`command`]: everything the log can hold, and what applying it can answer.
-//! - `state`: `State::apply`, total and deterministic, one command family a file.
+//! - [`state`]: `State::apply`, total and deterministic, one command family a file.
+//! - [`codec`]: how all of these become bytes.
 //! - `raft`: the only directory that names openraft types.
-//! - `coordinator`: the handle the rest of the product holds.
+//! - [`coordinator`]: the handle the rest of the product holds.
 #![forbid(unsafe_code)]
 
+pub mod codec;
 pub mod command;
+pub mod coordinator;
 pub mod model;
+mod raft;
 pub mod state;
 
+pub use coordinator::Coordinator;
 pub use state::State;

@@ -49,6 +49,53 @@ impl MediaTime {
         Self::new(i128::from(nanos), 1_000_000_000)
     }
 
+    /// The seconds that a decimal such as `-1.25` or `5e-1` means, exactly. Digits beyond the
+    /// 18th decimal are dropped; nothing for other text and for 10^12 seconds and more.
+    pub fn from_decimal_str(text: &str) -> Option<Self> {
+        const DECIMALS: i32 = 18;
+        let (mantissa, exponent) = match text.split_once(['e', 'E']) {
+            Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().ok()?),
+            None => (text, 0),
+        };
+        let (negative, digits) = match mantissa.strip_prefix('-') {
+            Some(digits) => (true, digits),
+            None => (false, mantissa),
+        };
+        let (whole, decimals) = digits.split_once('.').unwrap_or((digits, ""));
+        if whole.is_empty() || !(whole.bytes().chain(decimals.bytes())).all(|b| b.is_ascii_digit())
+        {
+            return None;
+        }
+        // Where the point stands among the digits once the exponent has moved it.
+        let point = i32::try_from(whole.len()).ok()?.checked_add(exponent)?;
+        let mut units: i128 = 0;
+        let mut place = point.checked_add(DECIMALS)?;
+        for digit in whole.bytes().chain(decimals.bytes()) {
+            place -= 1;
+            if place < 0 {
+                break;
+            }
+            units = units
+                .checked_mul(10)?
+                .checked_add(i128::from(digit - b'0'))?;
+            if units >= 10_i128.pow(30) {
+                return None;
+            }
+        }
+        while place > 0 && units > 0 {
+            units = units.checked_mul(10).filter(|&u| u < 10_i128.pow(30))?;
+            place -= 1;
+        }
+        let units = if negative { -units } else { units };
+        Some(Self::new(units, 10_i128.pow(18)))
+    }
+
+    /// The seconds that the shortest decimal of `value` means: what a client wrote, as long
+    /// as it wrote no more digits than a double holds.
+    pub fn from_json_number(value: f64) -> Option<Self> {
+        Self::from_decimal_str(&value.to_string())
+    }
+
     /// When output frame `frame` is shown at `rate`.
     pub fn of_frame(frame: FrameIndex, rate: FrameRate) -> Self {
         Self::new(
@@ -59,8 +106,25 @@ impl MediaTime {
 
     /// The nearest multiple of `1 / per_second`, halves up, as a count of them.
     pub fn round_to(self, per_second: u32) -> i128 {
-        let scaled = self.0 * Ratio::from_integer(i128::from(per_second));
-        (scaled + Ratio::new_raw(1, 2)).floor().to_integer()
+        let per_second = i128::from(per_second);
+        let (whole, part) = self.split();
+        // The part is under one second: scaling it alone cannot overflow, as scaling the
+        // whole fraction could.
+        let scaled = part * Ratio::from_integer(per_second) + Ratio::new_raw(1, 2);
+        whole * per_second + scaled.floor().to_integer()
+    }
+
+    /// Whole nanoseconds, rounded down.
+    pub fn floor_nanos(self) -> i128 {
+        let (whole, part) = self.split();
+        let scaled = part * Ratio::from_integer(1_000_000_000);
+        whole * 1_000_000_000 + scaled.floor().to_integer()
+    }
+
+    /// Whole seconds, rounded down, and what is left.
+    fn split(self) -> (i128, Ratio<i128>) {
+        let whole = self.0.floor();
+        (whole.to_integer(), self.0 - whole)
     }
 
     /// The number of frames of `rate` in this time, halves up, at least one.

@@ -117,6 +117,26 @@ pub enum ElementKind {
     },
 }
 
+impl ElementKind {
+    /// Where it lies, if it can be seen.
+    pub fn visual(&self) -> Option<&Visual> {
+        match self {
+            Self::Video { visual, .. } | Self::Image { visual, .. } | Self::Text { visual, .. } => {
+                Some(visual)
+            }
+            Self::Audio { .. } => None,
+        }
+    }
+
+    /// Its trimmed media, if it has any.
+    pub fn clip(&self) -> Option<&Clip> {
+        match self {
+            Self::Video { clip, .. } | Self::Audio { clip } => Some(clip),
+            Self::Image { .. } | Self::Text { .. } => None,
+        }
+    }
+}
+
 /// Trimmed media with sound.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Clip {

@@ -1,6 +1,10 @@
 //! Reading and writing media, behind traits: no GStreamer type appears in a signature.
 
 mod frame;
+#[cfg(feature = "gst")]
+pub mod gst;
+pub mod sound;
+pub mod synthetic;
 
 use std::path::Path;
 

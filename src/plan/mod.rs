@@ -1,10 +1,21 @@
 //! The plan: what prepare leaves behind so that every later task only has to carry it out.
 
+mod prepared;
+mod request;
+mod segments;
+
 use cluster::model::{FrameRange, ObjectRef};
 use serde::{Deserialize, Serialize};
 
+pub use prepared::Prepared;
+pub use request::{RequestObject, RequestObjectError};
+pub use segments::cut;
+
 use crate::composition::Warning;
 use crate::timeline::Timeline;
+
+/// Format of plans that this build writes and reads.
+pub const VERSION: u32 = 1;
 
 /// Everything a worker needs beside the source files. Stored as JSON.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -15,8 +26,36 @@ pub struct Plan {
     pub timeline: Timeline,
     /// Source `n`'s file in the store, as immutable bytes.
     pub sources: Vec<ObjectRef>,
+    /// Font files that text elements bring along.
+    #[serde(default)]
+    pub fonts: Vec<PlannedFont>,
     /// The cuts.
     pub segments: Vec<FrameRange>,
     /// What prepare noticed (substituted fonts, short sources, padding).
     pub warnings: Vec<Warning>,
+}
+
+/// A font file of the composition.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedFont {
+    /// What text elements call it.
+    pub url: String,
+    /// Its bytes.
+    pub object: ObjectRef,
+}
+
+impl Plan {
+    /// Width of the file: the canvas, grown to even.
+    pub fn output_width(&self) -> u32 {
+        even(self.timeline.composition.width)
+    }
+
+    /// Height of the file: the canvas, grown to even.
+    pub fn output_height(&self) -> u32 {
+        even(self.timeline.composition.height)
+    }
+}
+
+fn even(size: u32) -> u32 {
+    size.next_multiple_of(2)
 }

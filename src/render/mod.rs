@@ -1,6 +1,21 @@
 //! Drawing: a draw list and its pictures in, pixels out. Two compositors, one meaning:
 //! the reference is slow and obvious, the GPU one is held to it by golden pictures.
 
+pub mod damage;
+pub mod geometry;
+#[cfg(feature = "gpu")]
+pub mod gpu;
+pub mod image;
+pub mod overlay;
+mod pixels;
+pub mod reference;
+mod stage;
+pub mod text;
+pub mod yuv;
+
+pub use pixels::{i420_frame, rgba_frame};
+pub use stage::{Stage, StageSource};
+
 use crate::media::Frame;
 use crate::timeline::{DrawList, Rect};
 

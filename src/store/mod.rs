@@ -1,10 +1,16 @@
 //! The object store: where everything big lives. Keys are server-made.
 
+pub mod fetch;
+pub mod keys;
+mod local;
+
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
-use cluster::model::{ObjectKey, ObjectRef};
+use cluster::model::{Digest, LogTime, ObjectKey, ObjectRef};
 use futures::future::BoxFuture;
+
+pub use local::{LocalStore, hash_file};
 
 /// A place for objects. When a put returns, the object is durable: file and directory synced.
 pub trait ObjectStore: Send + Sync + 'static {
@@ -35,8 +41,31 @@ pub trait ObjectStore: Send + Sync + 'static {
     /// Removes an object; one that is not there is fine.
     fn delete<'a>(&'a self, key: &'a ObjectKey) -> BoxFuture<'a, Result<(), StoreError>>;
 
+    /// Every object whose key begins with `prefix` (which ends in `/`), in no order.
+    fn list<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Vec<Listed>, StoreError>>;
+
+    /// Notes that an object is in use now, for those who remove what long was not.
+    fn touch<'a>(&'a self, key: &'a ObjectKey) -> BoxFuture<'a, Result<(), StoreError>>;
+
     /// Removes every object whose key begins with `prefix` (which ends in `/`).
     fn delete_prefix<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<(), StoreError>>;
+}
+
+/// An object as listed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// Its key.
+    pub key: ObjectKey,
+    /// Its length in bytes.
+    pub size: u64,
+    /// When it was put or last touched.
+    pub used_at: LogTime,
+}
+
+/// SHA-256 of bytes in memory.
+pub fn digest(bytes: &[u8]) -> Digest {
+    use sha2::Digest as _;
+    Digest(sha2::Sha256::digest(bytes).into())
 }
 
 /// Why the store did not do it.

@@ -1,11 +1,14 @@
 //! The composition seen as a function of time: which layers a frame shows. Pure.
 
 mod draw_list;
+mod evaluate;
+mod layout;
 mod mix;
 mod resolve;
 mod source;
+mod span;
 
 pub use draw_list::{Affine, Content, DrawList, Layer, Rect};
-pub use mix::{MixClip, MixPlan};
+pub use mix::{MixClip, MixPlan, SAMPLE_RATE};
 pub use resolve::{ResolveError, Resolved, TextMeasure, Timeline};
 pub use source::{AudioInfo, FrameTable, Matrix, MediaInfo, VideoInfo, YuvColor};

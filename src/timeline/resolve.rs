@@ -4,17 +4,28 @@
 use serde::{Deserialize, Serialize};
 
 use super::MediaInfo;
-use crate::composition::{TextStyle, ValidComposition, Warning};
+use super::layout;
+use super::span;
+use crate::composition::time::MediaTime;
+use crate::composition::{
+    Element, ElementKind, Limits, SourceKind, TextStyle, ValidComposition, Warning,
+};
+
+/// Length of an output that nothing else determines.
+const DEFAULT_SECONDS: i128 = 10;
 
 /// A composition whose sources are known; `evaluate` and `mix` are functions of it alone.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Timeline {
     /// What the client asked for.
     pub composition: ValidComposition,
-    /// Facts of each source, in the order of `ValidComposition::source_urls`.
+    /// Facts of each source, in the order of `ValidComposition::source_urls`; fonts, which
+    /// come last there, may be missing here.
     pub sources: Vec<MediaInfo>,
     /// Output frames.
     pub frames: u64,
+    /// Which source each element shows or plays, by element index.
+    pub element_sources: Vec<Option<usize>>,
     /// Height in pixels of each text element's block of lines, by element index.
     pub text_heights: Vec<Option<f64>>,
 }
@@ -39,3 +50,182 @@ pub struct ResolveError {
 
 /// What resolving made.
 pub type Resolved = (Timeline, Vec<Warning>);
+
+impl Timeline {
+    /// Brings a composition and its probed sources together. `sources` follow
+    /// [`ValidComposition::source_urls`]; the fonts at its end may be left out.
+    ///
+    /// # Errors
+    /// [`ResolveError`] when a source is not what its element takes it for, or the output
+    /// turns out longer than `limits` allow.
+    pub fn resolve(
+        composition: ValidComposition,
+        sources: Vec<MediaInfo>,
+        measure: &dyn TextMeasure,
+        limits: &Limits,
+    ) -> Result<Resolved, ResolveError> {
+        let uses = composition.source_urls();
+        let element_sources: Vec<Option<usize>> = composition
+            .elements
+            .iter()
+            .map(|element| {
+                let (url, kind) = element.kind.source()?;
+                // A URL can be named as a font too; that entry is not the element's media.
+                uses.iter().position(|used| {
+                    used.url == url && (used.kind == SourceKind::Font) == (kind == SourceKind::Font)
+                })
+            })
+            .collect();
+        let mut timeline = Self {
+            composition,
+            sources,
+            frames: 1,
+            element_sources,
+            text_heights: Vec::new(),
+        };
+        for element in &timeline.composition.elements {
+            timeline.check_source(element)?;
+        }
+        let duration = timeline.derived_duration();
+        if duration > limits.duration {
+            return Err(ResolveError {
+                code: "limit_exceeded".into(),
+                message: format!(
+                    "the output would last {duration}, the limit is {}",
+                    limits.duration
+                ),
+                path: "duration".into(),
+            });
+        }
+        timeline.frames = duration.frame_count(timeline.composition.frame_rate);
+        timeline.text_heights = timeline
+            .composition
+            .elements
+            .iter()
+            .map(|element| match &element.kind {
+                ElementKind::Text { text, visual } => {
+                    let width = layout::text_width(visual, timeline.composition.width);
+                    Some(measure.height(text, width))
+                }
+                ElementKind::Video { .. }
+                | ElementKind::Image { .. }
+                | ElementKind::Audio { .. } => None,
+            })
+            .collect();
+        let warnings = timeline.warnings(duration);
+        Ok((timeline, warnings))
+    }
+
+    /// Facts of the source that an element shows or plays.
+    pub fn source_of(&self, element: usize) -> Option<(usize, &MediaInfo)> {
+        let source = *self.element_sources.get(element)?.as_ref()?;
+        Some((source, self.sources.get(source)?))
+    }
+
+    fn check_source(&self, element: &Element) -> Result<(), ResolveError> {
+        let wanted = match &element.kind {
+            ElementKind::Text { .. } => return Ok(()),
+            ElementKind::Video { .. } => "moving pictures",
+            ElementKind::Image { .. } => "a picture",
+            ElementKind::Audio { .. } => "sound",
+        };
+        let fits = self
+            .source_of(element.index)
+            .is_some_and(|(_, info)| match &element.kind {
+                ElementKind::Video { .. } => {
+                    let frames = info.video.as_ref().map(|video| &video.frames);
+                    !info.is_still() && frames.is_some_and(|frames| !frames.pts.is_empty())
+                }
+                ElementKind::Image { .. } => info.is_still() && info.video.is_some(),
+                ElementKind::Audio { .. } => info.audio.is_some(),
+                ElementKind::Text { .. } => true,
+            });
+        if !fits {
+            return Err(ResolveError {
+                code: "invalid_source".into(),
+                message: format!("the source has no {wanted}"),
+                path: format!("elements[{}].source_url", element.index),
+            });
+        }
+        let Some(clip) = element.kind.clip() else {
+            return Ok(());
+        };
+        let end = span::source_end(element, self);
+        if clip.out_point.is_none() && end.is_some_and(|end| end <= clip.in_point) {
+            return Err(ResolveError {
+                code: "invalid_source".into(),
+                message: format!(
+                    "in_point is {}, but the source ends at {}",
+                    clip.in_point,
+                    end.unwrap_or(MediaTime::ZERO)
+                ),
+                path: format!("elements[{}].in_point", element.index),
+            });
+        }
+        Ok(())
+    }
+
+    /// The length asked for, or the latest end of the visible elements. Sound without an
+    /// `out_point` counts only when nothing visual has an end.
+    fn derived_duration(&self) -> MediaTime {
+        if let Some(duration) = self.composition.duration {
+            return duration;
+        }
+        let visible = || self.composition.elements.iter().filter(|e| e.visible);
+        let latest = |elements: &mut dyn Iterator<Item = &Element>| {
+            elements
+                .filter_map(|element| Some(self.span(element)?.1))
+                .max()
+        };
+        let visual = latest(&mut visible().filter(|e| e.kind.visual().is_some()));
+        let trimmed_sound = latest(&mut visible().filter(
+            |e| matches!(&e.kind, ElementKind::Audio { clip } if clip.out_point.is_some()),
+        ));
+        let any_sound =
+            || latest(&mut visible().filter(|e| matches!(e.kind, ElementKind::Audio { .. })));
+        match visual {
+            Some(end) => trimmed_sound.map_or(end, |sound| sound.max(end)),
+            None => any_sound().unwrap_or(MediaTime::new(DEFAULT_SECONDS, 1)),
+        }
+    }
+
+    fn warnings(&self, duration: MediaTime) -> Vec<Warning> {
+        let mut warnings = Vec::new();
+        let (width, height) = (self.composition.width, self.composition.height);
+        if !width.is_multiple_of(2) || !height.is_multiple_of(2) {
+            warnings.push(Warning {
+                path: String::new(),
+                code: "padded_to_even".into(),
+                message: format!(
+                    "{width}x{height} is odd; the file is {}x{}, its last column or row doubled",
+                    width.next_multiple_of(2),
+                    height.next_multiple_of(2)
+                ),
+            });
+        }
+        for element in self.composition.elements.iter().filter(|e| e.visible) {
+            let path = format!("elements[{}]", element.index);
+            // With a length of the client's own, validation has said this already.
+            if self.composition.duration.is_none() && element.time >= duration {
+                warnings.push(Warning {
+                    path: path.clone(),
+                    code: "starts_after_end".into(),
+                    message: format!(
+                        "it starts at {}, when the output has ended at {duration}",
+                        element.time
+                    ),
+                });
+            }
+            warnings.extend(
+                span::shortfalls(element, self)
+                    .into_iter()
+                    .map(|(code, message)| Warning {
+                        path: path.clone(),
+                        code: code.into(),
+                        message,
+                    }),
+            );
+        }
+        warnings
+    }
+}

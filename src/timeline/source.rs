@@ -13,6 +13,16 @@ pub struct MediaInfo {
     pub audio: Option<AudioInfo>,
 }
 
+impl MediaInfo {
+    /// Containers of still pictures, as probing names them.
+    const STILLS: [&str; 8] = ["png", "jpeg", "jpg", "webp", "gif", "tiff", "avif", "svg"];
+
+    /// Whether it is a still picture rather than a video of one frame.
+    pub fn is_still(&self) -> bool {
+        Self::STILLS.contains(&self.container.as_str())
+    }
+}
+
 /// A picture track: all that deciding which frame to show needs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct VideoInfo {

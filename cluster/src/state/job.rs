@@ -54,6 +54,8 @@ pub struct Job {
     pub segments_from_cache: u32,
     /// Output frames, once planned; kept after the end.
     pub frames: Option<u64>,
+    /// Most frames that were ever committed at one time: never decreases, kept after the end.
+    pub frames_done: u64,
 }
 
 /// The accepted plan.
@@ -101,7 +103,25 @@ pub enum TaskPhase {
     Done(Option<SegmentMark>),
 }
 
+/// Ended attempts that a task remembers.
+pub const HISTORY_LEN: usize = 6;
+
 impl Task {
+    /// A task that nobody has tried yet.
+    pub(super) fn new(phase: TaskPhase) -> Self {
+        Self {
+            phase,
+            live: Vec::new(),
+            lingering: None,
+            attempts: 0,
+            failures: 0,
+            losses: 0,
+            not_before: LogTime::default(),
+            history: Vec::new(),
+            no_cache: false,
+        }
+    }
+
     /// The live or lingering attempt with this epoch.
     pub fn attempt(&self, epoch: Epoch) -> Option<&Attempt> {
         self.live
@@ -113,5 +133,50 @@ impl Task {
     /// Whether it may be granted at `now` as a first (not an extra) attempt.
     pub fn is_grantable(&self, now: LogTime) -> bool {
         self.phase == TaskPhase::Open && self.live.is_empty() && self.not_before <= now
+    }
+
+    /// Whether it is done.
+    pub fn is_done(&self) -> bool {
+        matches!(self.phase, TaskPhase::Done(_))
+    }
+
+    /// The file it left, if it is done and leaves one.
+    pub fn mark(&self) -> Option<&SegmentMark> {
+        match &self.phase {
+            TaskPhase::Done(mark) => mark.as_ref(),
+            TaskPhase::Blocked | TaskPhase::Open => None,
+        }
+    }
+
+    /// Takes the live or lingering attempt with this epoch away.
+    pub(super) fn take(&mut self, epoch: Epoch) -> Option<Attempt> {
+        if let Some(at) = self.live.iter().position(|attempt| attempt.epoch == epoch) {
+            return Some(self.live.remove(at));
+        }
+        self.lingering.take_if(|attempt| attempt.epoch == epoch)
+    }
+
+    /// Remembers how an attempt ended.
+    pub(super) fn record(&mut self, attempt: Attempt, at: LogTime, outcome: AttemptOutcome) {
+        if self.history.len() >= HISTORY_LEN {
+            self.history.remove(0);
+        }
+        self.history.push((attempt, at, outcome));
+    }
+
+    /// Ends every attempt without blame.
+    pub(super) fn drop_attempts(&mut self, at: LogTime) {
+        // A lingering attempt is in the history already, as lost.
+        self.lingering = None;
+        for attempt in std::mem::take(&mut self.live) {
+            self.record(attempt, at, AttemptOutcome::Released);
+        }
+    }
+
+    /// Whether the history holds this end of this attempt.
+    pub(super) fn ended_as(&self, epoch: Epoch, outcome: &AttemptOutcome) -> bool {
+        self.history
+            .iter()
+            .any(|(attempt, _, ended)| attempt.epoch == epoch && ended == outcome)
     }
 }

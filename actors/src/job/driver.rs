@@ -1,0 +1,214 @@
+//! What a job needs of its leader beyond grants, decided purely: `on(event, now)` gives
+//! the effects. Limits in time (deadline, no node, lost fingerprint) and progress.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use cluster::command::{Command, Outcome};
+use cluster::model::{Epoch, Fingerprint, JobError, JobId, LogTime, TaskKind};
+use cluster::state::{Job, TaskPhase};
+
+use super::rate::Rate;
+use crate::config::Timings;
+use crate::ports::ProposeError;
+use crate::progress::JobProgress;
+
+/// Something that happened to a job.
+#[derive(Debug, Clone)]
+pub(crate) enum JobEvent {
+    /// The job as applied, and what polls say about it. Comes at every look.
+    Seen(Sight),
+    /// What came of the driver's last proposal.
+    Proposed(Result<Outcome, ProposeError>),
+}
+
+/// One look at a job.
+#[derive(Debug, Clone)]
+pub(crate) struct Sight {
+    /// As applied; nothing if retention has dropped it.
+    pub(crate) job: Option<Arc<Job>>,
+    /// Log time of the look.
+    pub(crate) stamp: LogTime,
+    /// Units done by attempts of this job, by task and epoch.
+    pub(crate) units: BTreeMap<(TaskKind, Epoch), u64>,
+    /// Fingerprints of the nodes that poll and take work.
+    pub(crate) fingerprints: Vec<Fingerprint>,
+}
+
+/// What is to be done about it.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Effect {
+    /// Propose this; the outcome comes back as [`JobEvent::Proposed`].
+    Propose(Command),
+    /// Show this progress.
+    Publish(JobProgress),
+    /// The job has ended: stop its actor.
+    Stop,
+}
+
+/// Drives one job. Rebuilt from applied state at any time; only rates start anew.
+#[derive(Debug)]
+pub(crate) struct JobDriver {
+    id: JobId,
+    timings: Timings,
+    is_proposing: bool,
+    without_node_since: Option<Instant>,
+    without_fingerprint_since: Option<Instant>,
+    rate: Rate,
+    shown: JobProgress,
+}
+
+impl JobDriver {
+    pub(crate) fn new(id: JobId, timings: Timings) -> Self {
+        let shown = JobProgress {
+            frames_done: 0,
+            frames_total: None,
+            fraction: 0.0,
+            fps: None,
+            eta_seconds: None,
+        };
+        Self {
+            id,
+            timings,
+            is_proposing: false,
+            without_node_since: None,
+            without_fingerprint_since: None,
+            rate: Rate::default(),
+            shown,
+        }
+    }
+
+    /// What follows from `event`.
+    pub(crate) fn on(&mut self, event: JobEvent, now: Instant) -> Vec<Effect> {
+        match event {
+            JobEvent::Seen(sight) => self.seen(&sight, now),
+            JobEvent::Proposed(outcome) => {
+                // Rejected or unknown: the next look at applied state decides anew.
+                if let Err(error) = outcome {
+                    tracing::debug!(job = %self.id, %error, "proposal has no outcome");
+                }
+                self.is_proposing = false;
+                Vec::new()
+            }
+        }
+    }
+
+    /// The progress last shown.
+    pub(crate) fn progress(&self) -> JobProgress {
+        self.shown
+    }
+
+    fn seen(&mut self, sight: &Sight, now: Instant) -> Vec<Effect> {
+        let Some(job) = sight.job.as_ref().filter(|job| !job.status.is_terminal()) else {
+            return vec![Effect::Stop];
+        };
+        let mut effects = Vec::new();
+        if let Some(progress) = self.advance(job, sight, now) {
+            effects.push(Effect::Publish(progress));
+        }
+        let (any, fits) = (!sight.fingerprints.is_empty(), fingerprint_lives(job, sight));
+        since(&mut self.without_node_since, !any, now);
+        since(&mut self.without_fingerprint_since, any && !fits, now);
+        if let Some(command) = self.overdue(job, sight.stamp, now)
+            && !self.is_proposing
+        {
+            self.is_proposing = true;
+            effects.push(Effect::Propose(command));
+        }
+        effects
+    }
+
+    /// The command a limit in time calls for, if one has passed.
+    fn overdue(&self, job: &Job, stamp: LogTime, now: Instant) -> Option<Command> {
+        let fail = |code: &str, message: String| Command::FailJob {
+            job: self.id,
+            error: JobError { code: code.to_owned(), message, path: None },
+        };
+        let longer = |start: Option<Instant>, limit| {
+            start.is_some_and(|start| now.saturating_duration_since(start) >= limit)
+        };
+        let age = stamp.millis_since(job.submitted_at);
+        if u128::from(age) >= self.timings.job_deadline.as_millis() {
+            let hours = self.timings.job_deadline.as_secs() / 3600;
+            return Some(fail("render_timeout", format!("not finished within {hours} hours")));
+        }
+        if longer(self.without_node_since, self.timings.no_node) {
+            let minutes = self.timings.no_node.as_secs() / 60;
+            return Some(fail(
+                "engine_error",
+                format!("no render node took work for {minutes} minutes"),
+            ));
+        }
+        if longer(self.without_fingerprint_since, self.timings.fingerprint_gone) {
+            return Some(Command::Replan { job: self.id, generation: job.generation });
+        }
+        None
+    }
+
+    /// Progress from committed segments and listed units; nothing if none of it changed.
+    fn advance(&mut self, job: &Job, sight: &Sight, now: Instant) -> Option<JobProgress> {
+        let total = job.plan.as_ref().map(|plan| plan.facts.frames);
+        let done = frames_done(job, sight).min(total.unwrap_or(0)).max(self.shown.frames_done);
+        self.rate.note(done, now);
+        let fps = self.rate.per_second(now);
+        let left = total.map(|total| total.saturating_sub(done));
+        let fraction = total.map_or(0.0, |total| share(done, total)).max(self.shown.fraction);
+        let progress = JobProgress {
+            frames_done: done,
+            frames_total: total,
+            fraction,
+            fps,
+            eta_seconds: match (left, fps) {
+                (Some(left), Some(fps)) if fps > 0.0 => Some(to_f64(left) / fps),
+                _ => None,
+            },
+        };
+        let is_new = progress != self.shown;
+        self.shown = progress;
+        is_new.then_some(progress)
+    }
+}
+
+/// The start of a condition that holds now, forgotten when it does not.
+fn since(start: &mut Option<Instant>, holds: bool, now: Instant) {
+    *start = if holds { Some(start.unwrap_or(now)) } else { None };
+}
+
+/// Whether some live node may render this job.
+fn fingerprint_lives(job: &Job, sight: &Sight) -> bool {
+    job.fingerprint.is_none_or(|wanted| sight.fingerprints.contains(&wanted))
+}
+
+fn frames_done(job: &Job, sight: &Sight) -> u64 {
+    let Some(plan) = &job.plan else {
+        return 0;
+    };
+    let mut done = 0;
+    for (index, frames) in plan.facts.segments.iter().enumerate() {
+        let Ok(index) = u32::try_from(index) else { break };
+        let kind = TaskKind::Segment(index);
+        let Some(task) = job.tasks.get(&kind) else { continue };
+        done += match task.phase {
+            TaskPhase::Done(_) => frames.count(),
+            // Of two attempts at a straggler the one that is ahead counts.
+            TaskPhase::Open | TaskPhase::Blocked => task
+                .live
+                .iter()
+                .filter_map(|attempt| sight.units.get(&(kind, attempt.epoch)))
+                .max()
+                .map_or(0, |&units| units.min(frames.count())),
+        };
+    }
+    done
+}
+
+/// Below 1 until the artifact is committed: the join is still to come.
+fn share(done: u64, total: u64) -> f64 {
+    if total == 0 { 0.0 } else { 0.99 * to_f64(done) / to_f64(total) }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "frame counts are far below 2^52")]
+fn to_f64(count: u64) -> f64 {
+    count as f64
+}

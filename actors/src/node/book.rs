@@ -1,0 +1,531 @@
+//! A node's book of what it works on, pure: events go in, effects come out.
+//!
+//! ```text
+//! assigned ─► staging ─► with the child ─► over
+//!                          each output: waiting ─► publishing ─► reported until confirmed
+//!                                          └─ revoked or handed back ─┘
+//! ```
+//! An output is held (and its lease renewed) until its report is confirmed; an output
+//! that is revoked leaves no report.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use cluster::command::Report;
+use cluster::model::{Epoch, Failure, LogTime, TaskOutput, TaskRef};
+
+use super::slots::{RunId, SlotIndex, Slots};
+use crate::config::Timings;
+use crate::poll::{Held, PollReply};
+use crate::ports::{Assignment, Staged};
+use crate::slot::SlotEvent;
+
+/// Beyond its own limits a slot gets this long before the node kills its child.
+const WATCHDOG_GRACE: Duration = Duration::from_secs(15);
+
+/// What the node is to do.
+#[derive(Debug)]
+pub(crate) enum Effect {
+    /// Bring the inputs of a run here. The counter is bytes fetched.
+    Stage(RunId, Vec<Assignment>, Arc<AtomicU64>),
+    /// Give up staging; dropping it removes what it brought.
+    AbortStage(RunId),
+    /// Send the child its order. The limits are one for each output.
+    Start { slot: SlotIndex, run: RunId, order: Vec<u8>, limits: Vec<Duration> },
+    /// Tell the child to stop before this output.
+    StopBefore { slot: SlotIndex, run: RunId, output: u32 },
+    /// Kill the child.
+    Kill(SlotIndex),
+    /// Make an output durable.
+    Publish { run: RunId, output: u32, assignment: Box<Assignment>, body: Vec<u8> },
+    /// Nothing of the run is needed any more.
+    Clean(RunId, Staged),
+    /// The leader should hear of this at once.
+    Poll,
+}
+
+/// Everything a node works on.
+#[derive(Debug)]
+pub(crate) struct Book {
+    timings: Timings,
+    pub(crate) slots: Slots,
+    runs: BTreeMap<RunId, Run>,
+    next_run: u64,
+    reports: Vec<Report>,
+    handed_back: Vec<(TaskRef, Epoch)>,
+    is_draining: bool,
+    pub(crate) outputs_made: u64,
+}
+
+#[derive(Debug)]
+struct Run {
+    slot: SlotIndex,
+    pieces: Vec<Piece>,
+    phase: Phase,
+    staged: Option<Staged>,
+    /// Bytes fetched while staging, and what was seen of them.
+    fetched: Arc<AtomicU64>,
+    fetched_seen: u64,
+    /// When something last moved.
+    last_sign: Instant,
+    /// What the child works on.
+    current: usize,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Staging,
+    WithChild { is_killed: bool },
+    Over,
+}
+
+#[derive(Debug)]
+struct Piece {
+    assignment: Assignment,
+    state: PieceState,
+    units: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum PieceState {
+    Waiting,
+    Publishing,
+    Ended,
+}
+
+impl Piece {
+    fn lease(&self) -> (TaskRef, Epoch) {
+        (self.assignment.granted.task, self.assignment.granted.epoch)
+    }
+
+    fn report(&self, result: Result<TaskOutput, Failure>) -> Report {
+        Report {
+            task: self.assignment.granted.task,
+            epoch: self.assignment.granted.epoch,
+            generation: self.assignment.granted.generation,
+            result,
+            // The leader sets it: retry delays are in its time.
+            retry_at: LogTime(0),
+        }
+    }
+}
+
+impl Run {
+    fn has(&self, state: PieceState) -> bool {
+        self.pieces.iter().any(|piece| piece.state == state)
+    }
+
+    fn piece(&mut self, output: u32) -> Option<&mut Piece> {
+        self.pieces.get_mut(usize::try_from(output).ok()?)
+    }
+}
+
+impl Book {
+    pub(crate) fn new(timings: Timings, slots: usize) -> Self {
+        Self {
+            timings,
+            slots: Slots::new(slots),
+            runs: BTreeMap::new(),
+            next_run: 0,
+            reports: Vec::new(),
+            handed_back: Vec::new(),
+            is_draining: false,
+            outputs_made: 0,
+        }
+    }
+
+    /// Leases worked on, as the next poll lists them.
+    pub(crate) fn held(&self) -> Vec<Held> {
+        self.runs
+            .values()
+            .flat_map(|run| &run.pieces)
+            .filter(|piece| piece.state != PieceState::Ended)
+            .map(|piece| {
+                let (task, epoch) = piece.lease();
+                Held { task, epoch, units: piece.units }
+            })
+            .collect()
+    }
+
+    pub(crate) fn reports(&self) -> &[Report] {
+        &self.reports
+    }
+
+    pub(crate) fn handed_back(&self) -> &[(TaskRef, Epoch)] {
+        &self.handed_back
+    }
+
+    pub(crate) fn is_draining(&self) -> bool {
+        self.is_draining
+    }
+
+    /// Slots the leader may fill.
+    pub(crate) fn free_slots(&self) -> usize {
+        if self.is_draining { 0 } else { self.slots.free() }
+    }
+
+    /// Whether nothing is worked on and nothing is left to say.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.runs.is_empty() && self.reports.is_empty() && self.handed_back.is_empty()
+    }
+
+    /// Takes nothing new from now on.
+    pub(crate) fn drain(&mut self) -> Vec<Effect> {
+        self.is_draining = true;
+        vec![Effect::Poll]
+    }
+
+    /// Hands back everything unfinished, without blame, and stops it.
+    pub(crate) fn hand_back_all(&mut self) -> Vec<Effect> {
+        let waiting: Vec<_> = self
+            .runs
+            .values()
+            .flat_map(|run| &run.pieces)
+            .filter(|piece| piece.state == PieceState::Waiting)
+            .map(Piece::lease)
+            .collect();
+        let mut effects = self.revoke(&waiting);
+        self.handed_back.extend(waiting);
+        effects.push(Effect::Poll);
+        effects
+    }
+
+    /// Forgets everything and stops it: another incarnation of this node has taken over.
+    pub(crate) fn abandon_all(&mut self) -> Vec<Effect> {
+        let all: Vec<_> = self.held().iter().map(|held| (held.task, held.epoch)).collect();
+        self.reports.clear();
+        self.handed_back.clear();
+        self.is_draining = true;
+        self.revoke(&all)
+    }
+
+    /// Takes in the leader's answer.
+    pub(crate) fn reply(&mut self, reply: PollReply, now: Instant) -> Vec<Effect> {
+        for (task, epoch, result) in &reply.reported {
+            if let Err(rejection) = result {
+                tracing::info!(job = %task.job, task = ?task.kind, %epoch, %rejection,
+                    "report was not accepted");
+            }
+            self.reports.retain(|report| (report.task, report.epoch) != (*task, *epoch));
+            self.handed_back.retain(|lease| *lease != (*task, *epoch));
+        }
+        let mut effects = self.revoke(&reply.revoke);
+        for run in reply.assign {
+            effects.extend(self.begin(run, now));
+        }
+        effects
+    }
+
+    /// Begins a run in a free slot. One that finds none is ignored: the leader sends it
+    /// once more, then releases it.
+    fn begin(&mut self, mut run: Vec<Assignment>, now: Instant) -> Option<Effect> {
+        let held = self.held();
+        run.retain(|assignment| {
+            let lease = (assignment.granted.task, assignment.granted.epoch);
+            let is_known = held.iter().any(|held| (held.task, held.epoch) == lease)
+                || self.reports.iter().any(|report| (report.task, report.epoch) == lease);
+            !is_known
+        });
+        if run.is_empty() {
+            return None;
+        }
+        if self.is_draining {
+            let leases = run.iter().map(|one| (one.granted.task, one.granted.epoch));
+            self.handed_back.extend(leases);
+            return Some(Effect::Poll);
+        }
+        let id = RunId(self.next_run);
+        let slot = self.slots.take(id)?;
+        self.next_run += 1;
+        let fetched = Arc::new(AtomicU64::new(0));
+        let pieces = run
+            .iter()
+            .map(|assignment| Piece {
+                assignment: assignment.clone(),
+                state: PieceState::Waiting,
+                units: 0,
+            })
+            .collect();
+        self.runs.insert(
+            id,
+            Run {
+                slot,
+                pieces,
+                phase: Phase::Staging,
+                staged: None,
+                fetched: Arc::clone(&fetched),
+                fetched_seen: 0,
+                last_sign: now,
+                current: 0,
+            },
+        );
+        Some(Effect::Stage(id, run, fetched))
+    }
+
+    /// Inputs are here, or cannot be had.
+    pub(crate) fn staged(
+        &mut self,
+        id: RunId,
+        result: Result<Staged, Failure>,
+        now: Instant,
+    ) -> Vec<Effect> {
+        let Some(run) = self.runs.get_mut(&id) else {
+            return Vec::new();
+        };
+        if run.phase != Phase::Staging {
+            return Vec::new();
+        }
+        match result {
+            Ok(staged) => {
+                run.phase = Phase::WithChild { is_killed: false };
+                run.last_sign = now;
+                let order = staged.order.clone();
+                run.staged = Some(staged);
+                let limits = run.pieces.iter().map(|piece| limit(&self.timings, piece)).collect();
+                let mut effects =
+                    vec![Effect::Start { slot: run.slot, run: id, order, limits }];
+                effects.extend(stop_before(id, run));
+                effects
+            }
+            Err(failure) => {
+                run.phase = Phase::Over;
+                self.slots.release(id, true);
+                self.fail(id, 0, failure)
+            }
+        }
+    }
+
+    /// A slot says something.
+    pub(crate) fn slot(&mut self, slot: SlotIndex, event: SlotEvent, now: Instant) -> Vec<Effect> {
+        match event {
+            SlotEvent::Ready => {
+                self.slots.ready(slot);
+                vec![Effect::Poll]
+            }
+            SlotEvent::Down { reason } => {
+                tracing::warn!(slot, reason, "worker is down");
+                self.slots.down(slot);
+                Vec::new()
+            }
+            SlotEvent::Progress { run, output, units } => {
+                if let Some(run) = self.runs.get_mut(&run) {
+                    run.last_sign = now;
+                    run.current = run.current.max(usize::try_from(output).unwrap_or(0));
+                    if let Some(piece) = run.piece(output) {
+                        piece.units = piece.units.max(units);
+                    }
+                }
+                Vec::new()
+            }
+            SlotEvent::Output { run, output, body } => self.output(run, output, body, now),
+            SlotEvent::Failed { run, output, failure } => {
+                if let Some(run) = self.runs.get_mut(&run) {
+                    run.phase = Phase::Over;
+                }
+                self.slots.release(run, false);
+                self.fail(run, usize::try_from(output).unwrap_or(0), failure)
+            }
+            SlotEvent::Finished { run } => self.finished(run),
+        }
+    }
+
+    fn output(&mut self, id: RunId, output: u32, body: Vec<u8>, now: Instant) -> Vec<Effect> {
+        let Some(run) = self.runs.get_mut(&id) else {
+            return Vec::new();
+        };
+        run.last_sign = now;
+        run.current = run.current.max(usize::try_from(output).unwrap_or(0) + 1);
+        let Some(piece) = run.piece(output) else {
+            return Vec::new();
+        };
+        // Revoked meanwhile, or said twice.
+        if piece.state != PieceState::Waiting {
+            return Vec::new();
+        }
+        piece.state = PieceState::Publishing;
+        if let Some(frames) = piece.assignment.granted.frames {
+            piece.units = frames.count();
+        }
+        let assignment = Box::new(piece.assignment.clone());
+        vec![Effect::Publish { run: id, output, assignment, body }]
+    }
+
+    fn finished(&mut self, id: RunId) -> Vec<Effect> {
+        self.slots.release(id, false);
+        let Some(run) = self.runs.get_mut(&id) else {
+            return Vec::new();
+        };
+        run.phase = Phase::Over;
+        let missing = run.pieces.iter().position(|piece| piece.state == PieceState::Waiting);
+        match missing {
+            None => self.sweep(id),
+            Some(missing) => {
+                let failure = engine_error("worker finished without its output".to_owned());
+                self.fail(id, missing, failure)
+            }
+        }
+    }
+
+    /// An output is durable, or could not be made so.
+    pub(crate) fn published(
+        &mut self,
+        id: RunId,
+        output: u32,
+        result: Result<TaskOutput, Failure>,
+    ) -> Vec<Effect> {
+        let Some(piece) = self.runs.get_mut(&id).and_then(|run| run.piece(output)) else {
+            return Vec::new();
+        };
+        if piece.state != PieceState::Publishing {
+            return Vec::new();
+        }
+        piece.state = PieceState::Ended;
+        self.outputs_made += u64::from(result.is_ok());
+        let report = piece.report(result);
+        self.reports.push(report);
+        let mut effects = self.sweep(id);
+        effects.push(Effect::Poll);
+        effects
+    }
+
+    /// Looks for runs that stand still where no slot can see it: while inputs are fetched,
+    /// and when a slot itself hangs in a write to its child.
+    pub(crate) fn tick(&mut self, now: Instant) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        let mut stalled = Vec::new();
+        let watchdog = self.timings.stall + self.timings.ready + WATCHDOG_GRACE;
+        for (&id, run) in &mut self.runs {
+            let quiet = now.saturating_duration_since(run.last_sign);
+            match run.phase {
+                Phase::Staging => {
+                    let fetched = run.fetched.load(Ordering::Relaxed);
+                    if fetched != run.fetched_seen {
+                        run.fetched_seen = fetched;
+                        run.last_sign = now;
+                    } else if quiet >= self.timings.stall {
+                        stalled.push(id);
+                    }
+                }
+                Phase::WithChild { .. } if quiet >= watchdog => {
+                    run.last_sign = now;
+                    effects.push(Effect::Kill(run.slot));
+                }
+                Phase::WithChild { .. } | Phase::Over => {}
+            }
+        }
+        for id in stalled {
+            let seconds = self.timings.stall.as_secs();
+            effects.push(Effect::AbortStage(id));
+            let failure = engine_error(format!("fetching inputs stood still for {seconds} s"));
+            effects.extend(self.staged(id, Err(failure), now));
+        }
+        effects
+    }
+
+    /// Stops and forgets attempts. The output being worked on is stopped by killing the
+    /// child: simple, and certain however deep in native code it is.
+    fn revoke(&mut self, leases: &[(TaskRef, Epoch)]) -> Vec<Effect> {
+        if leases.is_empty() {
+            return Vec::new();
+        }
+        self.reports.retain(|report| !leases.contains(&(report.task, report.epoch)));
+        self.handed_back.retain(|lease| !leases.contains(lease));
+        let mut effects = Vec::new();
+        let mut over = Vec::new();
+        for (&id, run) in &mut self.runs {
+            let (current, mut hit_current, mut hit) = (run.current, false, false);
+            for (index, piece) in run.pieces.iter_mut().enumerate() {
+                if piece.state == PieceState::Ended || !leases.contains(&piece.lease()) {
+                    continue;
+                }
+                hit = true;
+                hit_current |= index == current && piece.state == PieceState::Waiting;
+                piece.state = PieceState::Ended;
+            }
+            if !hit {
+                continue;
+            }
+            match run.phase {
+                Phase::Staging if !run.has(PieceState::Waiting) => {
+                    run.phase = Phase::Over;
+                    self.slots.release(id, true);
+                    effects.push(Effect::AbortStage(id));
+                }
+                Phase::WithChild { is_killed: false } if hit_current => {
+                    run.phase = Phase::WithChild { is_killed: true };
+                    effects.push(Effect::Kill(run.slot));
+                    for piece in &mut run.pieces {
+                        if piece.state == PieceState::Waiting {
+                            piece.state = PieceState::Ended;
+                            self.handed_back.push(piece.lease());
+                        }
+                    }
+                }
+                Phase::WithChild { is_killed: false } => effects.extend(stop_before(id, run)),
+                Phase::Staging | Phase::WithChild { is_killed: true } | Phase::Over => {}
+            }
+            over.push(id);
+        }
+        for id in over {
+            effects.extend(self.sweep(id));
+        }
+        effects.push(Effect::Poll);
+        effects
+    }
+
+    /// Blames output `blamed` of an ended run and hands back the rest of what waits.
+    fn fail(&mut self, id: RunId, blamed: usize, failure: Failure) -> Vec<Effect> {
+        if let Some(run) = self.runs.get_mut(&id) {
+            let mut failure = Some(failure);
+            for (index, piece) in run.pieces.iter_mut().enumerate() {
+                if piece.state != PieceState::Waiting {
+                    continue;
+                }
+                piece.state = PieceState::Ended;
+                match failure.take_if(|_| index >= blamed) {
+                    Some(failure) => self.reports.push(piece.report(Err(failure))),
+                    None => self.handed_back.push(piece.lease()),
+                }
+            }
+        }
+        let mut effects = self.sweep(id);
+        effects.push(Effect::Poll);
+        effects
+    }
+
+    /// Forgets a run of which nothing is needed any more.
+    fn sweep(&mut self, id: RunId) -> Vec<Effect> {
+        let is_over = self
+            .runs
+            .get(&id)
+            .is_some_and(|run| run.phase == Phase::Over && !run.has(PieceState::Publishing));
+        if !is_over {
+            return Vec::new();
+        }
+        let staged = self.runs.remove(&id).and_then(|run| run.staged);
+        staged.map(|staged| Effect::Clean(id, staged)).into_iter().collect()
+    }
+}
+
+/// Tells the child where its run ends now, if its tail was taken away.
+fn stop_before(id: RunId, run: &Run) -> Option<Effect> {
+    let last = run.pieces.iter().rposition(|piece| piece.state == PieceState::Waiting);
+    let end = last.map_or(run.current, |last| last + 1);
+    let output = u32::try_from(end).ok()?;
+    (end < run.pieces.len()).then_some(Effect::StopBefore { slot: run.slot, run: id, output })
+}
+
+/// The longest the child may take over one output.
+fn limit(timings: &Timings, piece: &Piece) -> Duration {
+    // Tasks over the whole timeline (prepare, sound, join) have no frame count here.
+    let frames = piece.assignment.granted.frames.map_or(1000, |frames| frames.count());
+    let frames = u32::try_from(frames).unwrap_or(u32::MAX);
+    timings.hard_limit + timings.hard_limit_per_frame.saturating_mul(frames)
+}
+
+/// A retriable failure of the machinery.
+pub(crate) fn engine_error(message: String) -> Failure {
+    Failure { code: "engine_error".to_owned(), message, path: None, permanent: false }
+}

@@ -1,0 +1,98 @@
+//! Which of a node's slots are free. Pure accounting; the slots themselves are in
+//! `crate::slot`.
+
+/// Position of a slot on its node.
+pub(crate) type SlotIndex = usize;
+
+/// Numbers runs on this node; never used twice in a process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct RunId(pub(crate) u64);
+
+/// What one slot is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SlotState {
+    /// Its child is not up (yet): it takes nothing.
+    Down,
+    /// Its child waits for an order.
+    Free,
+    /// It has a run: being staged, or with the child.
+    Busy(RunId),
+}
+
+/// All slots of a node.
+#[derive(Debug)]
+pub(crate) struct Slots {
+    states: Vec<SlotState>,
+}
+
+impl Slots {
+    pub(crate) fn new(count: usize) -> Self {
+        Self { states: vec![SlotState::Down; count] }
+    }
+
+    /// The child of `slot` waits for an order. A slot with a run keeps it: the child was
+    /// restarted while the run was being staged.
+    pub(crate) fn ready(&mut self, slot: SlotIndex) {
+        if let Some(state @ SlotState::Down) = self.states.get_mut(slot) {
+            *state = SlotState::Free;
+        }
+    }
+
+    /// The child of `slot` is gone.
+    pub(crate) fn down(&mut self, slot: SlotIndex) {
+        if let Some(state @ SlotState::Free) = self.states.get_mut(slot) {
+            *state = SlotState::Down;
+        }
+    }
+
+    /// Gives a free slot to `run`.
+    pub(crate) fn take(&mut self, run: RunId) -> Option<SlotIndex> {
+        let slot = self.states.iter().position(|state| *state == SlotState::Free)?;
+        self.states[slot] = SlotState::Busy(run);
+        Some(slot)
+    }
+
+    /// `run` has left its slot. The child says itself when it is ready again, unless the
+    /// run never reached it.
+    pub(crate) fn release(&mut self, run: RunId, child_is_ready: bool) {
+        for state in &mut self.states {
+            if *state == SlotState::Busy(run) {
+                *state = if child_is_ready { SlotState::Free } else { SlotState::Down };
+            }
+        }
+    }
+
+    pub(crate) fn free(&self) -> usize {
+        self.states.iter().filter(|state| **state == SlotState::Free).count()
+    }
+
+    pub(crate) fn states(&self) -> &[SlotState] {
+        &self.states
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slot_takes_one_run_and_only_while_its_child_is_up() {
+        let mut slots = Slots::new(2);
+        assert_eq!(slots.take(RunId(1)), None, "no child is up");
+        slots.ready(1);
+        assert_eq!(slots.take(RunId(1)), Some(1));
+        assert_eq!(slots.take(RunId(2)), None, "the only child up is busy");
+        slots.ready(0);
+        slots.ready(1);
+        assert_eq!(slots.free(), 1, "a busy slot does not become free by a restart");
+        assert_eq!(slots.take(RunId(2)), Some(0));
+        slots.release(RunId(1), false);
+        assert_eq!(slots.free(), 0, "not before its child says so");
+        slots.ready(1);
+        assert_eq!(slots.free(), 1);
+        slots.release(RunId(2), true);
+        assert_eq!(slots.free(), 2, "the run never reached the child");
+        slots.down(0);
+        assert_eq!(slots.states(), [SlotState::Down, SlotState::Free]);
+    }
+}

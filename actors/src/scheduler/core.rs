@@ -1,0 +1,441 @@
+//! The scheduler's decisions, pure: applied state, polls and time go in; a batch to
+//! propose and answers to polls come out.
+//!
+//! ```text
+//! poll ──► facts ──► round ──► batch ──► (committed) ──► settled ──► answers
+//!                      ▲                                                │
+//!                 applied state                                  assign, revoke,
+//!                                                               confirmed reports
+//! ```
+//! Which leases are live is read from applied state alone; the facts only add when a node
+//! last listed them. So a lost proposal, a lost answer or a new leader needs no repair.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use cluster::State;
+use cluster::command::{Batch, BatchOutcome, Grant, Granted, Release, Report};
+use cluster::model::{LogTime, NodeId};
+
+use super::facts::{Lease, LeaseFacts, NodeFacts, RunNumber, Ticket};
+use super::{select, spread};
+use crate::backoff;
+use crate::config::Timings;
+use crate::live::{LiveFacts, LiveNode};
+use crate::poll::Poll;
+use crate::ports::ProposeError;
+
+/// Misses after which a lease is sent once more, and after which it is released.
+const MISSES_BEFORE_RESEND: u32 = 2;
+const MISSES_BEFORE_RELEASE: u32 = 4;
+
+/// How long after a proposal without outcome the next one waits.
+const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(250);
+
+/// The scheduler's memory and decisions.
+#[derive(Debug)]
+pub(super) struct Core {
+    pub(super) timings: Timings,
+    pub(super) nodes: BTreeMap<NodeId, NodeFacts>,
+    pub(super) leases: BTreeMap<Lease, LeaseFacts>,
+    started: Instant,
+    next_run: u64,
+    in_flight: Option<InFlight>,
+    is_dirty: bool,
+    last_round: Option<Instant>,
+    not_before: Instant,
+}
+
+/// What the batch in flight is made of, in its order.
+#[derive(Debug)]
+struct InFlight {
+    reports: Vec<(NodeId, Lease)>,
+    handed_back: Vec<(NodeId, Lease)>,
+    grants: Vec<(NodeId, RunNumber)>,
+}
+
+impl Core {
+    pub(super) fn new(timings: Timings, now: Instant) -> Self {
+        Self {
+            timings,
+            nodes: BTreeMap::new(),
+            leases: BTreeMap::new(),
+            started: now,
+            next_run: 0,
+            in_flight: None,
+            is_dirty: true,
+            last_round: None,
+            not_before: now,
+        }
+    }
+
+    /// Takes in a poll. Gives back the same node's earlier poll if that still waited: it is
+    /// to be answered with nothing, because this one carries everything anew.
+    pub(super) fn poll(&mut self, ticket: Ticket, poll: &Poll, now: Instant) -> Option<Ticket> {
+        let node = self
+            .nodes
+            .entry(poll.node)
+            .or_insert_with(|| NodeFacts::new(poll.incarnation, now));
+        let older = node.ticket.map(|(older, _)| older);
+        if node.incarnation != poll.incarnation {
+            *node = NodeFacts::new(poll.incarnation, now);
+        }
+        let is_news = !poll.reports.is_empty()
+            || !poll.handed_back.is_empty()
+            || poll.free_slots > node.free_slots;
+        node.ticket = Some((ticket, now));
+        node.last_poll = now;
+        node.free_slots = poll.free_slots;
+        node.is_draining = poll.draining;
+        node.held.clone_from(&poll.held);
+        node.reports.clone_from(&poll.reports);
+        node.handed_back.clone_from(&poll.handed_back);
+        self.renew(poll, now);
+        self.is_dirty |= is_news;
+        older
+    }
+
+    /// Renews what the poll lists and counts a miss for what it should have listed.
+    fn renew(&mut self, poll: &Poll, now: Instant) {
+        let units: BTreeMap<Lease, u64> =
+            poll.held.iter().map(|held| ((held.task, held.epoch), held.units)).collect();
+        let ended: BTreeSet<Lease> = poll
+            .reports
+            .iter()
+            .map(|report| (report.task, report.epoch))
+            .chain(poll.handed_back.iter().copied())
+            .collect();
+        // Polls come faster than the interval when a node has news; such a poll may have
+        // left before an assignment arrived, so only one an interval counts as a miss.
+        let spacing = self.timings.poll * 4 / 5;
+        for (lease, facts) in &mut self.leases {
+            if facts.node != poll.node {
+                continue;
+            }
+            if let Some(&units) = units.get(lease) {
+                facts.units = facts.units.max(units);
+            } else if !ended.contains(lease) {
+                if now.saturating_duration_since(facts.marked) >= spacing {
+                    facts.misses += 1;
+                    facts.marked = now;
+                    self.is_dirty = true;
+                }
+                continue;
+            }
+            facts.is_listed = true;
+            facts.misses = 0;
+            facts.renewed = now;
+            facts.marked = now;
+        }
+    }
+
+    /// Something outside changed: the next [`Core::wants_round`] says yes.
+    pub(super) fn wake(&mut self) {
+        self.is_dirty = true;
+    }
+
+    pub(super) fn is_proposing(&self) -> bool {
+        self.in_flight.is_some()
+    }
+
+    pub(super) fn lease_count(&self) -> usize {
+        self.leases.len()
+    }
+
+    /// Whether a round is to begin now: at once after news, else from time to time (for
+    /// what only time changes: retry delays, expiry, misses).
+    pub(super) fn wants_round(&self, now: Instant) -> bool {
+        self.in_flight.is_none()
+            && now >= self.not_before
+            && (self.is_dirty
+                || self.last_round.is_none_or(|last| {
+                    now.saturating_duration_since(last) >= self.timings.round * 4
+                }))
+    }
+
+    /// Decides one round. Nothing to propose gives nothing.
+    pub(super) fn round(
+        &mut self,
+        state: &State,
+        now: Instant,
+        stamp: LogTime,
+        jitter: &mut dyn FnMut() -> f64,
+    ) -> Option<Batch> {
+        self.is_dirty = false;
+        self.last_round = Some(now);
+        self.follow(state, now);
+        let mut in_flight =
+            InFlight { reports: Vec::new(), handed_back: Vec::new(), grants: Vec::new() };
+        let mut batch = Batch {
+            reports: self.reports(state, stamp, jitter, &mut in_flight),
+            releases: self.releases(now, &mut in_flight),
+            grants: Vec::new(),
+        };
+        // Applied state counts retry delays in log time, which never goes back.
+        let log_now = stamp.max(state.now);
+        let ahead = spread::ahead(state, stamp, &batch);
+        let mut slots = self.free_slots(&ahead, now);
+        let mut runs = select::select(&ahead, log_now, &mut slots, self.busy(&ahead));
+        if runs.is_empty() && batch.reports.is_empty() && batch.releases.is_empty() {
+            let moved = spread::steal(&ahead, &mut slots, &self.leases)
+                .or_else(|| spread::copy_straggler(&ahead, &slots, &self.leases, log_now));
+            if let Some(moved) = moved {
+                batch.releases.extend(moved.releases);
+                runs.push(moved.grants);
+            }
+        }
+        for run in runs {
+            let number = self.new_run();
+            for grant in run {
+                in_flight.grants.push((grant.node, number));
+                batch.grants.push(grant);
+            }
+        }
+        if batch == Batch::default() {
+            return None;
+        }
+        self.in_flight = Some(in_flight);
+        Some(batch)
+    }
+
+    /// Takes in what came of the batch in flight.
+    pub(super) fn settled(&mut self, outcome: Result<BatchOutcome, ProposeError>, now: Instant) {
+        let Some(in_flight) = self.in_flight.take() else {
+            return;
+        };
+        let Ok(outcome) = outcome else {
+            // Reports are still with their nodes' facts and go into the next round. Grants
+            // that were committed after all show up in applied state and are sent once
+            // their nodes do not list them.
+            self.is_dirty = true;
+            self.not_before = now + PAUSE_AFTER_FAILURE;
+            return;
+        };
+        self.is_dirty = true;
+        for ((node, lease), result) in in_flight.reports.into_iter().zip(outcome.reports) {
+            if let Some(facts) = self.nodes.get_mut(&node) {
+                facts.reports.retain(|report| (report.task, report.epoch) != lease);
+                facts.confirmed.push((lease.0, lease.1, result));
+            }
+        }
+        for (node, lease) in in_flight.handed_back {
+            if let Some(facts) = self.nodes.get_mut(&node) {
+                facts.handed_back.retain(|back| *back != lease);
+                facts.confirmed.push((lease.0, lease.1, Ok(())));
+            }
+        }
+        let mut sent: BTreeMap<(NodeId, RunNumber), Vec<Granted>> = BTreeMap::new();
+        for ((node, run), result) in in_flight.grants.into_iter().zip(outcome.grants) {
+            match result {
+                Ok(granted) => {
+                    self.leases
+                        .insert((granted.task, granted.epoch), new_lease(node, run, now));
+                    sent.entry((node, run)).or_default().push(granted);
+                }
+                Err(rejection) => tracing::debug!(%node, %rejection, "grant was rejected"),
+            }
+        }
+        for ((node, _), run) in sent {
+            if let Some(facts) = self.nodes.get_mut(&node) {
+                facts.to_send.push(run);
+            }
+        }
+    }
+
+    /// The leader's facts for those who only look.
+    pub(super) fn live(&self) -> LiveFacts {
+        let nodes = self
+            .nodes
+            .iter()
+            .map(|(&id, facts)| {
+                let first_expiry = self
+                    .leases
+                    .values()
+                    .filter(|lease| lease.node == id)
+                    .map(|lease| lease.renewed + self.timings.lease)
+                    .min();
+                let live = LiveNode {
+                    incarnation: facts.incarnation,
+                    last_poll: facts.last_poll,
+                    free_slots: facts.free_slots,
+                    held: u32::try_from(facts.held.len()).unwrap_or(u32::MAX),
+                    is_draining: facts.is_draining,
+                    first_expiry,
+                };
+                (id, live)
+            })
+            .collect();
+        let units = self
+            .leases
+            .iter()
+            .filter(|(_, facts)| facts.units > 0)
+            .map(|(&lease, facts)| (lease, facts.units))
+            .collect();
+        LiveFacts { nodes, units }
+    }
+
+    /// Brings the leases in line with the live attempts of applied state.
+    fn follow(&mut self, state: &State, now: Instant) {
+        let mut live = BTreeMap::new();
+        for job in state.active.keys().filter_map(|id| state.jobs.get(id)) {
+            for (&kind, task) in &job.tasks {
+                for attempt in &task.live {
+                    let task = cluster::model::TaskRef { job: job.id, kind };
+                    live.insert((task, attempt.epoch), attempt.node);
+                }
+            }
+        }
+        self.leases.retain(|lease, _| live.contains_key(lease));
+        for (lease, node) in live {
+            if !self.leases.contains_key(&lease) {
+                let run = self.new_run();
+                // Another leader's grant: a whole lease long it may be renewed from now on.
+                self.leases.insert(lease, new_lease(node, run, now.max(self.started)));
+            }
+        }
+    }
+
+    fn new_run(&mut self) -> RunNumber {
+        self.next_run += 1;
+        RunNumber(self.next_run)
+    }
+
+    fn reports(
+        &self,
+        state: &State,
+        stamp: LogTime,
+        jitter: &mut dyn FnMut() -> f64,
+        in_flight: &mut InFlight,
+    ) -> Vec<Report> {
+        let mut reports = Vec::new();
+        for (&id, node) in &self.nodes {
+            for report in &node.reports {
+                let mut report = report.clone();
+                if report.result.is_err() {
+                    let failures = state
+                        .jobs
+                        .get(&report.task.job)
+                        .and_then(|job| job.tasks.get(&report.task.kind))
+                        .map_or(0, |task| task.failures);
+                    let (base, cap) = (self.timings.retry_base, self.timings.retry_cap);
+                    let delay = backoff::delay(base, cap, failures, jitter());
+                    let millis = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
+                    report.retry_at = stamp.max(state.now).plus_millis(millis);
+                }
+                in_flight.reports.push((id, (report.task, report.epoch)));
+                reports.push(report);
+            }
+        }
+        reports
+    }
+
+    fn releases(&self, now: Instant, in_flight: &mut InFlight) -> Vec<Release> {
+        let mut releases = Vec::new();
+        for (&id, node) in &self.nodes {
+            for &lease in &node.handed_back {
+                in_flight.handed_back.push((id, lease));
+                releases.push(Release { task: lease.0, epoch: lease.1, lost: false });
+            }
+        }
+        let reported: BTreeSet<Lease> =
+            in_flight.reports.iter().chain(&in_flight.handed_back).map(|(_, lease)| *lease).collect();
+        for (&lease, facts) in &self.leases {
+            if reported.contains(&lease) {
+                continue;
+            }
+            let is_lost = now.saturating_duration_since(facts.renewed) > self.timings.lease;
+            if is_lost || facts.misses >= MISSES_BEFORE_RELEASE {
+                tracing::warn!(job = %lease.0.job, task = ?lease.0.kind, epoch = %lease.1,
+                    node = %facts.node, is_lost, "lease is released");
+                releases.push(Release { task: lease.0, epoch: lease.1, lost: is_lost });
+            }
+        }
+        releases
+    }
+
+    /// Slots that may be given work, by node: live, ready, current incarnation, and less
+    /// the runs its node does not know of yet.
+    fn free_slots(&self, state: &State, now: Instant) -> Vec<select::FreeSlots> {
+        let mut pending: BTreeMap<NodeId, BTreeMap<RunNumber, bool>> = BTreeMap::new();
+        for facts in self.leases.values() {
+            let is_known = pending.entry(facts.node).or_default().entry(facts.run).or_default();
+            *is_known |= facts.is_listed || facts.misses > 0;
+        }
+        self.nodes
+            .iter()
+            .filter_map(|(&id, facts)| {
+                let info = state.nodes.get(&id)?;
+                let is_eligible = info.incarnation == facts.incarnation
+                    && info.state == cluster::model::NodeState::Ready
+                    && !facts.is_draining
+                    && now.saturating_duration_since(facts.last_poll) <= self.timings.suspect;
+                let unknown = pending
+                    .get(&id)
+                    .map_or(0, |runs| runs.values().filter(|&&is_known| !is_known).count());
+                let unknown = u32::try_from(unknown).unwrap_or(u32::MAX);
+                let free = facts.free_slots.saturating_sub(unknown);
+                (is_eligible && free > 0).then_some(select::FreeSlots {
+                    node: id,
+                    incarnation: info.incarnation,
+                    fingerprint: info.fingerprint,
+                    free,
+                })
+            })
+            .collect()
+    }
+
+    /// Slots each workspace keeps busy: runs, not attempts, or long runs would look greedy.
+    fn busy(&self, state: &State) -> BTreeMap<String, u32> {
+        let mut runs: BTreeMap<&str, BTreeSet<RunNumber>> = BTreeMap::new();
+        for ((task, _), facts) in &self.leases {
+            if let Some(job) = state.jobs.get(&task.job) {
+                runs.entry(&job.workspace).or_default().insert(facts.run);
+            }
+        }
+        runs.into_iter()
+            .map(|(workspace, runs)| {
+                (workspace.to_owned(), u32::try_from(runs.len()).unwrap_or(u32::MAX))
+            })
+            .collect()
+    }
+
+    /// Leases to send once more: two polls did not list them.
+    pub(super) fn due_again(&mut self, node: NodeId) -> Vec<Lease> {
+        let mut due = Vec::new();
+        for (&lease, facts) in &mut self.leases {
+            if facts.node == node && facts.misses >= MISSES_BEFORE_RESEND && !facts.is_resent {
+                facts.is_resent = true;
+                due.push(lease);
+            }
+        }
+        due
+    }
+}
+
+fn new_lease(node: NodeId, run: RunNumber, now: Instant) -> LeaseFacts {
+    LeaseFacts {
+        node,
+        run,
+        renewed: now,
+        is_listed: false,
+        misses: 0,
+        marked: now,
+        is_resent: false,
+        units: 0,
+    }
+}
+
+/// A grant of `task` to the owner of `slots`.
+pub(super) fn grant(
+    task: cluster::model::TaskRef,
+    slots: &select::FreeSlots,
+    extra: bool,
+) -> Grant {
+    Grant {
+        task,
+        node: slots.node,
+        incarnation: slots.incarnation,
+        fingerprint: slots.fingerprint,
+        extra,
+    }
+}

@@ -1,0 +1,117 @@
+//! The one place that knows how values become bytes: bincode behind a magic byte and a
+//! version, for log entries, votes, snapshots and whatever crosses the wire.
+//!
+//! A later encoding gets a new version here; bytes of the old one keep decoding.
+
+use bincode::config::{Configuration, Limit, LittleEndian, Varint};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// First byte of every envelope: tells ours from text, zeroes and foreign files.
+const MAGIC: u8 = 0xF1;
+
+/// The encoding in use: bincode 2, little endian, variable-length integers.
+const VERSION: u8 = 1;
+
+/// Largest payload that is decoded, in bytes; a damaged length must not exhaust memory.
+const MAX_PAYLOAD: usize = 1 << 30;
+
+/// Why bytes are not the value they should be, or a value has no bytes.
+#[derive(Debug, thiserror::Error)]
+pub enum CodecError {
+    /// Not an envelope at all.
+    #[error("not an encoded value")]
+    NotAnEnvelope,
+    /// Written by a later release, or damaged.
+    #[error("encoding version {0} is not known")]
+    UnknownVersion(u8),
+    /// Beyond the size limit.
+    #[error("encoded value of {0} bytes is too large")]
+    TooLarge(usize),
+    /// The payload goes on after the value.
+    #[error("{0} bytes follow the encoded value")]
+    TrailingBytes(usize),
+    /// The payload is not the value.
+    #[error("failed to decode")]
+    Decode(#[from] bincode::error::DecodeError),
+    /// The value cannot be encoded.
+    #[error("failed to encode")]
+    Encode(#[from] bincode::error::EncodeError),
+}
+
+fn configuration() -> Configuration<LittleEndian, Varint, Limit<MAX_PAYLOAD>> {
+    bincode::config::standard().with_limit::<MAX_PAYLOAD>()
+}
+
+/// Encodes `value` in the current version.
+pub fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, CodecError> {
+    let mut bytes = vec![MAGIC, VERSION];
+    bincode::serde::encode_into_std_write(value, &mut bytes, configuration())?;
+    if bytes.len() > MAX_PAYLOAD {
+        return Err(CodecError::TooLarge(bytes.len()));
+    }
+    Ok(bytes)
+}
+
+/// Decodes a value that any release up to this one encoded.
+pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {
+    let [MAGIC, version, payload @ ..] = bytes else {
+        return Err(CodecError::NotAnEnvelope);
+    };
+    if *version != VERSION {
+        return Err(CodecError::UnknownVersion(*version));
+    }
+    if payload.len() > MAX_PAYLOAD {
+        return Err(CodecError::TooLarge(payload.len()));
+    }
+    let (value, read) = bincode::serde::decode_from_slice(payload, configuration())?;
+    if read != payload.len() {
+        return Err(CodecError::TrailingBytes(payload.len() - read));
+    }
+    Ok(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_comes_back_as_it_was() {
+        let value = (7u64, "naïve".to_owned(), Some(vec![1u8, 2, 3]));
+        let bytes = encode(&value).unwrap();
+        let back: (u64, String, Option<Vec<u8>>) = decode(&bytes).unwrap();
+        assert_eq!(back, value);
+    }
+
+    #[test]
+    fn bytes_that_are_not_ours_are_refused() {
+        let good = encode(&"text").unwrap();
+        let mut later = good.clone();
+        later[1] = VERSION + 1;
+        let mut longer = good.clone();
+        longer.push(0);
+        let cases: [(&str, &[u8], &str); 6] = [
+            ("nothing", &[], "not an encoded value"),
+            ("one byte", &good[..1], "not an encoded value"),
+            ("another magic", b"{\"a\":1}", "not an encoded value"),
+            ("a later version", &later, "encoding version 2 is not known"),
+            ("a torn tail", &good[..good.len() - 1], "failed to decode"),
+            (
+                "something after it",
+                &longer,
+                "1 bytes follow the encoded value",
+            ),
+        ];
+        for (what, bytes, want) in cases {
+            let error = decode::<String>(bytes).unwrap_err();
+            assert_eq!(error.to_string(), want, "{what}");
+        }
+    }
+
+    #[test]
+    fn a_forged_length_is_an_error_and_not_an_allocation() {
+        // 253 announces a 64-bit length: here of 2^62 bytes.
+        let bytes = [MAGIC, VERSION, 253, 0, 0, 0, 0, 0, 0, 0, 0x40];
+        assert!(decode::<String>(&bytes).is_err());
+    }
+}

@@ -1,0 +1,158 @@
+//! The handle through which the rest of the product proposes commands and reads applied
+//! state. It decides nothing about jobs (that is `state`) and names no raft type.
+
+mod clock;
+mod error;
+mod identity;
+mod lock;
+mod read_barrier;
+mod status;
+
+#[cfg(test)]
+mod tests;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::watch;
+
+pub use error::{Error, ProposeError, ReadError};
+pub use identity::Identity;
+pub use status::{Leadership, Member, RaftRole, RaftStatus};
+
+use crate::State;
+use crate::command::{Command, Outcome, Stamped};
+use crate::model::{LogIndex, NodeId};
+use crate::raft::{self, MemberOptions, Router};
+use lock::DirectoryLock;
+use read_barrier::ReadBarrier;
+
+/// How to open a coordinator.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Holds the log, snapshots and the identity file; made if it is not there.
+    pub data_dir: PathBuf,
+    /// Where other members reach this one.
+    pub advertise: String,
+    /// The id this node must have; none: the one in the data directory, or a fresh one.
+    pub node_id: Option<NodeId>,
+}
+
+/// A member of the raft group: cheap to clone, one group member behind all clones.
+#[derive(Debug, Clone)]
+pub struct Coordinator {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    identity: Identity,
+    member: Arc<raft::Member>,
+    barrier: ReadBarrier,
+    lock: Mutex<Option<DirectoryLock>>,
+}
+
+impl Coordinator {
+    /// Opens the member kept in `options.data_dir`, founding a cluster of one if it is new.
+    /// The only voter of a cluster leads, with all of its log applied, when this returns.
+    pub async fn open(options: Options) -> Result<Self, Error> {
+        let directory = options.data_dir.join("raft");
+        create(&directory)?;
+        let lock = DirectoryLock::take(&directory).await?;
+        let log = directory.join("log.redb");
+        let has_log = log.try_exists().map_err(|source| Error::Io {
+            path: log.clone(),
+            source,
+        })?;
+        let identity = identity::establish(&directory.join("identity"), has_log, options.node_id)?;
+        let member = raft::Member::start(
+            MemberOptions {
+                id: identity.node_id,
+                cluster_id: identity.cluster_id.clone(),
+                advertise: options.advertise,
+                directory,
+            },
+            Router::default(),
+        )
+        .await?;
+        let member = Arc::new(member);
+        tracing::info!(
+            node = identity.node_id.0,
+            cluster = identity.cluster_id,
+            applied = member.state().applied.0,
+            "coordinator is open"
+        );
+        Ok(Self {
+            inner: Arc::new(Inner {
+                identity,
+                barrier: ReadBarrier::start(Arc::clone(&member)),
+                member,
+                lock: Mutex::new(Some(lock)),
+            }),
+        })
+    }
+
+    /// Commits `command` and gives what applying it came to.
+    pub async fn propose(&self, command: Command) -> Result<Outcome, ProposeError> {
+        let at = clock::stamp(self.inner.member.state().now);
+        self.inner.member.propose(Stamped { at, command }).await
+    }
+
+    /// The applied state of this process: immutable, at most a moment old.
+    pub fn state(&self) -> Arc<State> {
+        self.inner.member.state()
+    }
+
+    /// Applied state that holds everything committed before the call.
+    pub async fn read(&self) -> Result<Arc<State>, ReadError> {
+        self.inner.barrier.pass().await?;
+        Ok(self.state())
+    }
+
+    /// Told the last applied index whenever it moves.
+    pub fn applied(&self) -> watch::Receiver<LogIndex> {
+        self.inner.member.applied()
+    }
+
+    /// Told whether this process leads.
+    pub fn leadership(&self) -> watch::Receiver<Leadership> {
+        self.inner.member.leadership()
+    }
+
+    /// The group as this node sees it.
+    pub fn raft_status(&self) -> RaftStatus {
+        self.inner.member.status()
+    }
+
+    /// Who this node is.
+    pub fn identity(&self) -> &Identity {
+        &self.inner.identity
+    }
+
+    /// Waits until the member has failed for good and says why; never returns after an
+    /// orderly shutdown. The process must then exit.
+    pub async fn failed(&self) -> String {
+        self.inner.member.failed().await
+    }
+
+    /// Stops the member and waits for its last write. The data directory may be opened
+    /// again when this returns.
+    pub async fn shutdown(&self) {
+        self.inner.barrier.stop();
+        self.inner.member.shutdown().await;
+        let lock = self
+            .inner
+            .lock
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        drop(lock);
+    }
+}
+
+fn create(directory: &Path) -> Result<(), Error> {
+    std::fs::create_dir_all(directory).map_err(|source| Error::Io {
+        path: directory.to_path_buf(),
+        source,
+    })
+}

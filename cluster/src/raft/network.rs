@@ -1,0 +1,117 @@
+//! How members reach one another within one process. Members on other machines get a
+//! transport of their own; nothing else here changes for it.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use openraft::BasicNode;
+use openraft::error::{InstallSnapshotError, RPCError, RaftError, RemoteError, Unreachable};
+use openraft::network::{RPCOption, RaftNetwork, RaftNetworkFactory};
+use openraft::raft::{
+    AppendEntriesRequest, AppendEntriesResponse, InstallSnapshotRequest, InstallSnapshotResponse,
+    VoteRequest, VoteResponse,
+};
+
+use super::{Raft, TypeConfig};
+
+/// The members of this process by id. Clones share them.
+#[derive(Clone, Default)]
+pub(crate) struct Router {
+    members: Arc<Mutex<BTreeMap<u64, Raft>>>,
+}
+
+impl std::fmt::Debug for Router {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.members().keys()).finish()
+    }
+}
+
+impl Router {
+    /// Makes a member reachable.
+    pub(super) fn connect(&self, id: u64, raft: Raft) {
+        self.members().insert(id, raft);
+    }
+
+    /// Makes a member unreachable.
+    pub(super) fn disconnect(&self, id: u64) {
+        self.members().remove(&id);
+    }
+
+    fn members(&self) -> std::sync::MutexGuard<'_, BTreeMap<u64, Raft>> {
+        self.members.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl RaftNetworkFactory<TypeConfig> for Router {
+    type Network = Link;
+
+    async fn new_client(&mut self, target: u64, _node: &BasicNode) -> Link {
+        Link {
+            router: self.clone(),
+            target,
+        }
+    }
+}
+
+/// The way to one member.
+#[derive(Debug)]
+pub(crate) struct Link {
+    router: Router,
+    target: u64,
+}
+
+type Answer<T, E> = Result<T, RPCError<u64, BasicNode, RaftError<u64, E>>>;
+type Plain = openraft::error::Infallible;
+
+impl Link {
+    fn member<E: std::error::Error>(&self) -> Answer<Raft, E> {
+        let found = self.router.members().get(&self.target).cloned();
+        found.ok_or_else(|| {
+            let error = io::Error::from(io::ErrorKind::NotConnected);
+            RPCError::Unreachable(Unreachable::new(&error))
+        })
+    }
+
+    fn remote<E: std::error::Error>(
+        &self,
+        error: RaftError<u64, E>,
+    ) -> RPCError<u64, BasicNode, RaftError<u64, E>> {
+        RPCError::RemoteError(RemoteError::new(self.target, error))
+    }
+}
+
+impl RaftNetwork<TypeConfig> for Link {
+    async fn append_entries(
+        &mut self,
+        rpc: AppendEntriesRequest<TypeConfig>,
+        _option: RPCOption,
+    ) -> Answer<AppendEntriesResponse<u64>, Plain> {
+        let member = self.member()?;
+        member
+            .append_entries(rpc)
+            .await
+            .map_err(|error| self.remote(error))
+    }
+
+    async fn install_snapshot(
+        &mut self,
+        rpc: InstallSnapshotRequest<TypeConfig>,
+        _option: RPCOption,
+    ) -> Answer<InstallSnapshotResponse<u64>, InstallSnapshotError> {
+        let member = self.member()?;
+        member
+            .install_snapshot(rpc)
+            .await
+            .map_err(|error| self.remote(error))
+    }
+
+    async fn vote(
+        &mut self,
+        rpc: VoteRequest<u64>,
+        _option: RPCOption,
+    ) -> Answer<VoteResponse<u64>, Plain> {
+        let member = self.member()?;
+        member.vote(rpc).await.map_err(|error| self.remote(error))
+    }
+}

@@ -1,0 +1,202 @@
+//! The bridge from openraft's apply loop to [`State::apply`], and from there to everyone who
+//! reads applied state. It decides nothing.
+
+use std::io::Cursor;
+use std::sync::Arc;
+
+use openraft::storage::RaftStateMachine;
+use openraft::{Entry, EntryPayload, OptionalSend, RaftSnapshotBuilder, Snapshot};
+use tokio::sync::watch;
+
+use super::log_store::LogVolume;
+use super::snapshot::{Snapshots, StoredSnapshot};
+use super::{
+    RaftIoError, RaftLogId, RaftMembership, RaftSnapshotMeta, RaftStorageError, Reply, StoreError,
+    TypeConfig,
+};
+use crate::codec;
+use crate::model::LogIndex;
+use crate::state::State;
+
+/// Applied state as readers get it, told after every batch of applied entries.
+#[derive(Debug)]
+pub(super) struct Published {
+    state: watch::Sender<Arc<State>>,
+    applied: watch::Sender<LogIndex>,
+}
+
+impl Published {
+    /// Nothing applied yet.
+    pub(super) fn new() -> (Self, watch::Receiver<Arc<State>>, watch::Receiver<LogIndex>) {
+        let (state, state_reader) = watch::channel(Arc::new(State::default()));
+        let (applied, applied_reader) = watch::channel(LogIndex(0));
+        (Self { state, applied }, state_reader, applied_reader)
+    }
+
+    /// The state first: whoever is woken by the index finds a state that has it.
+    fn publish(&self, state: &State) {
+        self.state.send_replace(Arc::new(state.clone()));
+        self.applied.send_replace(state.applied);
+    }
+}
+
+/// The replicated state and how far it has come.
+#[derive(Debug)]
+pub(super) struct StateMachine {
+    state: State,
+    last_applied: Option<RaftLogId>,
+    membership: RaftMembership,
+    published: Published,
+    snapshots: Snapshots,
+    volume: LogVolume,
+}
+
+impl StateMachine {
+    /// Starts from the snapshot that counts, if there is one; the log brings it up to date.
+    pub(super) fn open(
+        snapshots: Snapshots,
+        stored: Option<StoredSnapshot>,
+        volume: LogVolume,
+        published: Published,
+    ) -> Result<Self, StoreError> {
+        let mut machine = Self {
+            state: State::default(),
+            last_applied: None,
+            membership: RaftMembership::default(),
+            published,
+            snapshots,
+            volume,
+        };
+        if let Some(stored) = stored {
+            machine.restore(&stored.meta, &stored.state)?;
+        }
+        Ok(machine)
+    }
+
+    fn restore(&mut self, meta: &RaftSnapshotMeta, bytes: &[u8]) -> Result<(), StoreError> {
+        self.state = codec::decode(bytes)?;
+        self.last_applied = meta.last_log_id;
+        self.membership = meta.last_membership.clone();
+        self.published.publish(&self.state);
+        Ok(())
+    }
+}
+
+impl RaftStateMachine<TypeConfig> for StateMachine {
+    type SnapshotBuilder = SnapshotBuilder;
+
+    async fn applied_state(
+        &mut self,
+    ) -> Result<(Option<RaftLogId>, RaftMembership), RaftStorageError> {
+        Ok((self.last_applied, self.membership.clone()))
+    }
+
+    async fn apply<I>(&mut self, entries: I) -> Result<Vec<Reply>, RaftStorageError>
+    where
+        I: IntoIterator<Item = Entry<TypeConfig>> + OptionalSend,
+        I::IntoIter: OptionalSend,
+    {
+        let mut replies = Vec::new();
+        for entry in entries {
+            let index = LogIndex(entry.log_id.index);
+            self.last_applied = Some(entry.log_id);
+            let outcome = match entry.payload {
+                EntryPayload::Normal(stamped) => Some(self.state.apply(index, stamped)),
+                EntryPayload::Blank => None,
+                EntryPayload::Membership(membership) => {
+                    self.membership = RaftMembership::new(Some(entry.log_id), membership);
+                    None
+                }
+            };
+            self.state.advance(index);
+            replies.push(Reply(outcome));
+        }
+        self.published.publish(&self.state);
+        Ok(replies)
+    }
+
+    async fn get_snapshot_builder(&mut self) -> SnapshotBuilder {
+        self.volume.reset();
+        let index = self.last_applied.map_or(0, |log_id| log_id.index);
+        let term = self.last_applied.map_or(0, |log_id| log_id.leader_id.term);
+        let meta = RaftSnapshotMeta {
+            last_log_id: self.last_applied,
+            last_membership: self.membership.clone(),
+            snapshot_id: format!("{term}-{index}"),
+        };
+        SnapshotBuilder {
+            state: self.state.clone(),
+            meta,
+            snapshots: self.snapshots.clone(),
+        }
+    }
+
+    async fn begin_receiving_snapshot(&mut self) -> Result<Box<Cursor<Vec<u8>>>, RaftStorageError> {
+        Ok(Box::new(Cursor::new(Vec::new())))
+    }
+
+    async fn install_snapshot(
+        &mut self,
+        meta: &RaftSnapshotMeta,
+        snapshot: Box<Cursor<Vec<u8>>>,
+    ) -> Result<(), RaftStorageError> {
+        let write = |error: StoreError| RaftIoError::write_snapshot(Some(meta.signature()), &error);
+        let state = snapshot.into_inner();
+        // Bytes that are not a state must never become the snapshot that counts.
+        let decoded: State = codec::decode(&state).map_err(|error| write(error.into()))?;
+        let stored = StoredSnapshot {
+            meta: meta.clone(),
+            state,
+        };
+        self.snapshots.save(stored).await.map_err(write)?;
+        self.state = decoded;
+        self.last_applied = meta.last_log_id;
+        self.membership = meta.last_membership.clone();
+        self.published.publish(&self.state);
+        Ok(())
+    }
+
+    async fn get_current_snapshot(
+        &mut self,
+    ) -> Result<Option<Snapshot<TypeConfig>>, RaftStorageError> {
+        let stored = self
+            .snapshots
+            .current()
+            .await
+            .map_err(|error| RaftIoError::read_snapshot(None, &error))?;
+        Ok(stored.map(|stored| Snapshot {
+            meta: stored.meta,
+            snapshot: Box::new(Cursor::new(stored.state)),
+        }))
+    }
+}
+
+/// A copy of the state at one index, to be written while `apply` goes on.
+#[derive(Debug)]
+pub(super) struct SnapshotBuilder {
+    state: State,
+    meta: RaftSnapshotMeta,
+    snapshots: Snapshots,
+}
+
+impl RaftSnapshotBuilder<TypeConfig> for SnapshotBuilder {
+    async fn build_snapshot(&mut self) -> Result<Snapshot<TypeConfig>, RaftStorageError> {
+        let signature = self.meta.signature();
+        let write =
+            |error: StoreError| RaftIoError::write_snapshot(Some(signature.clone()), &error);
+        let state = self.state.clone();
+        let bytes = tokio::task::spawn_blocking(move || codec::encode(&state))
+            .await
+            .map_err(|error| write(StoreError::Closed(error.to_string())))?
+            .map_err(|error| write(error.into()))?;
+        let stored = StoredSnapshot {
+            meta: self.meta.clone(),
+            state: bytes.clone(),
+        };
+        self.snapshots.save(stored).await.map_err(write)?;
+        Ok(Snapshot {
+            meta: self.meta.clone(),
+            snapshot: Box::new(Cursor::new(bytes)),
+        })
+    }
+}

@@ -1,0 +1,65 @@
+//! An accepted output and what it opens. The fence was passed already.
+
+use super::ledger::Ledger;
+use super::{Job, TaskPhase, plan};
+use crate::model::{
+    AttemptOutcome, Digest, Epoch, Fingerprint, NodeId, ObjectRef, SegmentMark, TaskKind,
+    TaskOutput,
+};
+
+/// Ends the attempt as done and takes what it made.
+pub(super) fn accept(
+    job: &mut Job,
+    ledger: &mut Ledger<'_>,
+    kind: TaskKind,
+    epoch: Epoch,
+    output: TaskOutput,
+    fingerprint_of: impl Fn(NodeId) -> Option<Fingerprint>,
+) {
+    let Some(task) = job.tasks.get_mut(&kind) else {
+        return;
+    };
+    let Some(attempt) = task.take(epoch) else {
+        return;
+    };
+    let node = attempt.node;
+    task.record(attempt, ledger.now, AttemptOutcome::Done);
+    // A rival attempt of a straggler has nothing left to do.
+    task.drop_attempts(ledger.now);
+    let mark = |object: ObjectRef, from_cache: bool| SegmentMark {
+        object,
+        epoch,
+        from_cache,
+        // Sound may be done before the first segment is granted; it then carries its node's.
+        fingerprint: job
+            .fingerprint
+            .or_else(|| fingerprint_of(node))
+            .unwrap_or(Fingerprint(Digest([0; 32]))),
+    };
+    match output {
+        TaskOutput::Plan { object, facts } => {
+            task.phase = TaskPhase::Done(None);
+            plan::adopt(job, object, facts, node);
+            ledger.touch(job);
+        }
+        TaskOutput::Segment { object, from_cache } | TaskOutput::Audio { object, from_cache } => {
+            task.phase = TaskPhase::Done(Some(mark(object, from_cache)));
+            open_join(job, ledger);
+            ledger.touch(job);
+        }
+        TaskOutput::Artifact(artifact) => ledger.complete(job, artifact),
+    }
+}
+
+/// Brings the counts up to date and opens the join once all that it needs is there.
+fn open_join(job: &mut Job, ledger: &Ledger<'_>) {
+    job.segments_from_cache = job.count_from_cache();
+    job.frames_done = job.frames_done.max(job.frames_committed());
+    if !job.is_rendered() {
+        return;
+    }
+    job.rendered_at = Some(ledger.now);
+    if let Some(join) = job.tasks.get_mut(&TaskKind::Join) {
+        join.phase = TaskPhase::Open;
+    }
+}

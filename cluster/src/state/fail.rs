@@ -1,0 +1,85 @@
+//! What goes wrong: failures that attempts report, attempts lost with their node, and the
+//! point at which either ends the job.
+
+use super::ledger::Ledger;
+use super::{Job, State};
+use crate::command::{Outcome, Rejection};
+use crate::model::{Attempt, AttemptOutcome, Epoch, Failure, JobError, JobId, LogTime, TaskKind};
+
+/// Reported failures of one task that end its job.
+pub(super) const MAX_FAILURES: u32 = 3;
+
+/// Times a task may be lost with its node before its job ends.
+pub(super) const MAX_LOSSES: u32 = 3;
+
+impl State {
+    pub(super) fn fail(&mut self, job: JobId, error: JobError) -> Outcome {
+        let Some((job, mut ledger)) = self.open_job(job) else {
+            return Outcome::Rejected(Rejection::UnknownJob);
+        };
+        if job.status.is_terminal() {
+            return Outcome::Rejected(Rejection::JobEnded);
+        }
+        ledger.fail(job, error);
+        Outcome::Accepted
+    }
+}
+
+/// Ends the attempt as failed; a permanent failure, or one too many, ends the job with it.
+pub(super) fn count_failure(
+    job: &mut Job,
+    ledger: &mut Ledger<'_>,
+    kind: TaskKind,
+    epoch: Epoch,
+    failure: Failure,
+    retry_at: LogTime,
+) {
+    let Some(task) = job.tasks.get_mut(&kind) else {
+        return;
+    };
+    let Some(attempt) = task.take(epoch) else {
+        return;
+    };
+    task.record(attempt, ledger.now, AttemptOutcome::Failed(failure.clone()));
+    task.failures += 1;
+    task.not_before = task.not_before.max(retry_at);
+    if failure.permanent || task.failures >= MAX_FAILURES {
+        let Failure {
+            code,
+            message,
+            path,
+            permanent: _,
+        } = failure;
+        let error = JobError {
+            code,
+            message,
+            path,
+        };
+        ledger.fail(job, error);
+    }
+}
+
+/// Counts an attempt, taken from its task already, as lost with its node; one too many ends
+/// the job.
+pub(super) fn count_loss(job: &mut Job, ledger: &mut Ledger<'_>, kind: TaskKind, attempt: Attempt) {
+    let Some(task) = job.tasks.get_mut(&kind) else {
+        return;
+    };
+    let node = attempt.node;
+    task.record(attempt, ledger.now, AttemptOutcome::Lost);
+    task.losses += 1;
+    if task.losses >= MAX_LOSSES {
+        let work = match kind {
+            TaskKind::Prepare => "preparing the render".to_owned(),
+            TaskKind::Audio => "mixing the sound".to_owned(),
+            TaskKind::Segment(segment) => format!("rendering segment {segment}"),
+            TaskKind::Join => "joining the segments".to_owned(),
+        };
+        let error = JobError {
+            code: "engine_error".to_owned(),
+            message: format!("{work} was lost {MAX_LOSSES} times, last with node {node}"),
+            path: None,
+        };
+        ledger.fail(job, error);
+    }
+}

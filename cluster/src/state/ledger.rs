@@ -1,0 +1,100 @@
+//! What goes with every change of a job that a client can see: its sequence, its place
+//! among the active ones, its outbox row. The change itself is the caller's.
+
+use std::sync::Arc;
+
+use imbl::OrdMap;
+
+use super::{Job, State};
+use crate::model::{Artifact, JobError, JobId, JobStatus, LogIndex, LogTime, OutboxRow, Seq};
+
+/// Longest code, message and path of a job's error that are kept, in bytes: a finished job
+/// stays small whatever an engine has to say.
+const CODE_LEN: usize = 32;
+const MESSAGE_LEN: usize = 192;
+const PATH_LEN: usize = 64;
+
+/// The parts of the state that a change of one job writes besides the job.
+pub(super) struct Ledger<'a> {
+    pub(super) index: LogIndex,
+    pub(super) now: LogTime,
+    active: &'a mut OrdMap<JobId, ()>,
+    outbox: &'a mut OrdMap<(JobId, Seq), OutboxRow>,
+}
+
+impl State {
+    /// A job, to be changed, and the ledger that the change is written to.
+    pub(super) fn open_job(&mut self, job: JobId) -> Option<(&mut Job, Ledger<'_>)> {
+        let ledger = Ledger {
+            index: self.applied,
+            now: self.now,
+            active: &mut self.active,
+            outbox: &mut self.outbox,
+        };
+        let job = self.jobs.get_mut(&job)?;
+        Some((Arc::make_mut(job), ledger))
+    }
+}
+
+impl Ledger<'_> {
+    /// A client can see a difference in `job`.
+    pub(super) fn touch(&mut self, job: &mut Job) {
+        job.sequence.0 += 1;
+        job.changed_at = self.index;
+    }
+
+    /// `job` reaches `status`: visible, and an event.
+    pub(super) fn enter(&mut self, job: &mut Job, status: JobStatus) {
+        job.status = status;
+        self.touch(job);
+        let row = OutboxRow {
+            job: job.id,
+            status,
+            sequence: job.sequence,
+            at: self.now,
+        };
+        self.outbox.insert((job.id, job.sequence), row);
+        if status.is_terminal() {
+            self.active.remove(&job.id);
+        } else {
+            self.active.insert(job.id, ());
+        }
+    }
+
+    /// `job` ends with its artifact.
+    pub(super) fn complete(&mut self, job: &mut Job, artifact: Artifact) {
+        job.frames_done = job.frames.unwrap_or(job.frames_done);
+        job.artifact = Some(artifact);
+        self.finish(job, JobStatus::Completed);
+    }
+
+    /// `job` ends because it cannot be rendered.
+    pub(super) fn fail(&mut self, job: &mut Job, mut error: JobError) {
+        clip(&mut error.code, CODE_LEN);
+        clip(&mut error.message, MESSAGE_LEN);
+        if let Some(path) = &mut error.path {
+            clip(path, PATH_LEN);
+        }
+        job.error = Some(error);
+        self.finish(job, JobStatus::Failed);
+    }
+
+    /// `job` ends because its client says so.
+    pub(super) fn cancel(&mut self, job: &mut Job) {
+        self.finish(job, JobStatus::Cancelled);
+    }
+
+    fn finish(&mut self, job: &mut Job, status: JobStatus) {
+        job.finished_at = Some(self.now);
+        // Nothing of an ended job is leased or rendered again: what remains is its record.
+        job.plan = None;
+        job.fingerprint = None;
+        job.tasks = OrdMap::new();
+        self.enter(job, status);
+    }
+}
+
+/// Shortens `text` to at most `len` bytes, between two characters.
+fn clip(text: &mut String, len: usize) {
+    text.truncate(text.floor_char_boundary(len));
+}

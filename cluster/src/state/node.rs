@@ -1,0 +1,70 @@
+//! Nodes: registering, restarting, and whether they may be given work.
+
+use super::{State, fail};
+use crate::command::{Outcome, Rejection};
+use crate::model::{Attempt, Incarnation, JobId, NodeId, NodeInfo, NodeState, TaskKind};
+
+impl State {
+    pub(super) fn register_node(&mut self, mut info: NodeInfo) -> Outcome {
+        info.registered_at = self.now;
+        if let Some(known) = self.nodes.get(&info.id) {
+            if known.incarnation == info.incarnation {
+                // It only says more of itself: what was decided about it stands.
+                info.state = known.state;
+                info.registered_at = known.registered_at;
+            } else if known.state == NodeState::Quarantined {
+                // A restart is no proof of health.
+                info.state = NodeState::Quarantined;
+            }
+        }
+        let (id, incarnation) = (info.id, info.incarnation);
+        self.nodes.insert(id, info);
+        self.release_former(id, incarnation);
+        Outcome::Accepted
+    }
+
+    pub(super) fn set_node_state(&mut self, node: NodeId, state: NodeState) -> Outcome {
+        match self.nodes.get_mut(&node) {
+            Some(info) => {
+                info.state = state;
+                Outcome::Accepted
+            }
+            None => Outcome::Rejected(Rejection::UnknownNode),
+        }
+    }
+
+    /// Ends everything that `node` held before its current incarnation. The process that
+    /// held it is gone, so nothing lingers.
+    fn release_former(&mut self, node: NodeId, current: Incarnation) {
+        let is_former = |attempt: &Attempt| attempt.node == node && attempt.incarnation != current;
+        let affected: Vec<(JobId, TaskKind)> = self
+            .active
+            .keys()
+            .filter_map(|id| self.jobs.get(id))
+            .flat_map(|job| {
+                job.tasks
+                    .iter()
+                    .filter(|(_, task)| task.live.iter().chain(&task.lingering).any(is_former))
+                    .map(|(kind, _)| (job.id, *kind))
+            })
+            .collect();
+        for (id, kind) in affected {
+            let Some((job, mut ledger)) = self.open_job(id) else {
+                continue;
+            };
+            let Some(task) = job.tasks.get_mut(&kind) else {
+                // An earlier loss in this loop ended the job.
+                continue;
+            };
+            task.lingering.take_if(|attempt| is_former(attempt));
+            let (former, kept) = std::mem::take(&mut task.live)
+                .into_iter()
+                .partition(is_former);
+            task.live = kept;
+            let former: Vec<Attempt> = former;
+            for attempt in former {
+                fail::count_loss(job, &mut ledger, kind, attempt);
+            }
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! A job starts over under another fingerprint: the plan stands, its generation rises, and
+//! nothing rendered so far counts.
+
+use super::{State, TaskPhase};
+use crate::command::{Outcome, Rejection};
+use crate::model::{Generation, JobId, LogTime, TaskKind};
+
+impl State {
+    pub(super) fn replan(&mut self, job: JobId, generation: Generation) -> Outcome {
+        let Some((job, mut ledger)) = self.open_job(job) else {
+            return Outcome::Rejected(Rejection::UnknownJob);
+        };
+        if job.status.is_terminal() {
+            return Outcome::Rejected(Rejection::JobEnded);
+        }
+        if job.generation != generation {
+            return Outcome::Rejected(Rejection::StaleGeneration);
+        }
+        if job.plan.is_none() {
+            return Outcome::Rejected(Rejection::TaskNotOpen);
+        }
+        let kinds: Vec<TaskKind> = job.tasks.keys().copied().collect();
+        for kind in kinds {
+            let phase = match kind {
+                TaskKind::Prepare => continue,
+                TaskKind::Audio | TaskKind::Segment(_) => TaskPhase::Open,
+                TaskKind::Join => TaskPhase::Blocked,
+            };
+            if let Some(task) = job.tasks.get_mut(&kind) {
+                task.drop_attempts(ledger.now);
+                task.phase = phase;
+                // What went wrong under the old fingerprint says nothing about the new one.
+                task.failures = 0;
+                task.losses = 0;
+                task.not_before = LogTime::default();
+            }
+        }
+        job.generation = Generation(generation.0 + 1);
+        job.fingerprint = None;
+        job.rendered_at = None;
+        job.segments_from_cache = 0;
+        ledger.touch(job);
+        Outcome::Accepted
+    }
+}

@@ -1,0 +1,138 @@
+//! Removes what retention no longer keeps: files of ended renders, old renders, idempotency
+//! rows, and fetched sources beyond the cache's room. Runs on the leader; losing a round
+//! loses nothing.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actors::ports::{Clock, Coordinator};
+use cluster::command::Command;
+use cluster::model::{JobId, LogTime};
+use cluster::state::Job;
+use tokio_util::sync::CancellationToken;
+
+use crate::settings::Settings;
+use crate::store::{ObjectStore, StoreError, keys};
+
+/// Between two rounds.
+const ROUND: Duration = Duration::from_secs(60);
+
+/// How long an idempotency key is remembered (API.md §3).
+const IDEMPOTENCY: Duration = Duration::from_secs(24 * 3600);
+
+/// Cleans up.
+pub(super) struct Janitor {
+    coordinator: Arc<dyn Coordinator>,
+    clock: Arc<dyn Clock>,
+    store: Arc<dyn ObjectStore>,
+    jobs: Duration,
+    attempt_files: Duration,
+    source_bytes: u64,
+    /// Jobs whose attempt files are gone already.
+    cleaned: std::collections::BTreeSet<JobId>,
+}
+
+impl Janitor {
+    pub(super) fn new(
+        coordinator: Arc<dyn Coordinator>,
+        clock: Arc<dyn Clock>,
+        store: Arc<dyn ObjectStore>,
+        settings: &Settings,
+    ) -> Self {
+        Self {
+            coordinator,
+            clock,
+            store,
+            jobs: settings.retention.jobs,
+            attempt_files: settings.retention.attempt_files,
+            source_bytes: settings.cache.max_bytes.as_u64(),
+            cleaned: std::collections::BTreeSet::new(),
+        }
+    }
+
+    async fn round(&mut self) -> Result<(), StoreError> {
+        let now = self.clock.log_time();
+        let state = self.coordinator.state();
+        let due = before(now, self.attempt_files);
+        for job in state.jobs.values().filter(|job| ended_before(job, due)) {
+            if !self.cleaned.contains(&job.id) {
+                self.remove_attempt_files(job).await?;
+                self.cleaned.insert(job.id);
+            }
+        }
+        let jobs_before = before(now, self.jobs);
+        let expired: Vec<JobId> = state
+            .jobs
+            .values()
+            .filter(|job| ended_before(job, jobs_before))
+            .map(|job| job.id)
+            .collect();
+        // The rows go first: a row without its files could be asked for, files without a
+        // row are only removed twice.
+        let sweep = Command::Sweep { idempotency_before: before(now, IDEMPOTENCY), jobs_before };
+        let has_old_keys = state
+            .idempotency
+            .values()
+            .any(|(_, _, at)| *at < before(now, IDEMPOTENCY));
+        if has_old_keys || !expired.is_empty() {
+            if let Err(error) = self.coordinator.propose(sweep).await {
+                tracing::debug!(%error, "sweep not committed");
+                return Ok(());
+            }
+            for job in expired {
+                self.store.delete_prefix(&keys::job_prefix(job)).await?;
+                self.cleaned.remove(&job);
+            }
+        }
+        self.trim_sources(state.active.keys().next().copied()).await
+    }
+
+    async fn remove_attempt_files(&self, job: &Job) -> Result<(), StoreError> {
+        for prefix in keys::intermediate_prefixes(job.id, job.segment_count) {
+            self.store.delete_prefix(&prefix).await?;
+        }
+        Ok(())
+    }
+
+    /// Drops the sources that were used longest ago until the rest fits. One that was used
+    /// after the oldest active job was submitted may be that job's: it stays.
+    async fn trim_sources(&self, oldest_active: Option<JobId>) -> Result<(), StoreError> {
+        let mut sources = self.store.list(keys::SOURCES).await?;
+        sources.sort_by_key(|source| source.used_at);
+        let mut total: u64 = sources.iter().map(|source| source.size).sum();
+        let state = self.coordinator.state();
+        let keep_after = oldest_active
+            .and_then(|job| state.jobs.get(&job))
+            .map_or_else(|| self.clock.log_time(), |job| job.submitted_at);
+        for source in sources {
+            if total <= self.source_bytes || source.used_at >= keep_after {
+                break;
+            }
+            self.store.delete(&source.key).await?;
+            total -= source.size;
+        }
+        Ok(())
+    }
+}
+
+/// Cleans until told to stop.
+pub(super) async fn run(mut janitor: Janitor, stop: CancellationToken) {
+    let mut rounds = tokio::time::interval(ROUND);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = rounds.tick() => {}
+        }
+        if let Err(error) = janitor.round().await {
+            tracing::warn!(%error, "clean-up met a problem");
+        }
+    }
+}
+
+fn before(now: LogTime, age: Duration) -> LogTime {
+    LogTime(now.0.saturating_sub(u64::try_from(age.as_millis()).unwrap_or(u64::MAX)))
+}
+
+fn ended_before(job: &Job, time: LogTime) -> bool {
+    job.finished_at.is_some_and(|finished| finished < time)
+}

@@ -1,0 +1,303 @@
+//! The only place that constructs adapters and hands them to those who use them.
+
+mod clock;
+mod janitor;
+mod observer;
+mod secrets;
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::Stdio;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actors::ports::{Clock, Coordinator as CoordinatorPort};
+use actors::{RootHandle, Timings, WorkerCommand};
+use anyhow::Context;
+use cluster::coordinator::{Coordinator, Identity, Options};
+use cluster::model::{Fingerprint, LogTime, NodeInfo, NodeState, Roles};
+use serde::Deserialize;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::composition;
+use crate::composition::time::MediaTime;
+use crate::edge::{self, Edge};
+use crate::settings::{Limits, Settings};
+use crate::store::fetch::{FetchLimits, Fetcher, Guard};
+use crate::store::{LocalStore, ObjectStore};
+use crate::telemetry;
+use crate::worker::host::{Host, HostSettings};
+use crate::worker::scratch::{Scratch, sweep_scratch};
+use crate::worker::settings::WorkerSettings;
+
+pub use clock::SystemClock;
+
+/// Longest time a worker may take to say what its output depends on.
+const FINGERPRINT_LIMIT: Duration = Duration::from_secs(60);
+
+/// A running server with all its roles.
+#[derive(Debug)]
+pub struct App {
+    address: SocketAddr,
+    coordinator: Coordinator,
+    actors: RootHandle,
+    draining: CancellationToken,
+    stopped: CancellationToken,
+    server: JoinHandle<std::io::Result<()>>,
+    janitor: JoinHandle<()>,
+}
+
+impl App {
+    /// Starts everything and answers once the API is served.
+    ///
+    /// # Errors
+    /// When a part cannot start: the message says which and why.
+    pub async fn start(settings: Settings) -> anyhow::Result<Self> {
+        std::fs::create_dir_all(&settings.data_dir).with_context(|| {
+            format!("data directory `{}` cannot be made", settings.data_dir.display())
+        })?;
+        let data_dir = settings.data_dir.canonicalize()?;
+        // Bound first: a port that is taken must not cost a Raft election.
+        let listener = TcpListener::bind(settings.edge.listen)
+            .await
+            .with_context(|| format!("cannot listen on {}", settings.edge.listen))?;
+        let address = listener.local_addr()?;
+
+        let worker = worker_command(&settings)?;
+        let (coordinator, traits) = tokio::try_join!(
+            open_coordinator(&data_dir, address),
+            ask_fingerprint(&worker),
+        )?;
+        let identity = coordinator.identity().clone();
+        sweep_scratch(&data_dir, identity.incarnation).context("scratch cannot be swept")?;
+        let store: Arc<dyn ObjectStore> = Arc::new(LocalStore::open(settings.objects_dir())?);
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let port: Arc<dyn CoordinatorPort> = Arc::new(coordinator.clone());
+        let host = task_host(&settings, &data_dir, &identity, Arc::clone(&store))?;
+        let actors = actors::start(
+            actors::Config {
+                node: node_info(&settings, &identity, address, traits),
+                worker,
+                timings: Timings { stall: settings.render.stall_timeout, ..Timings::default() },
+            },
+            actors::Ports {
+                coordinator: Arc::clone(&port),
+                host: Arc::new(host),
+                clock: Arc::clone(&clock),
+            },
+        )
+        .await?;
+
+        let draining = CancellationToken::new();
+        let stopped = CancellationToken::new();
+        let observer = observer::ProcessObserver::new(coordinator.clone(), actors.clone());
+        let edge = Edge::new(edge::Parts {
+            coordinator: Arc::clone(&port),
+            observer: Arc::new(observer),
+            store: Arc::clone(&store),
+            clock: Arc::clone(&clock),
+            config: edge_config(&settings, &data_dir, address)?,
+            draining: draining.clone(),
+            exposition: telemetry::metrics::install(),
+        });
+        let janitor = tokio::spawn(janitor::run(
+            janitor::Janitor::new(port, clock, store, &settings),
+            stopped.clone(),
+        ));
+        let service = edge::router(edge).into_make_service_with_connect_info::<SocketAddr>();
+        let server = tokio::spawn(
+            axum::serve(listener, service)
+                .with_graceful_shutdown(stopped.clone().cancelled_owned())
+                .into_future(),
+        );
+        wait_for_leader(&coordinator).await?;
+        tracing::info!(%address, node = %identity.node_id, "serving");
+        if settings.auth.required != Some(false) {
+            tracing::warn!("no API key exists: everyone on this machine may use the API");
+        }
+        Ok(Self { address, coordinator, actors, draining, stopped, server, janitor })
+    }
+
+    /// The line that scripts wait for.
+    pub fn listening_line(&self) -> String {
+        let base = self.base_url();
+        serde_json::json!({"event": "listening", "edge": base, "admin": base}).to_string()
+    }
+
+    /// Where the API is, on this machine.
+    pub fn base_url(&self) -> String {
+        let mut address = self.address;
+        if address.ip().is_unspecified() {
+            address.set_ip([127, 0, 0, 1].into());
+        }
+        format!("http://{address}")
+    }
+
+    /// Waits until a part has failed for good, and says why. The process must then end.
+    pub async fn failed(&self) -> String {
+        format!("the coordinator failed: {}", self.coordinator.failed().await)
+    }
+
+    /// Admits nothing more, lets running work end within `grace`, and stops.
+    pub async fn stop(self, grace: Duration) {
+        self.draining.cancel();
+        self.actors.drain(grace).await;
+        self.stopped.cancel();
+        // A client that never reads its download must not hold the process.
+        if tokio::time::timeout(grace, self.server).await.is_err() {
+            tracing::warn!("connections were cut");
+        }
+        self.janitor.abort();
+        self.actors.stop().await;
+        self.coordinator.shutdown().await;
+    }
+}
+
+/// What validation needs of the limits.
+pub fn composition_limits(limits: &Limits) -> composition::Limits {
+    composition::Limits {
+        elements: usize::try_from(limits.elements).unwrap_or(usize::MAX),
+        duration: MediaTime::new(i128::from(limits.duration.as_secs()), 1),
+        pixels: limits.pixels,
+        text_chars: usize::try_from(limits.text_chars).unwrap_or(usize::MAX),
+    }
+}
+
+async fn open_coordinator(data_dir: &Path, address: SocketAddr) -> anyhow::Result<Coordinator> {
+    let options = Options {
+        data_dir: data_dir.join("raft"),
+        advertise: address.to_string(),
+        node_id: None,
+    };
+    Ok(Coordinator::open(options).await?)
+}
+
+async fn wait_for_leader(coordinator: &Coordinator) -> anyhow::Result<()> {
+    let mut leadership = coordinator.leadership();
+    let leads = |leadership: &cluster::coordinator::Leadership| {
+        matches!(leadership, cluster::coordinator::Leadership::Leader { .. })
+    };
+    tokio::time::timeout(Duration::from_secs(30), leadership.wait_for(leads))
+        .await
+        .context("no leader was elected within 30 s")?
+        .context("the coordinator stopped while it started")?;
+    Ok(())
+}
+
+/// What a worker says of itself before it is given work.
+#[derive(Debug, Deserialize)]
+struct WorkerTraits {
+    fingerprint: String,
+    gpu: String,
+}
+
+async fn ask_fingerprint(worker: &WorkerCommand) -> anyhow::Result<WorkerTraits> {
+    let child = tokio::process::Command::new(&worker.program)
+        .args(&worker.args)
+        .arg("--fingerprint")
+        .envs(worker.envs.iter().map(|(name, value)| (name, value)))
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit())
+        .kill_on_drop(true)
+        .output();
+    let output = tokio::time::timeout(FINGERPRINT_LIMIT, child)
+        .await
+        .context("the worker did not say what it is within a minute")?
+        .context("the worker cannot be started")?;
+    anyhow::ensure!(
+        output.status.success(),
+        "the worker cannot render on this machine (see `framelane doctor`)"
+    );
+    serde_json::from_slice(&output.stdout).context("the worker's answer makes no sense")
+}
+
+fn worker_command(settings: &Settings) -> anyhow::Result<WorkerCommand> {
+    Ok(WorkerCommand {
+        program: std::env::current_exe().context("this program cannot find itself")?,
+        args: vec!["worker".to_owned()],
+        envs: WorkerSettings {
+            adapter: settings.render.adapter.clone(),
+            pixels: settings.limits.pixels,
+        }
+        .environment(),
+    })
+}
+
+fn task_host(
+    settings: &Settings,
+    data_dir: &Path,
+    identity: &Identity,
+    store: Arc<dyn ObjectStore>,
+) -> anyhow::Result<Host> {
+    let media = &settings.media;
+    let limits = FetchLimits {
+        bytes: settings.limits.source_bytes.as_u64(),
+        connect: media.connect_timeout,
+        idle: media.idle_timeout,
+        total: media.fetch_timeout,
+        ..FetchLimits::default()
+    };
+    let fetcher = Fetcher::new(
+        Arc::clone(&store),
+        Guard::new(media.allow_private_networks),
+        limits,
+        &data_dir.join("sources.json"),
+    )?;
+    let scratch = Scratch::open(data_dir, identity.incarnation)?;
+    Ok(Host::new(
+        store,
+        fetcher,
+        scratch,
+        HostSettings {
+            limits: composition_limits(&settings.limits),
+            segment_frames: settings.render.segment_frames,
+        },
+    ))
+}
+
+fn node_info(
+    settings: &Settings,
+    identity: &Identity,
+    address: SocketAddr,
+    traits: WorkerTraits,
+) -> NodeInfo {
+    NodeInfo {
+        id: identity.node_id,
+        incarnation: identity.incarnation,
+        address: address.to_string(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        roles: Roles { edge: true, coordinator: true, render: true },
+        slots: settings.slot_count(),
+        gpu: traits.gpu,
+        fingerprint: Fingerprint(crate::store::digest(traits.fingerprint.as_bytes())),
+        state: NodeState::Ready,
+        registered_at: LogTime(0),
+    }
+}
+
+fn edge_config(
+    settings: &Settings,
+    data_dir: &Path,
+    address: SocketAddr,
+) -> anyhow::Result<edge::EdgeConfig> {
+    let public_url = settings.edge.public_url.trim_end_matches('/');
+    Ok(edge::EdgeConfig {
+        public_url: (!public_url.is_empty()).then(|| public_url.to_owned()),
+        listen_url: format!("http://{address}"),
+        url_ttl: settings.storage.url_ttl,
+        signing_keys: vec![secrets::signing_key(data_dir)?],
+        access: edge::Access { is_open: true, is_admin_open: address.ip().is_loopback() },
+        admin_on_edge: true,
+        limits: edge::EdgeLimits {
+            body_bytes: usize::try_from(settings.limits.body_bytes.as_u64()).unwrap_or(usize::MAX),
+            queued_per_workspace: usize::try_from(settings.limits.queued_per_workspace)
+                .unwrap_or(usize::MAX),
+            composition: composition_limits(&settings.limits),
+        },
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        fonts: crate::render::text::known_families(),
+        scratch: data_dir.join("scratch"),
+    })
+}

@@ -1,0 +1,156 @@
+//! The command line. Exit codes: 0 done, 1 it could not be done, 2 the call was wrong.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line prints")]
+
+mod doctor;
+mod render;
+mod serve;
+mod validate;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::settings::{Settings, SettingsError};
+
+/// A self-hosted video render cluster: JSON compositions in, finished videos out.
+#[derive(Debug, Parser)]
+#[command(name = "framelane", version)]
+struct Call {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve the API and render.
+    Serve(ServerFlags),
+    /// Render one composition to a file, without a server.
+    Render {
+        /// The composition, as JSON; `-` for standard input.
+        file: PathBuf,
+        /// Where the video goes.
+        #[arg(short, long)]
+        output: PathBuf,
+        /// Print the finished render as JSON instead of a progress bar.
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        flags: ConfigFlags,
+    },
+    /// Say what is wrong with a composition.
+    Validate {
+        /// The composition, as JSON; `-` for standard input.
+        file: PathBuf,
+        /// Print violations and warnings as JSON.
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        flags: ConfigFlags,
+    },
+    /// Check what this machine has, and say what to install.
+    Doctor {
+        /// Print the findings as JSON.
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        flags: ConfigFlags,
+    },
+    /// The rendering child process; started by the server.
+    #[command(hide = true)]
+    Worker {
+        /// Print this node's render fingerprint and end.
+        #[arg(long)]
+        fingerprint: bool,
+    },
+}
+
+/// Where settings come from.
+#[derive(Debug, Clone, Args)]
+struct ConfigFlags {
+    /// A TOML file with what differs from the defaults.
+    #[arg(long, env = "FRAMELANE_CONFIG")]
+    config: Option<PathBuf>,
+}
+
+/// Settings a server can be given on the command line.
+#[derive(Debug, Clone, Args)]
+struct ServerFlags {
+    #[command(flatten)]
+    config: ConfigFlags,
+    /// `edge.listen`: address and port of the API.
+    #[arg(long)]
+    listen: Option<std::net::SocketAddr>,
+    /// `data_dir`: Raft log, embedded storage and scratch.
+    #[arg(long)]
+    data_dir: Option<PathBuf>,
+    /// `roles`: a comma-separated list.
+    #[arg(long, value_delimiter = ',')]
+    roles: Option<Vec<String>>,
+}
+
+/// Reads the call, carries it out, and says how it went.
+pub fn run() -> ExitCode {
+    match Call::parse().command {
+        Command::Serve(flags) => report(serve::run(flags)),
+        Command::Render { file, output, json, flags } => {
+            report(render::run(&file, &output, json, &flags))
+        }
+        Command::Validate { file, json, flags } => report(validate::run(&file, json, &flags)),
+        Command::Doctor { json, flags } => report(doctor::run(json, &flags)),
+        Command::Worker { fingerprint } => worker(fingerprint),
+    }
+}
+
+fn worker(fingerprint: bool) -> ExitCode {
+    if fingerprint {
+        return report(crate::worker::fingerprint::print().map(|()| ExitCode::SUCCESS));
+    }
+    crate::worker::child::run()
+}
+
+fn report(result: anyhow::Result<ExitCode>) -> ExitCode {
+    result.unwrap_or_else(|error| {
+        eprintln!("framelane: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+impl ConfigFlags {
+    fn load(&self) -> Result<Settings, SettingsError> {
+        Settings::load(self.config.as_deref(), std::env::vars())
+    }
+}
+
+impl ServerFlags {
+    fn load(&self) -> anyhow::Result<Settings> {
+        let mut settings = self.config.load()?;
+        if let Some(listen) = self.listen {
+            settings.edge.listen = listen;
+        }
+        if let Some(data_dir) = &self.data_dir {
+            settings.data_dir.clone_from(data_dir);
+        }
+        if let Some(roles) = &self.roles {
+            settings.roles = roles
+                .iter()
+                .map(|role| serde_json::from_value(role.as_str().into()))
+                .collect::<Result<_, _>>()
+                .map_err(|_| anyhow::anyhow!("--roles takes edge, coordinator and render"))?;
+        }
+        settings.validate()?;
+        Ok(settings)
+    }
+}
+
+/// The bytes of `file`, or of standard input for `-`.
+fn read(file: &std::path::Path) -> anyhow::Result<Vec<u8>> {
+    use anyhow::Context;
+    use std::io::Read;
+    if file.as_os_str() == "-" {
+        let mut bytes = Vec::new();
+        std::io::stdin().read_to_end(&mut bytes).context("standard input cannot be read")?;
+        return Ok(bytes);
+    }
+    std::fs::read(file).with_context(|| format!("`{}` cannot be read", file.display()))
+}

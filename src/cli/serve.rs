@@ -1,0 +1,38 @@
+//! `framelane serve`: everything, until a signal says stop.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Context;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::ServerFlags;
+use crate::app::App;
+
+/// How long running work may take to end after a signal.
+const GRACE: Duration = Duration::from_secs(10);
+
+pub(super) fn run(flags: ServerFlags) -> anyhow::Result<ExitCode> {
+    let settings = flags.load()?;
+    crate::telemetry::init(&settings.log);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("the async runtime cannot be started")?;
+    runtime.block_on(async {
+        let mut terminate = signal(SignalKind::terminate()).context("no signal handler")?;
+        let mut interrupt = signal(SignalKind::interrupt()).context("no signal handler")?;
+        let app = App::start(settings).await?;
+        println!("{}", app.listening_line());
+        let reason = tokio::select! {
+            _ = terminate.recv() => None,
+            _ = interrupt.recv() => None,
+            reason = app.failed() => Some(reason),
+        };
+        app.stop(GRACE).await;
+        match reason {
+            None => Ok(ExitCode::SUCCESS),
+            Some(reason) => Err(anyhow::anyhow!(reason)),
+        }
+    })
+}

@@ -1,0 +1,19 @@
+//! `/admin/v1`: what operators see and change. [`guard`] lets in only peers on loopback that
+//! no proxy speaks for, while no admin key exists.
+
+mod actors;
+mod guard;
+mod jobs;
+mod nodes;
+mod raft;
+mod tasks;
+mod waiting;
+
+pub(super) use actors::{__path_actors, actors};
+pub(super) use guard::guard;
+pub(super) use jobs::{
+    __path_cancel_job, __path_change_job, __path_job, __path_jobs, cancel_job, change_job, job,
+    jobs,
+};
+pub(super) use nodes::{__path_nodes, nodes};
+pub(super) use raft::{__path_raft, raft};

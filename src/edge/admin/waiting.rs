@@ -1,0 +1,32 @@
+//! Why a job does not move, told from applied state. The scheduler decides; this only says
+//! what an operator would find by looking.
+
+use cluster::State;
+use cluster::model::{NodeInfo, NodeState};
+use cluster::state::{Job, TaskPhase};
+
+/// Why nothing of an active job runs, or nothing if something does.
+pub(super) fn reason(state: &State, job: &Job) -> Option<&'static str> {
+    if job.status.is_terminal() || job.tasks.values().any(|task| !task.live.is_empty()) {
+        return None;
+    }
+    let mut open = job
+        .tasks
+        .values()
+        .filter(|task| task.phase == TaskPhase::Open)
+        .peekable();
+    open.peek()?;
+    if open.all(|task| task.not_before > state.now) {
+        return Some("retry_delay");
+    }
+    let takes_work = |node: &&NodeInfo| node.roles.render && node.state == NodeState::Ready;
+    let nodes: Vec<&NodeInfo> = state.nodes.values().filter(takes_work).collect();
+    if nodes.is_empty() {
+        return Some("no_node");
+    }
+    let fits = |node: &&NodeInfo| job.fingerprint.is_none_or(|needed| needed == node.fingerprint);
+    if !nodes.iter().any(|node| fits(node)) {
+        return Some("fingerprint");
+    }
+    Some("no_slot")
+}

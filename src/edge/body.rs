@@ -1,0 +1,193 @@
+//! Response bodies of the client API: what goes over the wire, spelled as API.md spells it.
+//! No domain type is ever serialised to a client.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// A render.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = Render)]
+pub struct RenderBody {
+    /// Its id, `render_` and a ULID.
+    #[schema(example = "render_01JABCDEFGHJKMNPQRSTVWXYZ0")]
+    pub id: String,
+    /// Always `render`.
+    #[schema(example = "render")]
+    pub object: &'static str,
+    /// `queued`, `processing`, `completed`, `failed` or `cancelled`; the last three are final.
+    #[schema(schema_with = status_schema)]
+    pub status: &'static str,
+    /// Rises with every change.
+    pub sequence: u64,
+    /// When it was accepted.
+    #[schema(format = DateTime)]
+    pub created_at: String,
+    /// When work on it began.
+    #[schema(format = DateTime)]
+    pub started_at: Option<String>,
+    /// When it became final.
+    #[schema(format = DateTime)]
+    pub finished_at: Option<String>,
+    /// From 0 to 1; never goes back, and is 1 only when completed.
+    #[schema(minimum = 0, maximum = 1)]
+    pub progress: f64,
+    /// Seconds until it is expected to be completed, while that can be told.
+    pub eta_seconds: Option<f64>,
+    /// Frames rendered.
+    pub frames: FramesBody,
+    /// The request in short.
+    pub composition: Option<CompositionBody>,
+    /// The finished file, once completed.
+    pub output: Option<OutputBody>,
+    /// Why it failed.
+    pub error: Option<RenderErrorBody>,
+    /// As sent.
+    pub metadata: BTreeMap<String, String>,
+    /// What the client should know that stopped nothing.
+    pub warnings: Vec<WarningBody>,
+    /// The key it was submitted with.
+    pub idempotency_key: Option<String>,
+    /// Where the time went.
+    pub timing: TimingBody,
+}
+
+/// Frames of a render.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = Frames)]
+pub struct FramesBody {
+    /// Frames of the output; null until the sources are probed.
+    pub total: Option<u64>,
+    /// Frames rendered so far.
+    pub done: u64,
+}
+
+/// A composition in short.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = CompositionSummary)]
+pub struct CompositionBody {
+    /// Canvas width.
+    pub width: u64,
+    /// Canvas height.
+    pub height: u64,
+    /// Seconds; null until the sources are probed, unless it was given.
+    pub duration: Option<f64>,
+    /// Frames a second: a number, or a fraction such as `30000/1001`.
+    #[schema(schema_with = rate_schema)]
+    pub frame_rate: serde_json::Value,
+    /// The container.
+    pub output_format: String,
+    /// How many elements.
+    pub element_count: usize,
+}
+
+/// The finished file.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = RenderOutput)]
+pub struct OutputBody {
+    /// A signed link, fresh with every answer.
+    #[schema(format = Uri)]
+    pub url: String,
+    /// When the link ends.
+    #[schema(format = DateTime)]
+    pub expires_at: String,
+    /// The container.
+    pub format: String,
+    /// Width of the file.
+    pub width: u32,
+    /// Height of the file.
+    pub height: u32,
+    /// Seconds.
+    pub duration: f64,
+    /// Frames a second: a number, or a fraction such as `30000/1001`.
+    #[schema(schema_with = rate_schema)]
+    pub frame_rate: serde_json::Value,
+    /// Length of the file.
+    pub size_bytes: u64,
+    /// Digest of the file, in hexadecimal.
+    pub sha256: String,
+    /// A signed link to a small picture of it, if there is one.
+    #[schema(format = Uri)]
+    pub thumbnail_url: Option<String>,
+}
+
+/// Why a render failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = RenderError)]
+pub struct RenderErrorBody {
+    /// In one word, such as `source_not_found`.
+    pub code: String,
+    /// A sentence.
+    pub message: String,
+    /// The element at fault, where there is one.
+    pub details: Vec<super::error::Detail>,
+}
+
+/// Something the client should know that stopped nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = Warning)]
+pub struct WarningBody {
+    /// Where, like `elements[1]`; empty for the whole.
+    pub path: String,
+    /// In one word, like `font_substituted`.
+    pub code: String,
+    /// A sentence.
+    pub message: String,
+}
+
+/// Where a render's time went. What has not happened yet is null.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = Timing)]
+pub struct TimingBody {
+    /// From acceptance to the first lease.
+    pub queued_ms: Option<u64>,
+    /// From the first lease to the last piece.
+    pub render_ms: Option<u64>,
+    /// Joining the pieces.
+    pub join_ms: Option<u64>,
+    /// Pieces it was cut into.
+    pub segments: u32,
+    /// Pieces that came from the cache.
+    pub segments_from_cache: u32,
+}
+
+/// A page of renders, newest first.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = RenderList)]
+pub struct RenderListBody {
+    /// The renders.
+    pub data: Vec<RenderBody>,
+    /// Hand this back as `cursor` for the next page.
+    pub next_cursor: Option<String>,
+    /// Whether there is a next page.
+    pub has_more: bool,
+}
+
+/// A link to a finished file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = Download)]
+pub struct DownloadBody {
+    /// The signed link.
+    #[schema(format = Uri)]
+    pub url: String,
+    /// When it ends.
+    #[schema(format = DateTime)]
+    pub expires_at: String,
+}
+
+fn status_schema() -> utoipa::openapi::schema::Schema {
+    utoipa::openapi::ObjectBuilder::new()
+        .schema_type(utoipa::openapi::schema::Type::String)
+        .enum_values(Some(super::status::WORDS.map(|(word, _)| word)))
+        .build()
+        .into()
+}
+
+fn rate_schema() -> utoipa::openapi::schema::Schema {
+    utoipa::openapi::OneOfBuilder::new()
+        .item(utoipa::openapi::ObjectBuilder::new().schema_type(utoipa::openapi::schema::Type::Number))
+        .item(utoipa::openapi::ObjectBuilder::new().schema_type(utoipa::openapi::schema::Type::String))
+        .build()
+        .into()
+}

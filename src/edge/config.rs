@@ -1,0 +1,69 @@
+//! What an operator decides about the edge. Read once at start; nothing here changes later.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::composition;
+
+/// The edge's configuration.
+#[derive(Debug, Clone)]
+pub struct EdgeConfig {
+    /// Base of links handed out; none: the host a request was sent to.
+    pub public_url: Option<String>,
+    /// Base of links for a request that names no host: where this process listens.
+    pub listen_url: String,
+    /// How long signed links are good for.
+    pub url_ttl: Duration,
+    /// Keys of signed links: the first signs, all verify.
+    pub signing_keys: Vec<SigningKey>,
+    /// Who may use what without a key.
+    pub access: Access,
+    /// Admin routes are on the same listener as /v1.
+    pub admin_on_edge: bool,
+    /// What requests are held to.
+    pub limits: EdgeLimits,
+    /// Build version, as told to clients and operators.
+    pub version: String,
+    /// Font families that render without a download.
+    pub fonts: Vec<String>,
+    /// Where objects of a remote store are brought to be served.
+    pub scratch: PathBuf,
+}
+
+/// A secret that signs links, and the name links call it by.
+#[derive(Clone)]
+pub struct SigningKey {
+    /// Short name, in the link.
+    pub id: String,
+    /// At least 32 random bytes.
+    pub secret: Vec<u8>,
+}
+
+impl std::fmt::Debug for SigningKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SigningKey")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What is open while no API key exists.
+#[derive(Debug, Clone, Copy)]
+pub struct Access {
+    /// /v1 asks for no key.
+    pub is_open: bool,
+    /// The listener with the admin routes is on loopback and no key exists: peers on
+    /// loopback that no proxy speaks for may use them.
+    pub is_admin_open: bool,
+}
+
+/// What requests are held to.
+#[derive(Debug, Clone)]
+pub struct EdgeLimits {
+    /// Largest request body.
+    pub body_bytes: usize,
+    /// Renders of one workspace that may be queued.
+    pub queued_per_workspace: usize,
+    /// What one composition may ask for.
+    pub composition: composition::Limits,
+}

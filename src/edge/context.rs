@@ -1,0 +1,190 @@
+//! What every handler shares: the ports, the configuration, and small caches of immutable
+//! things. Holds no truth: a process that loses all of it answers the same.
+
+use std::ops::Deref;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use actors::ports::{Clock, Coordinator};
+use axum::http::{HeaderMap, Uri, header, uri};
+use cluster::State;
+use cluster::command::{Command, Outcome};
+use cluster::model::{JobId, ObjectKey};
+use cluster::state::Job;
+use tokio_util::sync::CancellationToken;
+use ulid::Ulid;
+
+use super::config::EdgeConfig;
+use super::details::DetailCache;
+use super::error::{ApiError, Code};
+use super::high_water::HighWater;
+use super::ports::Observer;
+use super::recent::Recent;
+use super::signing::Signer;
+use crate::store::ObjectStore;
+use crate::telemetry::metrics::{self, Exposition};
+
+/// How long applied state may lag behind a commit this process just made.
+const CATCH_UP: Duration = Duration::from_secs(2);
+
+/// Files of the store whose local copies are remembered as verified.
+const VERIFIED_FILES: usize = 256;
+
+/// What the edge is built from.
+pub struct Parts {
+    /// Owns the jobs.
+    pub coordinator: Arc<dyn Coordinator>,
+    /// Sees the work going on.
+    pub observer: Arc<dyn Observer>,
+    /// Keeps requests and files.
+    pub store: Arc<dyn ObjectStore>,
+    /// Tells the time of links.
+    pub clock: Arc<dyn Clock>,
+    /// What the operator decided.
+    pub config: EdgeConfig,
+    /// Cancelled when the process is about to stop: nothing new is admitted, waits end.
+    pub draining: CancellationToken,
+    /// What /metrics shows.
+    pub exposition: Exposition,
+}
+
+impl std::fmt::Debug for Parts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Parts")
+            .field("config", &self.config)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The edge: cheap to clone, one set of shared parts behind all clones.
+#[derive(Debug, Clone)]
+pub struct Edge(Arc<Shared>);
+
+/// What the clones of an [`Edge`] share.
+#[derive(Debug)]
+pub struct Shared {
+    /// What it was built from.
+    pub(super) parts: Parts,
+    /// Makes and checks links to files.
+    pub(super) signer: Signer,
+    /// Requests and what prepare found out, by render.
+    pub(super) details: DetailCache,
+    /// The furthest progress told, by render.
+    pub(super) high_water: HighWater,
+    /// Local files that were verified against their digest.
+    pub(super) verified: Recent<ObjectKey, PathBuf>,
+    ids: Mutex<ulid::Generator>,
+}
+
+impl Deref for Edge {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}
+
+impl Edge {
+    /// An edge made of `parts`.
+    pub fn new(parts: Parts) -> Self {
+        let signer = Signer::new(parts.config.signing_keys.clone(), parts.config.url_ttl);
+        Self(Arc::new(Shared {
+            parts,
+            signer,
+            details: DetailCache::new(),
+            high_water: HighWater::new(),
+            verified: Recent::new(VERIFIED_FILES),
+            ids: Mutex::new(ulid::Generator::new()),
+        }))
+    }
+}
+
+impl Shared {
+    /// Applied state as this process has it.
+    pub(super) fn state(&self) -> Arc<State> {
+        self.parts.coordinator.state()
+    }
+
+    /// The configuration.
+    pub(super) fn config(&self) -> &EdgeConfig {
+        &self.parts.config
+    }
+
+    /// A fresh id, larger than every one this process made before.
+    pub(super) fn fresh_job_id(&self) -> JobId {
+        let mut ids = self.ids.lock().unwrap_or_else(PoisonError::into_inner);
+        let ulid: Ulid = match ids.generate() {
+            Ok(ulid) => ulid,
+            Err(overflow) => overflow.commit_overflow_increment(),
+        };
+        JobId::from_ulid(ulid)
+    }
+
+    /// Proposes `command` and measures how long its commit takes.
+    pub(super) async fn propose(
+        &self,
+        command: Command,
+    ) -> Result<Outcome, actors::ports::ProposeError> {
+        let begun = std::time::Instant::now();
+        let outcome = self.parts.coordinator.propose(command).await;
+        metrics::commit(begun.elapsed(), outcome.is_ok());
+        outcome
+    }
+
+    /// The workspace's job, or a 404.
+    pub(super) fn job(&self, workspace: &str, id: JobId) -> Result<Arc<Job>, ApiError> {
+        self.state()
+            .jobs
+            .get(&id)
+            .filter(|job| job.workspace == workspace)
+            .cloned()
+            .ok_or_else(|| ApiError::not_found("render"))
+    }
+
+    /// The job once applied state here satisfies `is_there`: what was just committed may
+    /// reach this process a moment later.
+    pub(super) async fn caught_up(
+        &self,
+        id: JobId,
+        is_there: impl Fn(&Job) -> bool,
+    ) -> Result<Arc<Job>, ApiError> {
+        let mut applied = self.parts.coordinator.applied();
+        let wait = async {
+            loop {
+                applied.mark_unchanged();
+                if let Some(job) = self.state().jobs.get(&id).filter(|job| is_there(job)) {
+                    return Some(Arc::clone(job));
+                }
+                applied.changed().await.ok()?;
+            }
+        };
+        match tokio::time::timeout(CATCH_UP, wait).await {
+            Ok(Some(job)) => Ok(job),
+            Ok(None) | Err(_) => Err(ApiError::new(
+                Code::CommitUnknown,
+                "The change is committed but has not reached this server yet.",
+            )),
+        }
+    }
+
+    /// Base of links for a request with these headers, without a slash at the end.
+    pub(super) fn public_url(&self, headers: &HeaderMap, uri: &Uri) -> String {
+        let config = self.config();
+        if let Some(url) = &config.public_url {
+            return url.trim_end_matches('/').to_owned();
+        }
+        // HTTP/2 names the host in the URI, HTTP/1 in a header.
+        uri.authority()
+            .cloned()
+            .or_else(|| {
+                let host = headers.get(header::HOST)?.to_str().ok()?;
+                host.parse::<uri::Authority>().ok()
+            })
+            .filter(|authority| !authority.as_str().contains('@'))
+            .map_or_else(
+                || config.listen_url.trim_end_matches('/').to_owned(),
+                |authority| format!("http://{authority}"),
+            )
+    }
+}

@@ -1,0 +1,263 @@
+//! A job as its client reads it: applied state, the objects behind it and the progress of its
+//! open work in one [`RenderBody`].
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use cluster::model::{Artifact, JobError, JobStatus, LogTime};
+use cluster::state::Job;
+use serde_json::Value;
+
+use super::body::{
+    CompositionBody, FramesBody, OutputBody, RenderBody, RenderErrorBody, TimingBody, WarningBody,
+};
+use super::context::Shared;
+use super::details::Details;
+use super::error::{ApiError, Detail};
+use super::high_water::Reached;
+use super::signing::{FileName, FilePart, SignedLink};
+use super::status;
+use super::timestamp::rfc3339;
+use crate::composition::Warning;
+use crate::plan::RequestObject;
+
+/// Progress of a render that is not completed stays below this.
+const ALMOST_DONE: f64 = 0.999;
+
+impl Shared {
+    /// The job as its client reads it, with fresh links.
+    pub(super) async fn describe(&self, job: &Arc<Job>) -> Result<RenderBody, ApiError> {
+        let details = self.details.of(job, self.parts.store.as_ref()).await;
+        let output = match &job.artifact {
+            Some(artifact) if job.status == JobStatus::Completed => {
+                Some(self.output(job, artifact, &details)?)
+            }
+            _ => None,
+        };
+        let observed = (!job.status.is_terminal())
+            .then(|| self.parts.observer.progress(job.id))
+            .flatten();
+        let reached = self.reached(job, observed.map_or(Reached::default(), |observed| Reached {
+            frames: observed.frames_done,
+            fraction: observed.fraction,
+        }));
+        let request = details.request.as_deref();
+        Ok(RenderBody {
+            id: job.id.to_string(),
+            object: "render",
+            status: status::word(job.status),
+            sequence: job.sequence.0,
+            created_at: rfc3339(job.submitted_at),
+            started_at: job.started_at.map(rfc3339),
+            finished_at: job.finished_at.map(rfc3339),
+            progress: reached.fraction,
+            eta_seconds: observed.and_then(|observed| observed.eta_seconds),
+            frames: FramesBody {
+                total: job.frames,
+                done: reached.frames,
+            },
+            composition: request.map(|request| summary(&request.composition, job)),
+            output,
+            error: job.error.as_ref().map(RenderErrorBody::from),
+            metadata: request.map_or_else(BTreeMap::new, |request| metadata(&request.composition)),
+            warnings: warnings(&details),
+            idempotency_key: job.idempotency_key.clone(),
+            timing: timing(job),
+        })
+    }
+
+    /// How far the job has got, never less than was told before.
+    fn reached(&self, job: &Job, observed: Reached) -> Reached {
+        match job.status {
+            JobStatus::Completed => {
+                self.high_water.forget(job.id);
+                Reached {
+                    frames: job.frames.unwrap_or(job.frames_done),
+                    fraction: 1.0,
+                }
+            }
+            JobStatus::Queued
+            | JobStatus::Processing
+            | JobStatus::Failed
+            | JobStatus::Cancelled => {
+                let committed = committed_fraction(job);
+                let total = job.frames.unwrap_or(u64::MAX);
+                self.high_water.raise(
+                    job.id,
+                    Reached {
+                        frames: observed.frames.max(job.frames_done).min(total),
+                        fraction: observed.fraction.max(committed).clamp(0.0, ALMOST_DONE),
+                    },
+                )
+            }
+        }
+    }
+
+    fn output(
+        &self,
+        job: &Job,
+        artifact: &Artifact,
+        details: &Details,
+    ) -> Result<OutputBody, ApiError> {
+        let link = self.link(job, artifact, FilePart::Output, details)?;
+        let thumbnail_url = match &artifact.thumbnail {
+            Some(_) => Some(self.link(job, artifact, FilePart::Thumbnail, details)?.url),
+            None => None,
+        };
+        let format = artifact.filename.rsplit_once('.');
+        Ok(OutputBody {
+            url: link.url,
+            expires_at: rfc3339(link.expires_at),
+            format: format.map_or_else(String::new, |(_, extension)| extension.to_owned()),
+            width: artifact.width,
+            height: artifact.height,
+            duration: status::seconds(artifact.frames, artifact.rate),
+            frame_rate: status::rate(artifact.rate),
+            size_bytes: artifact.object.size,
+            sha256: artifact.object.sha256.to_string(),
+            thumbnail_url,
+        })
+    }
+
+    /// A fresh link to a file of a completed job.
+    pub(super) fn link(
+        &self,
+        job: &Job,
+        artifact: &Artifact,
+        part: FilePart,
+        details: &Details,
+    ) -> Result<SignedLink, ApiError> {
+        let base = match (&self.config().public_url, &details.request) {
+            (Some(url), _) => url.trim_end_matches('/'),
+            (None, Some(request)) => request.public_url.as_str(),
+            (None, None) => self.config().listen_url.trim_end_matches('/'),
+        };
+        let filename = match part {
+            FilePart::Output => artifact.filename.as_str(),
+            FilePart::Thumbnail => "thumbnail.jpg",
+        };
+        let file = FileName {
+            job: job.id,
+            part,
+            filename,
+        };
+        self.signer.link(base, file, self.now())
+    }
+
+    /// The time, for links.
+    pub(super) fn now(&self) -> LogTime {
+        self.parts.clock.log_time()
+    }
+}
+
+fn committed_fraction(job: &Job) -> f64 {
+    #[expect(clippy::cast_precision_loss, reason = "a fraction for people to read")]
+    match job.frames {
+        Some(total) if total > 0 => job.frames_done as f64 / total as f64,
+        _ => 0.0,
+    }
+}
+
+/// The request in short. Read from the body as sent, with the contract's defaults for what it
+/// leaves out; it was valid when it was accepted.
+fn summary(composition: &Value, job: &Job) -> CompositionBody {
+    let size = |name: &str, default: u64| {
+        composition
+            .get(name)
+            .and_then(Value::as_u64)
+            .unwrap_or(default)
+    };
+    let given = |name: &str| composition.get(name).filter(|value| !value.is_null());
+    let rate = job
+        .plan
+        .as_ref()
+        .map(|plan| plan.facts.rate)
+        .or_else(|| job.artifact.as_ref().map(|artifact| artifact.rate));
+    let probed = job.frames.zip(rate);
+    CompositionBody {
+        width: size("width", 1280),
+        height: size("height", 720),
+        duration: given("duration")
+            .and_then(Value::as_f64)
+            .or_else(|| probed.map(|(frames, rate)| status::seconds(frames, rate))),
+        frame_rate: given("frame_rate")
+            .cloned()
+            .unwrap_or_else(|| Value::from(30)),
+        output_format: given("output_format")
+            .and_then(Value::as_str)
+            .unwrap_or("mp4")
+            .to_owned(),
+        element_count: given("elements")
+            .and_then(Value::as_array)
+            .map_or(0, Vec::len),
+    }
+}
+
+fn metadata(composition: &Value) -> BTreeMap<String, String> {
+    let Some(Value::Object(fields)) = composition.get("metadata") else {
+        return BTreeMap::new();
+    };
+    fields
+        .iter()
+        .filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())))
+        .collect()
+}
+
+fn warnings(details: &Details) -> Vec<WarningBody> {
+    let request: Option<&RequestObject> = details.request.as_deref();
+    let accepted = request.map(|request| request.warnings.as_slice());
+    let prepared = details.prepared.as_deref();
+    let found = prepared.map(|prepared| prepared.warnings.as_slice());
+    accepted
+        .into_iter()
+        .chain(found)
+        .flatten()
+        .map(WarningBody::from)
+        .collect()
+}
+
+impl From<&Warning> for WarningBody {
+    fn from(warning: &Warning) -> Self {
+        Self {
+            path: warning.path.clone(),
+            code: warning.code.clone(),
+            message: warning.message.clone(),
+        }
+    }
+}
+
+impl From<&JobError> for RenderErrorBody {
+    fn from(error: &JobError) -> Self {
+        Self {
+            code: error.code.clone(),
+            message: error.message.clone(),
+            details: error
+                .path
+                .iter()
+                .map(|path| Detail {
+                    path: path.clone(),
+                    code: error.code.clone(),
+                    message: error.message.clone(),
+                    suggestion: None,
+                })
+                .collect(),
+        }
+    }
+}
+
+/// Where the job's time went.
+pub(super) fn timing(job: &Job) -> TimingBody {
+    TimingBody {
+        queued_ms: job
+            .started_at
+            .or(job.finished_at)
+            .map(|until| until.millis_since(job.submitted_at)),
+        render_ms: job
+            .started_at
+            .zip(job.rendered_at)
+            .map(|(from, until)| until.millis_since(from)),
+        join_ms: job.artifact.as_ref().map(|artifact| artifact.join_millis),
+        segments: job.segment_count,
+        segments_from_cache: job.segments_from_cache,
+    }
+}

@@ -1,0 +1,79 @@
+//! The outermost layer: names the request, measures it, and writes every error as the one
+//! envelope, whoever made it.
+
+use std::time::Instant;
+
+use axum::extract::{MatchedPath, Request};
+use axum::http::header::{self, HeaderName};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use tracing::Instrument;
+use ulid::Ulid;
+
+use super::error::ApiError;
+use crate::telemetry::metrics;
+
+/// The header that names a request.
+pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Longest request id taken over from a client.
+const MAX_REQUEST_ID: usize = 128;
+
+/// Names the request, runs it and finishes its response.
+pub(super) async fn finish(request: Request, next: Next) -> Response {
+    let request_id = request_id(request.headers());
+    let route = request
+        .extensions()
+        .get::<MatchedPath>()
+        .map_or_else(|| "unmatched".to_owned(), |path| path.as_str().to_owned());
+    let method = metrics::Method::of(request.method());
+    let span = tracing::info_span!("request", request_id, %route, method = method.as_str());
+    let begun = Instant::now();
+
+    let mut response = next.run(request).instrument(span).await;
+
+    if response.status().is_client_error() || response.status().is_server_error() {
+        response = enveloped(response, &request_id);
+    }
+    if let Ok(value) = HeaderValue::from_str(&request_id) {
+        response.headers_mut().insert(REQUEST_ID, value);
+    }
+    metrics::http_request(&route, method, response.status(), begun.elapsed());
+    response
+}
+
+/// What a handler's panic becomes.
+pub(super) fn panicked(_payload: Box<dyn std::any::Any + Send>) -> Response {
+    tracing::error!("a handler panicked");
+    ApiError::internal().into_response()
+}
+
+fn enveloped(mut response: Response, request_id: &str) -> Response {
+    let status = response.status();
+    let error = response
+        .extensions_mut()
+        .remove::<ApiError>()
+        .unwrap_or_else(|| ApiError::from_status(status));
+    // The router's own 405 says what is allowed; nothing else of the old response is kept.
+    let allow = response.headers_mut().remove(header::ALLOW);
+    let mut response = error.into_envelope(request_id);
+    if let (StatusCode::METHOD_NOT_ALLOWED, Some(allow)) = (status, allow) {
+        response.headers_mut().insert(header::ALLOW, allow);
+    }
+    response
+}
+
+/// The client's own name for the request if it is a sane one, else a fresh one.
+fn request_id(headers: &HeaderMap) -> String {
+    headers
+        .get(REQUEST_ID)
+        .and_then(|value| value.to_str().ok())
+        .filter(|id| {
+            (1..=MAX_REQUEST_ID).contains(&id.len())
+                && id
+                    .bytes()
+                    .all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+        })
+        .map_or_else(|| format!("req_{}", Ulid::generate()), str::to_owned)
+}

@@ -1,0 +1,155 @@
+//! What handlers take from a request, each refusing with the API's own errors.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use axum::extract::{FromRequest, FromRequestParts, Path, Request};
+use axum::http::header::{self, HeaderName};
+use axum::http::request::Parts;
+use cluster::model::JobId;
+use futures::StreamExt;
+
+use super::context::Edge;
+use super::error::{ApiError, Code};
+use crate::composition::Json;
+
+/// How long a client may take to send a whole body.
+const BODY_DEADLINE: Duration = Duration::from_secs(60);
+
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+const MAX_IDEMPOTENCY_KEY: usize = 255;
+
+/// Who asks. While no key exists there is one workspace, and an open listener.
+#[derive(Debug, Clone)]
+pub(super) struct Workspace(pub(super) String);
+
+impl FromRequestParts<Edge> for Workspace {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(_parts: &mut Parts, edge: &Edge) -> Result<Self, ApiError> {
+        if !edge.config().access.is_open {
+            return Err(ApiError::new(
+                Code::Unauthorized,
+                "This server needs an API key: `Authorization: Bearer fl_…`.",
+            ));
+        }
+        Ok(Self("default".to_owned()))
+    }
+}
+
+/// The render id of a path. What is not an id names nothing: a 404.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct RenderId(pub(super) JobId);
+
+impl FromRequestParts<Edge> for RenderId {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, edge: &Edge) -> Result<Self, ApiError> {
+        Path::<String>::from_request_parts(parts, edge)
+            .await
+            .ok()
+            .and_then(|Path(text)| JobId::from_str(&text).ok())
+            .map(Self)
+            .ok_or_else(|| ApiError::not_found("render"))
+    }
+}
+
+/// A JSON body: its size, media type and syntax checked in this order, its meaning not.
+#[derive(Debug)]
+pub(super) struct JsonBody(pub(super) Json);
+
+impl FromRequest<Edge> for JsonBody {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, edge: &Edge) -> Result<Self, ApiError> {
+        let limit = edge.config().limits.body_bytes;
+        let is_json = is_json(request.headers().get(header::CONTENT_TYPE));
+        let declared = request
+            .headers()
+            .get(header::CONTENT_LENGTH)
+            .and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+        if declared.is_some_and(|length| length > limit) {
+            return Err(too_large(limit));
+        }
+        // A client that sends what is no JSON at all is told so without its body being read,
+        // unless the body's size alone is reason enough.
+        if declared.is_some() && !is_json {
+            return Err(not_json());
+        }
+        let bytes = tokio::time::timeout(BODY_DEADLINE, read(request, limit))
+            .await
+            .map_err(|_| {
+                ApiError::new(Code::RequestTimeout, "The body did not arrive in time.")
+            })??;
+        if !is_json {
+            return Err(not_json());
+        }
+        Json::parse(&bytes).map(Self).map_err(|error| {
+            ApiError::new(Code::InvalidJson, format!("The body is not valid JSON: {error}."))
+        })
+    }
+}
+
+async fn read(request: Request, limit: usize) -> Result<Vec<u8>, ApiError> {
+    let mut stream = request.into_body().into_data_stream();
+    let mut bytes = Vec::new();
+    while let Some(chunk) = stream.next().await {
+        let chunk = chunk
+            .map_err(|_| ApiError::new(Code::InvalidJson, "The body ended before its end."))?;
+        if bytes.len() + chunk.len() > limit {
+            return Err(too_large(limit));
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(bytes)
+}
+
+fn too_large(limit: usize) -> ApiError {
+    ApiError::new(
+        Code::BodyTooLarge,
+        format!("The body is larger than {limit} bytes."),
+    )
+}
+
+fn not_json() -> ApiError {
+    ApiError::new(
+        Code::UnsupportedMediaType,
+        "The body must be declared as `Content-Type: application/json`.",
+    )
+}
+
+/// `application/json`, with whatever parameters, or a type built on it.
+fn is_json(content_type: Option<&axum::http::HeaderValue>) -> bool {
+    let Some(Ok(text)) = content_type.map(|value| value.to_str()) else {
+        return false;
+    };
+    let essence = text.split(';').next().unwrap_or_default().trim();
+    let essence = essence.to_ascii_lowercase();
+    essence == "application/json"
+        || (essence.starts_with("application/") && essence.ends_with("+json"))
+}
+
+/// The `Idempotency-Key` header as sent, its format checked.
+///
+/// # Errors
+/// A 400 for anything but one header of 1–255 printable ASCII characters.
+pub(super) fn idempotency_key(
+    headers: &axum::http::HeaderMap,
+) -> Result<Option<String>, ApiError> {
+    let mut values = headers.get_all(IDEMPOTENCY_KEY).iter();
+    let Some(value) = values.next() else {
+        return Ok(None);
+    };
+    let is_printable = |bytes: &[u8]| bytes.iter().all(|byte| (0x20..=0x7e).contains(byte));
+    let bytes = value.as_bytes();
+    if values.next().is_some()
+        || !(1..=MAX_IDEMPOTENCY_KEY).contains(&bytes.len())
+        || !is_printable(bytes)
+    {
+        return Err(ApiError::new(
+            Code::InvalidIdempotencyKey,
+            "`Idempotency-Key` must be given once, as 1 to 255 printable ASCII characters.",
+        ));
+    }
+    Ok(Some(String::from_utf8_lossy(bytes).into_owned()))
+}

@@ -1,0 +1,34 @@
+//! The HTTP edge: /v1 for clients, /admin for operators, over one axum router. It validates,
+//! stores and proposes; what became of a render it reads from applied state. It owns nothing
+//! that cannot be lost, and never touches media.
+
+mod admin;
+mod body;
+mod capabilities;
+mod config;
+mod context;
+mod cursor;
+mod describe;
+mod details;
+mod envelope;
+mod error;
+mod extract;
+mod files;
+mod high_water;
+mod openapi;
+mod ops;
+mod params;
+mod ports;
+mod preview;
+mod range;
+mod recent;
+mod renders;
+mod router;
+mod signing;
+mod status;
+mod timestamp;
+
+pub use config::{Access, EdgeConfig, EdgeLimits, SigningKey};
+pub use context::{Edge, Parts};
+pub use ports::{ActorBody, JobProgress, MemberBody, NodeHealth, NodeSight, Observer, RaftBody};
+pub use router::{admin_router, router};

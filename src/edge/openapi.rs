@@ -1,0 +1,168 @@
+//! The OpenAPI document, made from the handlers themselves, with what holds for every
+//! operation added once and the composition's schema put in its place.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::{HeaderValue, header};
+use axum::response::{Html, IntoResponse, Response};
+use axum::{Extension, Json};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use utoipa::ToSchema;
+
+use super::context::Edge;
+use super::error::{ApiError, ErrorBody};
+use super::params::Params;
+use crate::composition::json_schema;
+
+/// Where the composition's schema is served, and so what it is called.
+const COMPOSITION_ID: &str = "/schemas/composition.json";
+
+/// Stands for the composition's schema in handlers' annotations; the document has the real one.
+#[derive(Debug, Deserialize, ToSchema)]
+pub(crate) struct Composition {}
+
+/// Stands for a composition with preview's own fields beside its own.
+#[derive(Debug, Deserialize, ToSchema)]
+pub(crate) struct PreviewRequest {}
+
+/// The document a router serves: what its routes say of themselves.
+#[derive(Debug, Clone)]
+pub(super) struct Document(Arc<Value>);
+
+impl Document {
+    /// The document of routes annotated as `described`.
+    pub(super) fn new(described: &utoipa::openapi::OpenApi, version: &str) -> Self {
+        // A document made of strings and maps serialises; an empty one would fail every test.
+        let mut document = serde_json::to_value(described).unwrap_or_default();
+        document["info"] = json!({
+            "title": "framelane",
+            "summary": "Compositions in, finished videos out",
+            "version": version,
+            "license": {"name": "Apache-2.0 OR MIT", "identifier": "Apache-2.0 OR MIT"},
+        });
+        document["tags"] = json!([
+            {"name": "renders", "description": "Submit compositions and follow their renders"},
+            {"name": "files", "description": "Finished files, by signed link"},
+            {"name": "capabilities", "description": "What this server renders"},
+            {"name": "documents", "description": "This API, described"},
+            {"name": "operations", "description": "For probes and scrapers"},
+            {"name": "admin", "description": "For operators"},
+        ]);
+        document["components"]["schemas"]["Composition"] = composition_schema();
+        document["components"]["schemas"]["PreviewRequest"] = preview_schema();
+        document["components"]["schemas"]["Error"]["description"] =
+            json!("The envelope of every 4xx and 5xx, unknown routes and methods included.");
+        if let Some(paths) = document["paths"].as_object_mut() {
+            for (path, item) in paths {
+                for operation in item.as_object_mut().into_iter().flat_map(Map::values_mut) {
+                    add_to_every_operation(path, operation);
+                }
+            }
+        }
+        Self(Arc::new(document))
+    }
+}
+
+/// What no handler says of itself because it holds for all of them.
+fn add_to_every_operation(path: &str, operation: &mut Value) {
+    let Some(Value::Object(responses)) = operation.get_mut("responses") else {
+        return;
+    };
+    let error = |description: &str| {
+        json!({
+            "description": description,
+            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}},
+        })
+    };
+    responses.insert("500".to_owned(), error("`internal`"));
+    if path.starts_with("/admin/") {
+        responses.insert("401".to_owned(), error("`unauthorized`"));
+        responses.insert("403".to_owned(), error("`forbidden`"));
+    } else if path.starts_with("/v1/") && path != "/v1/capabilities" {
+        responses.insert("401".to_owned(), error("`unauthorized`"));
+    }
+    for response in responses.values_mut() {
+        response["headers"]["X-Request-Id"] = json!({
+            "description": "The client's own `X-Request-Id` if it sent a usable one",
+            "schema": {"type": "string"},
+        });
+    }
+    responses.sort_keys();
+}
+
+fn composition_schema() -> Value {
+    let mut schema = json_schema();
+    // Its references are to itself: with an id it is a resource of its own wherever it is.
+    schema["$id"] = json!(COMPOSITION_ID);
+    schema
+}
+
+fn preview_schema() -> Value {
+    let mut schema = composition_schema();
+    schema["$id"] = json!("/schemas/preview.json");
+    schema["title"] = json!("PreviewRequest");
+    schema["properties"]["dry_run"] = json!({
+        "const": true,
+        "description": "Validate only; the one kind of preview there is so far",
+    });
+    schema["properties"]["at"] = json!({
+        "type": ["number", "null"],
+        "description": "Seconds of the frame to show; without effect on a dry run",
+    });
+    match schema.get_mut("required").and_then(Value::as_array_mut) {
+        Some(required) => required.push(json!("dry_run")),
+        None => schema["required"] = json!(["dry_run"]),
+    }
+    schema
+}
+
+/// This API as an OpenAPI 3.1 document.
+#[utoipa::path(get, path = "/openapi.json", tag = "documents",
+    responses(
+        (status = 200, body = Object, description = "The document"),
+        (status = 400, body = ErrorBody, description = "`invalid_parameter`"),
+    ))]
+pub(crate) async fn openapi(
+    Extension(Document(document)): Extension<Document>,
+    params: Params,
+) -> Result<Json<Arc<Value>>, ApiError> {
+    params.only(&[])?;
+    Ok(Json(document))
+}
+
+/// The JSON Schema of a composition.
+#[utoipa::path(get, path = "/schemas/composition.json", tag = "documents",
+    responses(
+        (status = 200, body = Object, content_type = "application/schema+json", description = "The schema"),
+        (status = 400, body = ErrorBody, description = "`invalid_parameter`"),
+    ))]
+pub(crate) async fn schema(
+    State(_edge): State<Edge>,
+    params: Params,
+) -> Result<Response, ApiError> {
+    params.only(&[])?;
+    let content_type = HeaderValue::from_static("application/schema+json");
+    Ok((
+        [(header::CONTENT_TYPE, content_type)],
+        composition_schema().to_string(),
+    )
+        .into_response())
+}
+
+/// A page to read this API.
+#[utoipa::path(get, path = "/docs", tag = "documents",
+    responses((status = 200, body = String, content_type = "text/html", description = "The page")))]
+pub(crate) async fn docs() -> Response {
+    // The page asks this server for the document and nobody for anything else.
+    let policy = HeaderValue::from_static(
+        "default-src 'none'; connect-src 'self'; style-src 'unsafe-inline'; \
+         script-src 'unsafe-inline'; base-uri 'none'; form-action 'none'",
+    );
+    (
+        [(header::CONTENT_SECURITY_POLICY, policy)],
+        Html(include_str!("docs.html")),
+    )
+        .into_response()
+}

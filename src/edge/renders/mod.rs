@@ -1,0 +1,13 @@
+//! `/v1/renders`: submit, read, list, cancel, download. One operation a file.
+
+mod cancel;
+mod download;
+mod list;
+mod read;
+mod submit;
+
+pub(super) use cancel::{__path_cancel, cancel, end};
+pub(super) use download::{__path_download, download, expired};
+pub(super) use list::{PageRequest, __path_list, list};
+pub(super) use read::{__path_read, read};
+pub(super) use submit::{__path_submit, submit};

@@ -1,0 +1,79 @@
+//! `GET /v1/renders/{id}`: the render, at once or when it has ended.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::State;
+use cluster::model::JobId;
+use cluster::state::Job;
+
+use crate::edge::body::RenderBody;
+use crate::edge::context::Edge;
+use crate::edge::error::{ApiError, ErrorBody};
+use crate::edge::extract::{RenderId, Workspace};
+use crate::edge::params::Params;
+
+/// Longest wait a request may ask for, in seconds.
+const MAX_WAIT: u64 = 60;
+
+/// Read a render, optionally waiting for its end.
+///
+/// With `wait`, answers when the render has ended or the time is over, whichever is first.
+#[utoipa::path(
+    get,
+    path = "/v1/renders/{id}",
+    tag = "renders",
+    params(
+        ("id" = String, Path, description = "The render's id"),
+        ("wait" = Option<u64>, Query, minimum = 0, maximum = 60,
+            description = "Seconds to wait for the render's end"),
+    ),
+    responses(
+        (status = 200, body = RenderBody, description = "The render"),
+        (status = 400, body = ErrorBody, description = "`invalid_parameter`"),
+        (status = 404, body = ErrorBody, description = "`not_found`"),
+    )
+)]
+pub(crate) async fn read(
+    State(edge): State<Edge>,
+    Workspace(workspace): Workspace,
+    RenderId(id): RenderId,
+    params: Params,
+) -> Result<Json<RenderBody>, ApiError> {
+    let params = params.only(&["wait"])?;
+    let wait = params.integer("wait", 0..=MAX_WAIT)?.unwrap_or(0);
+    let mut job = edge.job(&workspace, id)?;
+    if wait > 0 && !job.status.is_terminal() {
+        job = ended(&edge, &workspace, id, Duration::from_secs(wait)).await?;
+    }
+    Ok(Json(edge.describe(&job).await?))
+}
+
+/// The job once it has ended, the time is over or this process drains.
+async fn ended(
+    edge: &Edge,
+    workspace: &str,
+    id: JobId,
+    wait: Duration,
+) -> Result<Arc<Job>, ApiError> {
+    let mut applied = edge.parts.coordinator.applied();
+    let deadline = tokio::time::sleep(wait);
+    tokio::pin!(deadline);
+    loop {
+        applied.mark_unchanged();
+        let job = edge.job(workspace, id)?;
+        if job.status.is_terminal() {
+            return Ok(job);
+        }
+        tokio::select! {
+            moved = applied.changed() => {
+                if moved.is_err() {
+                    return Ok(job);
+                }
+            }
+            () = &mut deadline => return edge.job(workspace, id),
+            () = edge.parts.draining.cancelled() => return edge.job(workspace, id),
+        }
+    }
+}

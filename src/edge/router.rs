@@ -1,0 +1,76 @@
+//! Every route there is, once: the router and the OpenAPI document are made from the same
+//! list, so neither can name a route that the other does not have.
+
+use axum::extract::Request;
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::response::IntoResponse;
+use axum::{Extension, Router};
+use tower_http::catch_panic::CatchPanicLayer;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::context::Edge;
+use super::error::ApiError;
+use super::openapi::Document;
+use super::{admin, capabilities, envelope, files, openapi, ops, preview, renders};
+
+/// The client API and, if it is configured so, the admin API.
+///
+/// Serve it with connect info of `SocketAddr`, or the admin API stays closed.
+pub fn router(edge: Edge) -> Router {
+    let mut routes = client_routes().merge(operations_routes());
+    if edge.config().admin_on_edge {
+        routes = routes.merge(guarded_admin_routes(&edge));
+    }
+    finished(routes, edge)
+}
+
+/// The admin API alone, for a listener of its own.
+pub fn admin_router(edge: Edge) -> Router {
+    let routes = operations_routes().merge(guarded_admin_routes(&edge));
+    finished(routes, edge)
+}
+
+fn client_routes() -> OpenApiRouter<Edge> {
+    OpenApiRouter::new()
+        .routes(routes!(renders::submit, renders::list))
+        .routes(routes!(renders::read, renders::cancel))
+        .routes(routes!(renders::download))
+        .routes(routes!(preview::preview))
+        .routes(routes!(capabilities::capabilities))
+        .routes(routes!(files::file))
+        .routes(routes!(openapi::schema))
+}
+
+fn operations_routes() -> OpenApiRouter<Edge> {
+    OpenApiRouter::new()
+        .routes(routes!(openapi::openapi))
+        .routes(routes!(openapi::docs))
+        .routes(routes!(ops::health))
+        .routes(routes!(ops::ready))
+        .routes(routes!(ops::scrape))
+}
+
+fn guarded_admin_routes(edge: &Edge) -> OpenApiRouter<Edge> {
+    OpenApiRouter::new()
+        .routes(routes!(admin::raft))
+        .routes(routes!(admin::nodes))
+        .routes(routes!(admin::jobs))
+        .routes(routes!(admin::job, admin::change_job))
+        .routes(routes!(admin::cancel_job))
+        .routes(routes!(admin::actors))
+        .route_layer(from_fn_with_state(edge.clone(), admin::guard))
+}
+
+fn finished(routes: OpenApiRouter<Edge>, edge: Edge) -> Router {
+    let (router, described) = routes.split_for_parts();
+    let document = Document::new(&described, &edge.config().version);
+    router
+        .fallback(|| async { ApiError::not_found("route") })
+        .with_state(edge)
+        .layer(Extension(document))
+        .layer(CatchPanicLayer::custom(envelope::panicked))
+        .layer(from_fn(|request: Request, next| async {
+            envelope::finish(request, next).await.into_response()
+        }))
+}

@@ -1,0 +1,269 @@
+//! Signed, expiring links to the files of a render. A link is all the authority it needs, so
+//! the signature covers everything it names; checking takes the same time for every guess.
+
+use cluster::model::{JobId, LogTime};
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+
+use super::config::SigningKey;
+use super::error::{ApiError, Code};
+
+/// Which file of a render.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FilePart {
+    /// The finished file.
+    Output,
+    /// The small picture of it.
+    Thumbnail,
+}
+
+impl FilePart {
+    /// Its name in a link.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Output => "output",
+            Self::Thumbnail => "thumbnail",
+        }
+    }
+
+    /// The part a link calls `name`.
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Output, Self::Thumbnail]
+            .into_iter()
+            .find(|part| part.as_str() == name)
+    }
+}
+
+/// A file as a link names it.
+#[derive(Debug, Clone, Copy)]
+pub struct FileName<'a> {
+    /// The render.
+    pub job: JobId,
+    /// Which of its files.
+    pub part: FilePart,
+    /// What it is called when it is saved.
+    pub filename: &'a str,
+}
+
+/// What a link claims beside the file's name.
+#[derive(Debug, Clone, Copy)]
+pub struct Claim<'a> {
+    /// Unix seconds after which it is worth nothing.
+    pub expires: u64,
+    /// Name of the key that signed it.
+    pub key: &'a str,
+    /// The signature in hexadecimal.
+    pub signature: &'a str,
+}
+
+/// A link and its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignedLink {
+    /// The link.
+    pub url: String,
+    /// When it ends.
+    pub expires_at: LogTime,
+}
+
+/// Makes and checks links.
+#[derive(Debug)]
+pub struct Signer {
+    keys: Vec<SigningKey>,
+    ttl_seconds: u64,
+}
+
+impl Signer {
+    /// Signs with the first of `keys`, accepts all of them.
+    pub fn new(keys: Vec<SigningKey>, ttl: std::time::Duration) -> Self {
+        Self {
+            keys,
+            ttl_seconds: ttl.as_secs().max(1),
+        }
+    }
+
+    /// A link under `base` to the file, good from `now` for the configured time.
+    ///
+    /// # Errors
+    /// An internal [`ApiError`] if no key is configured.
+    pub fn link(
+        &self,
+        base: &str,
+        file: FileName<'_>,
+        now: LogTime,
+    ) -> Result<SignedLink, ApiError> {
+        let Some(key) = self.keys.first() else {
+            tracing::error!("no key for signed links is configured");
+            return Err(ApiError::internal());
+        };
+        let expires = (now.0 / 1000).saturating_add(self.ttl_seconds);
+        let signature = hex(&mac(key, file, expires).finalize().into_bytes());
+        let query = url::form_urlencoded::Serializer::new(String::new())
+            .append_pair("expires", &expires.to_string())
+            .append_pair("key", &key.id)
+            .append_pair("signature", &signature)
+            .finish();
+        let url = format!(
+            "{base}/files/{}/{}/{}?{query}",
+            file.job,
+            file.part.as_str(),
+            percent_encoded(file.filename),
+        );
+        Ok(SignedLink {
+            url,
+            expires_at: LogTime(expires.saturating_mul(1000)),
+        })
+    }
+
+    /// Whether `claim` was made here for `file` and has not ended.
+    ///
+    /// # Errors
+    /// A 403 [`ApiError`] otherwise.
+    pub fn check(
+        &self,
+        file: FileName<'_>,
+        claim: Claim<'_>,
+        now: LogTime,
+    ) -> Result<(), ApiError> {
+        let genuine = unhex(claim.signature).is_some_and(|signature| {
+            self.keys
+                .iter()
+                .filter(|key| key.id == claim.key)
+                .any(|key| mac(key, file, claim.expires).verify_slice(&signature).is_ok())
+        });
+        if !genuine {
+            return Err(ApiError::new(Code::Forbidden, "The link's signature is not valid."));
+        }
+        if claim.expires <= now.0 / 1000 {
+            return Err(ApiError::new(
+                Code::Forbidden,
+                "The link has expired; ask for a fresh one.",
+            ));
+        }
+        Ok(())
+    }
+}
+
+fn mac(key: &SigningKey, file: FileName<'_>, expires: u64) -> Hmac<Sha256> {
+    let mut mac = Hmac::<Sha256>::new_from_slice(&key.secret).expect("HMAC takes any key length");
+    // The file name comes last: it is the only part that could hold the separator.
+    let message = format!(
+        "framelane file link v1\n{}\n{}\n{expires}\n{}",
+        file.job,
+        file.part.as_str(),
+        file.filename
+    );
+    mac.update(message.as_bytes());
+    mac
+}
+
+/// Lower-case hexadecimal.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// The bytes of lower-case hexadecimal; nothing if it is not that.
+pub(super) fn unhex(text: &str) -> Option<Vec<u8>> {
+    let digit = |byte: u8| match byte {
+        b'0'..=b'9' => Some(byte - b'0'),
+        b'a'..=b'f' => Some(byte - b'a' + 10),
+        _ => None,
+    };
+    if !text.len().is_multiple_of(2) {
+        return None;
+    }
+    text.as_bytes()
+        .chunks_exact(2)
+        .map(|pair| Some(digit(pair[0])? << 4 | digit(pair[1])?))
+        .collect()
+}
+
+/// `text` as one path segment, and as the value of RFC 8187's `filename*`.
+pub(super) fn percent_encoded(text: &str) -> String {
+    text.bytes().fold(String::new(), |mut encoded, byte| {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            encoded.push('%');
+            encoded.push_str(&hex(&[byte]).to_ascii_uppercase());
+        }
+        encoded
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn signer(keys: &[&str]) -> Signer {
+        let keys = keys
+            .iter()
+            .map(|id| SigningKey {
+                id: (*id).to_owned(),
+                secret: format!("the secret of key {id}, long enough").into_bytes(),
+            })
+            .collect();
+        Signer::new(keys, std::time::Duration::from_secs(60))
+    }
+
+    const FILE: FileName<'_> = FileName {
+        job: JobId(7),
+        part: FilePart::Output,
+        filename: "holiday film.mp4",
+    };
+    const NOW: LogTime = LogTime(1_000_000);
+
+    /// The query of a link, as a claim's parts.
+    fn parts(link: &SignedLink) -> (u64, String, String) {
+        let url = url::Url::parse(&link.url).expect("a URL");
+        let of = |name: &str| {
+            let pair = url.query_pairs().find(|(found, _)| found == name);
+            pair.expect("a parameter").1.into_owned()
+        };
+        (of("expires").parse().expect("seconds"), of("key"), of("signature"))
+    }
+
+    #[test]
+    fn a_link_is_good_for_exactly_the_file_key_and_time_it_names() {
+        let signer = signer(&["k1"]);
+        let link = signer.link("http://host", FILE, NOW).expect("a key");
+        let (expires, key, signature) = parts(&link);
+        assert_eq!(expires, 1060);
+        assert!(link.url.starts_with("http://host/files/render_"), "{}", link.url);
+        assert!(link.url.contains("/output/holiday%20film.mp4?"), "{}", link.url);
+        let check = |file: FileName<'_>, expires: u64, key: &str, signature: &str, now: u64| {
+            let claim = Claim { expires, key, signature };
+            signer.check(file, claim, LogTime(now)).is_ok()
+        };
+        assert!(check(FILE, expires, &key, &signature, NOW.0));
+        assert!(check(FILE, expires, &key, &signature, 1_059_999));
+        assert!(!check(FILE, expires, &key, &signature, 1_060_000));
+        assert!(!check(FILE, expires + 1, &key, &signature, NOW.0));
+        assert!(!check(FILE, expires, "k2", &signature, NOW.0));
+        assert!(!check(FILE, expires, &key, "", NOW.0));
+        assert!(!check(FILE, expires, &key, &signature[2..], NOW.0));
+        assert!(!check(FILE, expires, &key, &signature.to_uppercase(), NOW.0));
+        let other = FileName { job: JobId(8), ..FILE };
+        assert!(!check(other, expires, &key, &signature, NOW.0));
+        let other = FileName { part: FilePart::Thumbnail, ..FILE };
+        assert!(!check(other, expires, &key, &signature, NOW.0));
+        let other = FileName { filename: "other.mp4", ..FILE };
+        assert!(!check(other, expires, &key, &signature, NOW.0));
+    }
+
+    #[test]
+    fn links_of_a_key_that_was_replaced_stay_good_until_it_is_removed() {
+        let link = signer(&["old"]).link("", FILE, NOW).expect("a key");
+        let (expires, key, signature) = parts(&SignedLink {
+            url: format!("http://host{}", link.url),
+            ..link
+        });
+        let claim = Claim { expires, key: &key, signature: &signature };
+        assert!(signer(&["new", "old"]).check(FILE, claim, NOW).is_ok());
+        assert!(signer(&["new"]).check(FILE, claim, NOW).is_err());
+    }
+}

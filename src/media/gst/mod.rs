@@ -1,0 +1,122 @@
+//! The media engine that drives `GStreamer`. No type of the library leaves this module.
+
+mod audio_decode;
+mod bus;
+mod caps;
+mod decode;
+mod encode;
+mod feed;
+mod index;
+mod init;
+mod join;
+mod lame;
+mod mix;
+mod moov;
+mod pictures;
+mod probe;
+mod recovery;
+mod scratch;
+mod sniff;
+mod tracks;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::{
+    EncodeSettings, FrameSink, FrameSource, JoinSettings, MediaEngine, MediaError, MediaInfo,
+    MixPlan, VideoInfo,
+};
+
+/// How long nothing may move before a pipeline is given up.
+const STALL: Duration = Duration::from_secs(60);
+/// Pictures larger than this are refused before anything is decoded: 8192 × 8192.
+const MAX_PIXELS: u64 = 1 << 26;
+
+/// Probes, decodes, encodes, mixes and joins with `GStreamer`.
+#[derive(Debug, Clone)]
+pub struct GstEngine {
+    stall: Duration,
+    max_pixels: u64,
+}
+
+impl GstEngine {
+    /// Starts the library, once a process.
+    ///
+    /// # Errors
+    /// [`MediaError::Engine`] when it does not start.
+    pub fn new() -> Result<Self, MediaError> {
+        init::ready()?;
+        Ok(Self {
+            stall: STALL,
+            max_pixels: MAX_PIXELS,
+        })
+    }
+
+    /// Gives a pipeline up after `stall` without any movement.
+    #[must_use]
+    pub fn with_stall(mut self, stall: Duration) -> Self {
+        self.stall = stall;
+        self
+    }
+
+    /// Refuses sources whose pictures have more than `max_pixels`.
+    #[must_use]
+    pub fn with_max_pixels(mut self, max_pixels: u64) -> Self {
+        self.max_pixels = max_pixels;
+        self
+    }
+
+    /// The elements that rendering needs and this installation lacks.
+    pub fn missing_elements() -> Vec<&'static str> {
+        init::missing()
+    }
+}
+
+impl MediaEngine for GstEngine {
+    fn probe(&self, file: &Path) -> Result<MediaInfo, MediaError> {
+        probe::probe(file, self.stall, self.max_pixels)
+    }
+
+    fn open(
+        &self,
+        file: &Path,
+        info: &VideoInfo,
+        first: u64,
+    ) -> Result<Box<dyn FrameSource>, MediaError> {
+        let reader = decode::VideoReader::open(file, info, first, self.stall)?;
+        Ok(Box::new(reader))
+    }
+
+    fn encode(
+        &self,
+        settings: &EncodeSettings,
+        file: &Path,
+    ) -> Result<Box<dyn FrameSink>, MediaError> {
+        let writer = encode::SegmentWriter::create(settings, file, self.stall)?;
+        Ok(Box::new(writer))
+    }
+
+    fn mix(
+        &self,
+        plan: &MixPlan,
+        files: &[PathBuf],
+        out: &Path,
+        progress: &mut dyn FnMut(u64),
+    ) -> Result<(), MediaError> {
+        mix::mix(plan, files, out, self.stall, progress)
+    }
+
+    fn join(
+        &self,
+        segments: &[PathBuf],
+        audio: Option<&Path>,
+        settings: &JoinSettings,
+        out: &Path,
+    ) -> Result<(), MediaError> {
+        join::join(segments, audio, settings, out, self.stall)
+    }
+
+    fn fingerprint(&self) -> String {
+        format!("{}; {}", init::versions(), encode::REVISION)
+    }
+}

@@ -1,0 +1,14 @@
+//! Arithmetic on 48 kHz stereo samples: gains, folding of channels, the limiter. Pure; decoding
+//! and encoding are the engine's.
+
+mod envelope;
+mod fold;
+mod limiter;
+mod true_peak;
+
+pub use envelope::amplitude;
+pub use fold::{Fold, Speaker};
+pub use limiter::Limiter;
+
+/// One sample of both channels, left first.
+pub type Stereo = [f32; 2];

@@ -1,0 +1,506 @@
+//! Settings: one struct a concern. Defaults, then the file, then the environment, then
+//! flags; unknown keys are errors; frozen once loaded.
+//!
+//! `config/default.toml` lists every key with its default; a test holds it to this file.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use bytesize::ByteSize;
+use serde::{Deserialize, Serialize};
+
+/// Everything an operator can set.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// Which of `edge`, `coordinator`, `render` this process runs.
+    pub roles: Vec<Role>,
+    /// Raft log, embedded storage and scratch.
+    pub data_dir: PathBuf,
+    /// The HTTP API.
+    pub edge: Edge,
+    /// The operators' API.
+    pub admin: Admin,
+    /// Membership.
+    pub cluster: Cluster,
+    /// The rendering side.
+    pub render: Render,
+    /// Where objects live.
+    pub storage: Storage,
+    /// The optional cache server.
+    pub redis: Redis,
+    /// Fetching of sources.
+    pub media: Media,
+    /// Who may come in.
+    pub auth: Auth,
+    /// What is refused as too much.
+    pub limits: Limits,
+    /// Cached sources.
+    pub cache: Cache,
+    /// What is kept, and how long.
+    pub retention: Retention,
+    /// Logs.
+    pub log: Log,
+}
+
+/// One role of a process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Serves /v1.
+    Edge,
+    /// Holds a vote and the log.
+    Coordinator,
+    /// Renders.
+    Render,
+}
+
+/// The HTTP API.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Edge {
+    /// Address and port; port 0 picks one.
+    pub listen: SocketAddr,
+    /// Base of links handed out; empty: the host the request came to.
+    pub public_url: String,
+}
+
+/// The operators' API.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Admin {
+    /// Empty: on the edge's listener.
+    pub listen: String,
+}
+
+/// Membership.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Cluster {
+    /// Internal listener.
+    pub listen: SocketAddr,
+    /// How peers reach this node.
+    pub advertise: String,
+    /// Shared by all nodes.
+    pub secret: String,
+    /// The coordinators' advertised addresses.
+    pub peers: Vec<String>,
+    /// Coordinators to wait for before forming a cluster; 0: as many as there are peers.
+    pub bootstrap_expect: u32,
+}
+
+/// The rendering side.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Render {
+    /// Renders at once; 0: one a core.
+    pub slots: u32,
+    /// `auto`, or part of an adapter's name.
+    pub adapter: String,
+    /// `auto` or `x264`.
+    pub encoder: String,
+    /// `auto` or `software`.
+    pub decoder: String,
+    /// Frames a segment; 0: by the composition's length.
+    pub segment_frames: u32,
+    /// A segment without a new frame for this long is killed.
+    #[serde(with = "humantime_serde")]
+    pub stall_timeout: Duration,
+}
+
+/// Where objects live.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Storage {
+    /// `file://` and a directory; empty: `objects` within `data_dir`.
+    pub url: String,
+    /// How long a signed link works.
+    #[serde(with = "humantime_serde")]
+    pub url_ttl: Duration,
+}
+
+/// The optional cache server.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Redis {
+    /// Empty: none.
+    pub url: String,
+}
+
+/// Fetching of sources.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Media {
+    /// Whether sources may lie in loopback and private networks.
+    pub allow_private_networks: bool,
+    /// Time to connect to a source's host.
+    #[serde(with = "humantime_serde")]
+    pub connect_timeout: Duration,
+    /// Longest silence of a source's host.
+    #[serde(with = "humantime_serde")]
+    pub idle_timeout: Duration,
+    /// Longest fetch of one source.
+    #[serde(with = "humantime_serde")]
+    pub fetch_timeout: Duration,
+}
+
+/// Who may come in.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Auth {
+    /// `false` opens a listener that is not on loopback. Unset: such a listener is refused.
+    pub required: Option<bool>,
+}
+
+/// What is refused as too much.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limits {
+    /// Largest request body.
+    pub body_bytes: ByteSize,
+    /// Most elements in a composition.
+    pub elements: u32,
+    /// Longest output.
+    #[serde(with = "humantime_serde")]
+    pub duration: Duration,
+    /// Most pixels in a canvas or a source's frame.
+    pub pixels: u64,
+    /// Most characters in a text element.
+    pub text_chars: u32,
+    /// Largest source file.
+    pub source_bytes: ByteSize,
+    /// Most renders that a workspace may have waiting.
+    pub queued_per_workspace: u32,
+    /// Most renders of a workspace at once; 0: no limit.
+    pub concurrent_per_workspace: u32,
+}
+
+/// Cached sources.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Cache {
+    /// Room for fetched sources that no running render needs; 0: none are kept.
+    pub max_bytes: ByteSize,
+}
+
+/// What is kept, and how long.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Retention {
+    /// Finished renders.
+    #[serde(with = "humantime_serde")]
+    pub jobs: Duration,
+    /// Segment files and plans, after their render ended.
+    #[serde(with = "humantime_serde")]
+    pub attempt_files: Duration,
+}
+
+/// Logs, on standard error.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Log {
+    /// `text` or `json`.
+    pub format: LogFormat,
+    /// A filter such as `info` or `framelane=debug,warn`.
+    pub filter: String,
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One object a line.
+    Json,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            roles: vec![Role::Edge, Role::Coordinator, Role::Render],
+            data_dir: "./data".into(),
+            edge: Edge::default(),
+            admin: Admin::default(),
+            cluster: Cluster::default(),
+            render: Render::default(),
+            storage: Storage::default(),
+            redis: Redis::default(),
+            media: Media::default(),
+            auth: Auth::default(),
+            limits: Limits::default(),
+            cache: Cache::default(),
+            retention: Retention::default(),
+            log: Log::default(),
+        }
+    }
+}
+
+impl Default for Edge {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            public_url: String::new(),
+        }
+    }
+}
+
+impl Default for Cluster {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 7900)),
+            advertise: String::new(),
+            secret: String::new(),
+            peers: Vec::new(),
+            bootstrap_expect: 0,
+        }
+    }
+}
+
+impl Default for Render {
+    fn default() -> Self {
+        Self {
+            slots: 0,
+            adapter: "auto".into(),
+            encoder: "auto".into(),
+            decoder: "auto".into(),
+            segment_frames: 0,
+            stall_timeout: Duration::from_secs(60),
+        }
+    }
+}
+
+impl Default for Storage {
+    fn default() -> Self {
+        Self {
+            url: String::new(),
+            url_ttl: Duration::from_secs(3600),
+        }
+    }
+}
+
+impl Default for Media {
+    fn default() -> Self {
+        Self {
+            allow_private_networks: false,
+            connect_timeout: Duration::from_secs(10),
+            idle_timeout: Duration::from_secs(30),
+            fetch_timeout: Duration::from_secs(3600),
+        }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            body_bytes: ByteSize::mib(2),
+            elements: 500,
+            duration: Duration::from_secs(3 * 3600),
+            pixels: 33_177_600,
+            text_chars: 10_000,
+            source_bytes: ByteSize::gib(5),
+            queued_per_workspace: 1000,
+            concurrent_per_workspace: 0,
+        }
+    }
+}
+
+impl Default for Cache {
+    fn default() -> Self {
+        Self {
+            max_bytes: ByteSize::gib(10),
+        }
+    }
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        Self {
+            jobs: Duration::from_secs(90 * 86_400),
+            attempt_files: Duration::from_secs(3600),
+        }
+    }
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self {
+            format: LogFormat::Text,
+            filter: "info".into(),
+        }
+    }
+}
+
+/// Why settings could not be loaded.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// The file could not be read.
+    #[error("settings file `{0}` cannot be read")]
+    Read(PathBuf, #[source] std::io::Error),
+    /// The file or a variable does not parse.
+    #[error("settings are not valid: {0}")]
+    Parse(String),
+    /// A value is understood, but cannot be used.
+    #[error("setting `{key}` {problem}")]
+    Refused {
+        /// Its dotted name.
+        key: &'static str,
+        /// What is wrong with it.
+        problem: String,
+    },
+}
+
+impl Settings {
+    /// Loads defaults, `file` if there is one, and the variables of `environment` that
+    /// begin with `FRAMELANE__`.
+    ///
+    /// # Errors
+    /// [`SettingsError`] naming the file, key or variable.
+    pub fn load(
+        file: Option<&Path>,
+        environment: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, SettingsError> {
+        let mut table = match file {
+            Some(path) => std::fs::read_to_string(path)
+                .map_err(|error| SettingsError::Read(path.to_owned(), error))?
+                .parse::<toml::Table>()
+                .map_err(|error| SettingsError::Parse(error.to_string()))?,
+            None => toml::Table::new(),
+        };
+        for (name, value) in environment {
+            if let Some(path) = name.strip_prefix("FRAMELANE__") {
+                override_one(&mut table, &name, &path.to_ascii_lowercase(), &value)?;
+            }
+        }
+        toml::Value::Table(table)
+            .try_into()
+            .map_err(|error: toml::de::Error| SettingsError::Parse(error.to_string()))
+    }
+
+    /// Checks what the types cannot: combinations, and what this build does not do.
+    ///
+    /// # Errors
+    /// [`SettingsError::Refused`] naming the key.
+    pub fn validate(&self) -> Result<(), SettingsError> {
+        let refuse = |key, problem: &str| {
+            Err(SettingsError::Refused {
+                key,
+                problem: problem.to_owned(),
+            })
+        };
+        for role in [Role::Edge, Role::Coordinator, Role::Render] {
+            if !self.roles.contains(&role) {
+                return refuse(
+                    "roles",
+                    "must name edge, coordinator and render: this build runs all three in one process",
+                );
+            }
+        }
+        if !self.edge.listen.ip().is_loopback() && self.auth.required != Some(false) {
+            return refuse(
+                "edge.listen",
+                "is not on loopback and there are no API keys: set auth.required = false to open it to everyone who can reach it",
+            );
+        }
+        if self.auth.required == Some(true) {
+            return refuse(
+                "auth.required",
+                "is true, but this build has no API keys yet",
+            );
+        }
+        if !self.admin.listen.is_empty() {
+            return refuse(
+                "admin.listen",
+                "is set, but this build serves /admin on the edge's listener only",
+            );
+        }
+        if !self.cluster.peers.is_empty() || self.cluster.bootstrap_expect > 1 {
+            return refuse(
+                "cluster.peers",
+                "is set, but this build runs on one machine only",
+            );
+        }
+        if !self.redis.url.is_empty() {
+            return refuse("redis.url", "is set, but this build does not use Redis yet");
+        }
+        if !self.storage.url.is_empty() && !self.storage.url.starts_with("file://") {
+            return refuse(
+                "storage.url",
+                "must begin with file:// (other stores are not in this build)",
+            );
+        }
+        if !matches!(self.render.encoder.as_str(), "auto" | "x264") {
+            return refuse("render.encoder", "must be auto or x264");
+        }
+        if !matches!(self.render.decoder.as_str(), "auto" | "software") {
+            return refuse("render.decoder", "must be auto or software");
+        }
+        Ok(())
+    }
+
+    /// The directory that holds the objects.
+    pub fn objects_dir(&self) -> PathBuf {
+        match self.storage.url.strip_prefix("file://") {
+            Some(path) => path.into(),
+            None => self.data_dir.join("objects"),
+        }
+    }
+
+    /// Slots to run: as set, or one a core.
+    pub fn slot_count(&self) -> u32 {
+        if self.render.slots > 0 {
+            return self.render.slots;
+        }
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        u32::try_from(cores).unwrap_or(u32::MAX)
+    }
+}
+
+/// Sets the key that `FRAMELANE__A__B` names. What the default there looks like says how the
+/// text is read: lists are JSON.
+fn override_one(
+    table: &mut toml::Table,
+    name: &str,
+    path: &str,
+    text: &str,
+) -> Result<(), SettingsError> {
+    let bad = |why: &str| SettingsError::Parse(format!("variable {name} {why}"));
+    let defaults = toml::Table::try_from(Settings::default())
+        .map_err(|error| SettingsError::Parse(error.to_string()))?;
+    let mut steps: Vec<&str> = path.split("__").collect();
+    let key = steps.pop().ok_or_else(|| bad("names no key"))?;
+    let (mut target, mut default) = (table, Some(&defaults));
+    for step in steps {
+        default = default
+            .and_then(|table| table.get(step))
+            .and_then(toml::Value::as_table);
+        target = target
+            .entry(step)
+            .or_insert_with(|| toml::Value::Table(toml::Table::new()))
+            .as_table_mut()
+            .ok_or_else(|| bad("names a key within a value"))?;
+    }
+    let value = match default.and_then(|table| table.get(key)) {
+        Some(toml::Value::Integer(_)) => {
+            toml::Value::Integer(text.parse().map_err(|_| bad("is not a whole number"))?)
+        }
+        Some(toml::Value::Array(_)) => {
+            let list: Vec<String> =
+                serde_json::from_str(text).map_err(|_| bad("is not a JSON list of strings"))?;
+            toml::Value::Array(list.into_iter().map(toml::Value::String).collect())
+        }
+        // A boolean by default, or one that is unset by default.
+        Some(toml::Value::Boolean(_)) | None => match text {
+            "true" => toml::Value::Boolean(true),
+            "false" => toml::Value::Boolean(false),
+            _ => toml::Value::String(text.to_owned()),
+        },
+        Some(_) => toml::Value::String(text.to_owned()),
+    };
+    target.insert(key.to_owned(), value);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

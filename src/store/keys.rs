@@ -1,0 +1,72 @@
+//! Every object key there is. Keys are made here and nowhere else, so that what a prefix
+//! holds, and who may delete it, can be read off one page.
+
+use cluster::model::{Digest, Epoch, JobId, ObjectKey, TaskKind};
+
+/// The client's request, as accepted.
+pub fn composition(job: JobId) -> ObjectKey {
+    ObjectKey(format!("jobs/{job}/composition.json"))
+}
+
+/// What prepare found out that clients are told: see `plan::Prepared`.
+pub fn prepared(job: JobId) -> ObjectKey {
+    ObjectKey(format!("jobs/{job}/prepared.json"))
+}
+
+/// A fresh key for one upload try of an attempt's output. Two tries never share a key: what
+/// fences a stale attempt off is the committed reference, not the store.
+pub fn attempt(job: JobId, kind: TaskKind, epoch: Epoch, extension: &str) -> ObjectKey {
+    let random: u64 = rand::random();
+    ObjectKey(format!(
+        "jobs/{job}/{}/{epoch}-{random:016x}.{extension}",
+        task(kind)
+    ))
+}
+
+/// A source file, named by what is in it.
+pub fn source(digest: Digest) -> ObjectKey {
+    ObjectKey(format!("sources/{digest}"))
+}
+
+/// Everything of one job.
+pub fn job_prefix(job: JobId) -> String {
+    format!("jobs/{job}/")
+}
+
+fn task(kind: TaskKind) -> String {
+    match kind {
+        TaskKind::Prepare => "prepare".to_owned(),
+        TaskKind::Audio => "audio".to_owned(),
+        TaskKind::Segment(index) => format!("segment-{index:05}"),
+        TaskKind::Join => "join".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_tries_of_one_attempt_never_share_a_key() {
+        let job = JobId(7);
+        let one = attempt(job, TaskKind::Segment(3), Epoch(9), "mp4");
+        let two = attempt(job, TaskKind::Segment(3), Epoch(9), "mp4");
+        assert_ne!(one, two);
+        let prefix = format!("{}segment-00003/9-", job_prefix(job));
+        assert!(one.0.starts_with(&prefix) && one.0.ends_with(".mp4"), "{one}");
+    }
+
+    #[test]
+    fn everything_of_a_job_lies_under_its_prefix() {
+        let job = JobId(7);
+        for key in [
+            composition(job),
+            prepared(job),
+            attempt(job, TaskKind::Prepare, Epoch(1), "json"),
+            attempt(job, TaskKind::Audio, Epoch(1), "mp4"),
+            attempt(job, TaskKind::Join, Epoch(1), "mp4"),
+        ] {
+            assert!(key.0.starts_with(&job_prefix(job)), "{key}");
+        }
+    }
+}

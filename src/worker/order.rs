@@ -1,0 +1,150 @@
+//! What a node asks of its worker process, and what the worker says it made. The actors carry
+//! both as opaque bytes; both ends are always the same build.
+
+use std::path::PathBuf;
+
+use cluster::model::{FrameRate, ObjectRef, PlanFacts};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::composition::time::MediaTime;
+use crate::composition::{SourceKind, ValidComposition};
+
+/// One run's work. Every path is of a file on this machine.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Order {
+    /// Probe, resolve and cut.
+    Prepare(PrepareOrder),
+    /// Render consecutive segments, one output each.
+    Segments(SegmentsOrder),
+    /// Mix the whole timeline's sound.
+    Audio(AudioOrder),
+    /// Make the published file.
+    Join(JoinOrder),
+}
+
+/// [`Order::Prepare`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PrepareOrder {
+    /// What to render.
+    pub composition: ValidComposition,
+    /// Its files, in the order of `ValidComposition::source_urls`.
+    pub sources: Vec<FetchedSource>,
+    /// `render.segment_frames`; 0: by the timeline's length.
+    pub segment_frames: u32,
+    /// `limits.duration`.
+    pub max_duration: MediaTime,
+    /// Where outputs go.
+    pub out: PathBuf,
+}
+
+/// A file the composition names, fetched.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FetchedSource {
+    /// As the composition has it.
+    pub url: String,
+    /// Who names it first, like `elements[1].source_url`.
+    pub path: String,
+    /// What it is taken for there.
+    pub kind: SourceKind,
+    /// Its place in the store.
+    pub object: ObjectRef,
+    /// Its bytes.
+    pub file: PathBuf,
+}
+
+/// [`Order::Segments`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SegmentsOrder {
+    /// The plan object's bytes.
+    pub plan: PathBuf,
+    /// Source `n` of the plan.
+    pub sources: Vec<PathBuf>,
+    /// Font `n` of the plan.
+    pub fonts: Vec<PathBuf>,
+    /// Indices in the plan's cuts: output `i` of the run is segment `segments[i]`.
+    pub segments: Vec<u32>,
+    /// Where outputs go.
+    pub out: PathBuf,
+}
+
+/// [`Order::Audio`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AudioOrder {
+    /// The plan object's bytes.
+    pub plan: PathBuf,
+    /// Source `n` of the plan.
+    pub sources: Vec<PathBuf>,
+    /// Where outputs go.
+    pub out: PathBuf,
+}
+
+/// [`Order::Join`]. The inputs' digests were checked when they were brought here.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JoinOrder {
+    /// The plan object's bytes.
+    pub plan: PathBuf,
+    /// Segment files in order.
+    pub segments: Vec<PathBuf>,
+    /// The encoded sound.
+    pub audio: Option<PathBuf>,
+    /// Where outputs go.
+    pub out: PathBuf,
+}
+
+/// One finished output, as the worker describes it to its node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Made {
+    /// Of prepare.
+    Plan {
+        /// The plan object.
+        plan: PathBuf,
+        /// The object clients are told from.
+        prepared: PathBuf,
+        /// What the coordinator is to know.
+        facts: PlanFacts,
+    },
+    /// One segment.
+    Segment {
+        /// The segment file.
+        file: PathBuf,
+    },
+    /// The sound.
+    Audio {
+        /// The file.
+        file: PathBuf,
+    },
+    /// The published file.
+    Artifact {
+        /// The file.
+        file: PathBuf,
+        /// The client's file name, without extension.
+        filename: Option<String>,
+        /// Width in pixels.
+        width: u32,
+        /// Height in pixels.
+        height: u32,
+        /// Frames in it.
+        frames: u64,
+        /// Its rate.
+        rate: FrameRate,
+        /// How long joining took.
+        join_millis: u64,
+    },
+}
+
+/// Bytes of an order or an output's description.
+///
+/// # Errors
+/// When a path is not valid UTF-8.
+pub fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, serde_json::Error> {
+    serde_json::to_vec(value)
+}
+
+/// Reads what [`encode`] wrote.
+///
+/// # Errors
+/// When the bytes are something else.
+pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, serde_json::Error> {
+    serde_json::from_slice(bytes)
+}

@@ -1,0 +1,137 @@
+//! The prepare task: what the sources are, what the timeline comes to, where it is cut.
+
+use std::fs;
+use std::path::Path;
+
+use cluster::model::{Failure, PlanFacts};
+use serde::Serialize;
+
+use super::child::Run;
+use super::failure;
+use super::order::{FetchedSource, Made, PrepareOrder};
+use super::tools::{Font, Tools, text_warnings};
+use crate::composition::{Limits, SourceKind};
+use crate::media::{MediaInfo, VideoInfo};
+use crate::plan::{self, Plan, PlannedFont, Prepared};
+use crate::timeline::Timeline;
+
+/// Probes, resolves and cuts; leaves the plan and what clients are told of it.
+pub(super) fn prepare(tools: &mut Tools, order: PrepareOrder, run: &Run) -> Result<(), Failure> {
+    if !run.begin(0) {
+        return Ok(());
+    }
+    let (fonts, media): (Vec<_>, Vec<_>) = order
+        .sources
+        .into_iter()
+        .partition(|source| source.kind == SourceKind::Font);
+    let mut infos = Vec::with_capacity(media.len());
+    for source in &media {
+        infos.push(probe(tools, source)?);
+        run.advance(1);
+    }
+    let brought: Vec<_> = fonts
+        .iter()
+        .map(|font| Font {
+            url: &font.url,
+            file: &font.file,
+            path: &font.path,
+        })
+        .collect();
+    let text = tools.text(&brought)?;
+    run.advance(1);
+
+    let limits = Limits {
+        duration: order.max_duration,
+        ..Limits::default()
+    };
+    let (timeline, mut warnings) =
+        Timeline::resolve(order.composition, infos, text.as_ref(), &limits).map_err(|error| {
+            failure::permanent(&error.code, error.message, Some(&error.path))
+        })?;
+    warnings.extend(text_warnings(&text, &timeline.composition));
+    run.advance(1);
+
+    let composition = &timeline.composition;
+    let segments = plan::cut(
+        timeline.frames,
+        composition.frame_rate,
+        composition.output.keyframe_interval,
+        order.segment_frames,
+    );
+    let facts = PlanFacts {
+        frames: timeline.frames,
+        rate: composition.frame_rate,
+        segments: segments.clone(),
+        has_audio: timeline.mix().is_some(),
+    };
+    let plan = Plan {
+        version: plan::VERSION,
+        timeline,
+        sources: media.into_iter().map(|source| source.object).collect(),
+        fonts: fonts
+            .into_iter()
+            .map(|font| PlannedFont {
+                url: font.url,
+                object: font.object,
+            })
+            .collect(),
+        segments,
+        warnings,
+    };
+    let prepared = Prepared {
+        version: plan::VERSION,
+        frames: facts.frames,
+        width: plan.output_width(),
+        height: plan.output_height(),
+        warnings: plan.warnings.clone(),
+    };
+    let made = Made::Plan {
+        plan: order.out.join("plan.json"),
+        prepared: order.out.join("prepared.json"),
+        facts,
+    };
+    if let Made::Plan { plan: plan_file, prepared: prepared_file, .. } = &made {
+        write(plan_file, &plan)?;
+        write(prepared_file, &prepared)?;
+    }
+    run.made(&made)
+}
+
+/// Finds out what a source is. Pictures are opened by the renderer, which draws them; all
+/// else by the media engine.
+fn probe(tools: &Tools, source: &FetchedSource) -> Result<MediaInfo, Failure> {
+    if source.object.size == 0 {
+        let message = format!("{} is empty", source.path);
+        return Err(failure::permanent("invalid_source", message, Some(&source.path)));
+    }
+    let info = match source.kind {
+        SourceKind::Image => tools.probe_image(&source.file, &source.path)?,
+        SourceKind::Video | SourceKind::Audio | SourceKind::Font => tools
+            .engine()?
+            .probe(&source.file)
+            .map_err(|error| failure::of_media(&error, Some(&source.path)))?,
+    };
+    if let Some(video) = &info.video {
+        check_size(tools, video, &source.path)?;
+    }
+    Ok(info)
+}
+
+fn check_size(tools: &Tools, video: &VideoInfo, path: &str) -> Result<(), Failure> {
+    let most = tools.settings().pixels;
+    let pixels = u64::from(video.coded_width) * u64::from(video.coded_height);
+    if pixels <= most {
+        return Ok(());
+    }
+    let message = format!(
+        "{path} has {}×{} pixels, more than the limit of {most}",
+        video.coded_width, video.coded_height
+    );
+    Err(failure::permanent("limit_exceeded", message, Some(path)))
+}
+
+fn write<T: Serialize>(file: &Path, value: &T) -> Result<(), Failure> {
+    let json = serde_json::to_vec(value)
+        .map_err(|error| failure::engine(format!("the plan cannot be written: {error}")))?;
+    fs::write(file, json).map_err(|error| failure::of_io(&error))
+}
