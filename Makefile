@@ -38,6 +38,7 @@ check: ## everything that can be said without running the product; writes nothin
 	.ci/optional typos typos
 	.ci/layers
 	.ci/sizes
+	.ci/links
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	cargo clippy -p framelane --all-targets --no-default-features --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --locked

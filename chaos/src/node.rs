@@ -33,13 +33,13 @@ impl NodeOptions {
             binary: binary.into(),
             settings: Vec::new(),
         }
-        .with("MEDIA__ALLOW_PRIVATE_NETWORKS", "true")
-        .with("CACHE__MAX_BYTES", "0")
+        .with("MEDIA__ALLOW_PRIVATE_NETWORKS", &true)
+        .with("CACHE__MAX_BYTES", &"0")
     }
 
     /// Sets one configuration key, `SECTION__KEY`.
     #[must_use]
-    pub fn with(mut self, key: &str, value: impl ToString) -> Self {
+    pub fn with(mut self, key: &str, value: &impl ToString) -> Self {
         self.settings
             .push((format!("FRAMELANE__{key}"), value.to_string()));
         self
@@ -48,13 +48,13 @@ impl NodeOptions {
     /// The number of worker processes.
     #[must_use]
     pub fn slots(self, slots: u32) -> Self {
-        self.with("RENDER__SLOTS", slots)
+        self.with("RENDER__SLOTS", &slots)
     }
 
     /// The length of a segment in frames.
     #[must_use]
     pub fn segment_frames(self, frames: u64) -> Self {
-        self.with("RENDER__SEGMENT_FRAMES", frames)
+        self.with("RENDER__SEGMENT_FRAMES", &frames)
     }
 
     /// Starts a node on a data directory of its own.

@@ -140,7 +140,7 @@ async fn loopback_is_out_of_reach_unless_the_operator_allows_it() -> Result<()> 
     let origin = turn.bench.origin().await?;
     make_sources(origin.root()).await?;
     let node = node()
-        .with("MEDIA__ALLOW_PRIVATE_NETWORKS", false)
+        .with("MEDIA__ALLOW_PRIVATE_NETWORKS", &false)
         .start()
         .await?;
     let api = node.api()?;

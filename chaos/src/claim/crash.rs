@@ -118,7 +118,7 @@ async fn kill_server(bench: &Bench, node: &mut Node, trial: &Trial, mark: f64) -
     let api = node.api()?;
     let resumed = resumed(&api, &id, &before, node.listening_since()?).await?;
     let made = bench.collected(&api, &id).await?;
-    ensure!(made.render["id"] == Value::from(id.as_str()), "another id");
+    ensure!(made.render["id"] == id.as_str(), "another id");
     ensure_kept(&committed, &api.job(&id).await?.done_segments())?;
     ensure_same(trial, &stream_digests(&made.file).await?)?;
     Ok(Figure::new(

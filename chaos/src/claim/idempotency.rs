@@ -1,7 +1,6 @@
 //! One idempotency key makes one render, whoever races and whatever restarts.
 
 use anyhow::{Result, ensure};
-use serde_json::Value;
 
 use super::{Bench, Figure, Figures, Scale};
 use crate::api::Api;
@@ -92,7 +91,7 @@ async fn expect(api: &Api, key: &str, body: &str, status: u16, id: Option<&str>)
         ensure!(code == "idempotency_conflict", "the conflict is `{code}`");
     }
     if let Some(id) = id {
-        ensure!(answer.body["id"] == Value::from(id), "another render");
+        ensure!(answer.body["id"] == id, "another render");
     }
     Ok(())
 }
