@@ -24,31 +24,7 @@ pub trait Coordinator: Send + Sync + 'static {
     fn leadership(&self) -> watch::Receiver<Leadership>;
 }
 
-/// Whether this process is the leader.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Leadership {
-    /// It leads in this term.
-    Leader {
-        /// The term.
-        term: u64,
-    },
-    /// Someone else does, or nobody.
-    Other,
-}
-
-/// Why a proposal has no outcome.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ProposeError {
-    /// Nothing was proposed: no leader is known.
-    #[error("no leader is known")]
-    NoLeader,
-    /// It may or may not be committed.
-    #[error("the outcome of the proposal is unknown")]
-    Unknown,
-    /// The coordinator has stopped.
-    #[error("the coordinator has stopped")]
-    Stopped,
-}
+pub use cluster::coordinator::{Leadership, ProposeError};
 
 /// Time, for those who must be testable.
 pub trait Clock: Send + Sync + 'static {
@@ -88,6 +64,7 @@ pub struct Staged {
 pub trait TaskHost: Send + Sync + 'static {
     /// Brings the inputs of a run of attempts (one task, or consecutive segments of one job)
     /// to this machine and writes the child's order. `progress` counts bytes fetched.
+    /// Dropping the future must remove what it had brought so far.
     fn stage(
         &self,
         run: Vec<Assignment>,

@@ -1,1 +1,33 @@
-//! Chaos.
+//! What this project promises, and the means to try it from outside.
+//!
+//! Nothing here links the product: it starts the `framelane` binary, talks to its HTTP API,
+//! kills it, and judges the files it leaves with tools of other people's making (`ffmpeg`,
+//! `ffprobe`). The end-to-end tests run the claims small, the `acceptance` program runs them
+//! at full size, and the `chaos` program breaks things at random and asks the checkers.
+//!
+//! | what is promised | who proves it |
+//! | --- | --- |
+//! | the minimal composition gives exactly the file the contract describes | [`claim::minimal`] |
+//! | every output frame shows the right source frame | [`claim::frame_exactness`] |
+//! | sound stays with the picture, and has no seams | [`claim::av_sync`] |
+//! | same composition, same bytes | [`claim::determinism`] |
+//! | one idempotency key, one render | [`claim::idempotency`] |
+//! | a cancelled render stops at once and leaves nothing | [`claim::cancel`] |
+//! | killed workers and killed servers lose nothing | [`claim::crash`] |
+//! | it costs little more than the encoder alone | [`claim::speed`] |
+//! | no accepted job is lost, whatever is killed | [`check::no_lost_job`] |
+//! | a job has one output, the same on every look | [`check::one_output`] |
+#![forbid(unsafe_code)]
+
+pub mod api;
+pub mod check;
+pub mod claim;
+pub mod clips;
+pub mod compositions;
+pub mod fault;
+pub mod history;
+pub mod measure;
+pub mod node;
+pub mod origin;
+pub mod process;
+pub mod workload;

@@ -62,14 +62,6 @@ impl Slots {
         }
     }
 
-    /// The run in `slot`.
-    pub(crate) fn run(&self, slot: SlotIndex) -> Option<RunId> {
-        match self.states.get(slot) {
-            Some(SlotState::Busy(run)) => Some(*run),
-            Some(SlotState::Down | SlotState::Free) | None => None,
-        }
-    }
-
     pub(crate) fn free(&self) -> usize {
         self.states.iter().filter(|state| **state == SlotState::Free).count()
     }
@@ -95,7 +87,7 @@ mod tests {
         assert_eq!(slots.free(), 1, "a busy slot does not become free by a restart");
         assert_eq!(slots.take(RunId(2)), Some(0));
         slots.release(RunId(1), false);
-        assert_eq!((slots.free(), slots.run(1)), (0, None), "not before its child says so");
+        assert_eq!(slots.free(), 0, "not before its child says so");
         slots.ready(1);
         assert_eq!(slots.free(), 1);
         slots.release(RunId(2), true);

@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use cluster::State;
-use cluster::command::{Batch, Grant, Release};
-use cluster::model::{LogTime, TaskKind, TaskRef};
+use cluster::command::{Batch, Command, Grant, Release, Stamped};
+use cluster::model::{LogIndex, LogTime, TaskKind, TaskRef};
 use cluster::state::{Job, TaskPhase};
 
 use super::core::grant;
@@ -21,8 +21,13 @@ pub(super) struct Moved {
 
 /// Applied state as it will be once `batch` is applied, so that the grants its reports
 /// enable ride in the same commit. Only a forecast: `apply` has the last word on each grant.
-pub(super) fn ahead(state: &State, _stamp: LogTime, _batch: &Batch) -> State {
-    state.clone()
+pub(super) fn ahead(state: &State, stamp: LogTime, batch: &Batch) -> State {
+    let mut ahead = state.clone();
+    if *batch != Batch::default() {
+        let command = Command::Batch(batch.clone());
+        ahead.apply(LogIndex(state.applied.0 + 1), Stamped { at: stamp, command });
+    }
+    ahead
 }
 
 /// One run as its leases show it: those not begun, in order, behind the one being rendered.

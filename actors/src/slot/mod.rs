@@ -18,6 +18,7 @@ mod system;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -131,6 +132,7 @@ pub(crate) struct SlotParts {
     inputs: Arc<Mutex<Receiver<Input>>>,
     sender: Sender<Input>,
     kill: KillSwitch,
+    generations: Arc<AtomicU64>,
 }
 
 /// The node's hold on a slot.
@@ -138,6 +140,7 @@ pub(crate) struct SlotHandle {
     address: Addr<SlotActor>,
     sender: Sender<Input>,
     kill: KillSwitch,
+    generations: Arc<AtomicU64>,
 }
 
 impl SlotHandle {
@@ -151,6 +154,7 @@ impl SlotHandle {
     ) -> io::Result<Self> {
         let (sender, inputs) = channel();
         let kill = KillSwitch::default();
+        let generations = Arc::new(AtomicU64::new(0));
         let parts = SlotParts {
             index,
             command,
@@ -159,12 +163,13 @@ impl SlotHandle {
             inputs: Arc::new(Mutex::new(inputs)),
             sender: sender.clone(),
             kill: kill.clone(),
+            generations: Arc::clone(&generations),
         };
         let name = format!("slot-{index}");
         let address = system
             .start_arbiter(&name, move || SlotActor { slot: Slot::new(parts.clone()) })?;
         address.do_send(Keep);
-        Ok(Self { address, sender, kill })
+        Ok(Self { address, sender, kill, generations })
     }
 
     /// Gives the slot a run; only while it is ready.
@@ -186,6 +191,11 @@ impl SlotHandle {
     /// The child's process id while there is one.
     pub(crate) fn pid(&self) -> Option<u32> {
         self.kill.pid()
+    }
+
+    /// How often a child was started after the first.
+    pub(crate) fn restarts(&self) -> u64 {
+        self.generations.load(Ordering::Relaxed).saturating_sub(1)
     }
 
     /// Kills the child and waits until it is reaped, at most `limit`.

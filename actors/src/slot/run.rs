@@ -2,6 +2,7 @@
 //! every wait has a deadline.
 
 use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
 
@@ -23,7 +24,6 @@ pub(super) struct Slot {
     address: Option<Addr<SlotActor>>,
     worker: Option<Worker>,
     is_ready: bool,
-    generation: u64,
     is_closed: bool,
     running: Option<RunId>,
 }
@@ -44,7 +44,6 @@ impl Slot {
             address: None,
             worker: None,
             is_ready: false,
-            generation: 0,
             is_closed: false,
             running: None,
         }
@@ -192,7 +191,8 @@ impl Slot {
     }
 
     fn start(&mut self) -> Result<(), String> {
-        self.generation += 1;
+        // Shared with earlier incarnations of this slot, whose readers may still speak.
+        let generation = self.parts.generations.fetch_add(1, Ordering::Relaxed);
         let address = self.address.clone();
         let on_gone = move || {
             // While a run goes on this waits in the mailbox and then finds nothing to do.
@@ -203,7 +203,7 @@ impl Slot {
         let worker = Worker::spawn(
             &self.parts.command,
             self.parts.index,
-            self.generation,
+            generation,
             self.parts.sender.clone(),
             &self.parts.kill,
             on_gone,

@@ -1,15 +1,20 @@
 //! One confirmation of leadership, shared by every read that waits for one.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
 use super::ReadError;
 use crate::raft::Member;
 
 /// Reads that may wait at once; more are refused rather than kept.
 const MAX_WAITING: usize = 4096;
+
+/// A read waits this long at most, a confirmation already running included.
+const LIMIT: Duration = Duration::from_secs(2);
 
 type Waiter = oneshot::Sender<Result<(), ReadError>>;
 
@@ -34,7 +39,11 @@ impl ReadBarrier {
             mpsc::error::TrySendError::Full(_) => ReadError::Timeout,
             mpsc::error::TrySendError::Closed(_) => ReadError::Stopped,
         })?;
-        answer.await.map_err(|_| ReadError::Stopped)?
+        match timeout(LIMIT, answer).await {
+            Ok(Ok(passed)) => passed,
+            Ok(Err(_)) => Err(ReadError::Stopped),
+            Err(_) => Err(ReadError::Timeout),
+        }
     }
 
     pub(super) fn stop(&self) {

@@ -97,6 +97,12 @@ impl LogStore {
         &self.volume
     }
 
+    /// Lets the next write fail as on a full disk.
+    #[cfg(test)]
+    pub(super) fn fill_disk(&self) {
+        self.writer.send(Write::FillDisk).expect("the writer runs");
+    }
+
     /// A single value by name.
     pub(super) fn get<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, StoreError> {
         let bytes = self

@@ -212,6 +212,13 @@ impl Member {
             .map_err(raft_error)
     }
 
+    /// Lets the next write to the log fail as on a full disk.
+    #[cfg(test)]
+    pub(crate) fn fill_disk(&self) {
+        let log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
+        log.as_ref().expect("the member runs").fill_disk();
+    }
+
     pub(crate) fn status(&self) -> RaftStatus {
         let receiver = self.raft.metrics();
         let metrics = receiver.borrow();

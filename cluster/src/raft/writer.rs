@@ -58,6 +58,9 @@ pub(super) enum Write {
     /// Sets the committed log id along with whatever is written next: losing it costs
     /// nothing but a later commit of the same entries, so it is not worth a fsync.
     Committed(Vec<u8>),
+    /// Makes its transaction fail as a full disk would.
+    #[cfg(test)]
+    FillDisk,
 }
 
 /// Sends writes to the thread; the last one dropped ends it after its last write.
@@ -178,6 +181,10 @@ fn commit(
                 Write::Committed(log_id) => {
                     meta.insert(COMMITTED, log_id.as_slice())?;
                 }
+                #[cfg(test)]
+                Write::FillDisk => {
+                    return Err(redb::Error::Io(std::io::ErrorKind::StorageFull.into()));
+                }
             }
         }
         if let Some(log_id) = committed {
@@ -203,5 +210,7 @@ fn answer(write: Write, failure: Option<&str>) {
             drop(done.send(result()));
         }
         Write::Committed(_) => {}
+        #[cfg(test)]
+        Write::FillDisk => {}
     }
 }

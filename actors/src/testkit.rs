@@ -1,0 +1,357 @@
+//! Fakes of the ports, for tests here and above: a coordinator of one process without a
+//! log, a host that keeps everything in memory, and clocks.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use cluster::State;
+use cluster::command::{Batch, Command, Grant, Outcome, Report, Stamped};
+use cluster::model::{
+    Artifact, Digest, Epoch, Failure, Fingerprint, FrameRange, FrameRate, Incarnation, JobId, LogIndex,
+    LogTime, NodeId, NodeInfo, NodeState, ObjectKey, ObjectRef, PlanFacts, Roles, Submission,
+    TaskKind, TaskOutput, TaskRef,
+};
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+use tokio::sync::watch;
+
+use crate::ports::{
+    Assignment, Clock, Coordinator, Leadership, ProposeError, Staged, TaskHost,
+};
+
+/// Applies what is proposed at once, in memory.
+#[derive(Debug)]
+pub struct FakeCoordinator {
+    state: Mutex<Arc<State>>,
+    applied: watch::Sender<LogIndex>,
+    leadership: watch::Sender<Leadership>,
+    /// Every proposal that was applied.
+    log: Mutex<Vec<Command>>,
+}
+
+impl Default for FakeCoordinator {
+    fn default() -> Self {
+        Self {
+            state: Mutex::default(),
+            applied: watch::Sender::new(LogIndex(0)),
+            leadership: watch::Sender::new(Leadership::Leader { term: 1 }),
+            log: Mutex::default(),
+        }
+    }
+}
+
+impl FakeCoordinator {
+    /// One that leads in term 1 and knows nothing.
+    pub fn new() -> Arc<Self> {
+        Arc::default()
+    }
+
+    /// Changes who leads. Without leadership nothing is applied.
+    pub fn set_leadership(&self, leadership: Leadership) {
+        self.leadership.send_replace(leadership);
+    }
+
+    /// Applies a command now.
+    pub fn apply(&self, command: Command) -> Outcome {
+        let (outcome, index) = {
+            let mut held = lock(&self.state);
+            let mut next = State::clone(&held);
+            let index = LogIndex(next.applied.0 + 1);
+            let stamped = Stamped { at: SystemClock.log_time(), command: command.clone() };
+            let outcome = next.apply(index, stamped);
+            *held = Arc::new(next);
+            (outcome, index)
+        };
+        lock(&self.log).push(command);
+        self.applied.send_replace(index);
+        outcome
+    }
+
+    /// Every command applied so far.
+    pub fn log(&self) -> Vec<Command> {
+        lock(&self.log).clone()
+    }
+}
+
+impl Coordinator for FakeCoordinator {
+    fn propose(&self, command: Command) -> BoxFuture<'static, Result<Outcome, ProposeError>> {
+        let leads = matches!(*self.leadership.borrow(), Leadership::Leader { .. });
+        let outcome = if leads { Ok(self.apply(command)) } else { Err(ProposeError::NoLeader) };
+        async move {
+            // A commit takes a moment; whoever relies on less would fail here.
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            outcome
+        }
+        .boxed()
+    }
+
+    fn state(&self) -> Arc<State> {
+        Arc::clone(&lock(&self.state))
+    }
+
+    fn applied(&self) -> watch::Receiver<LogIndex> {
+        self.applied.subscribe()
+    }
+
+    fn leadership(&self) -> watch::Receiver<Leadership> {
+        self.leadership.subscribe()
+    }
+}
+
+/// The real clock.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> Instant {
+        Instant::now()
+    }
+
+    fn log_time(&self) -> LogTime {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        LogTime(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+    }
+}
+
+/// A clock that moves when told to.
+#[derive(Debug)]
+pub struct ManualClock {
+    start: Instant,
+    millis: AtomicU64,
+}
+
+impl Default for ManualClock {
+    fn default() -> Self {
+        Self { start: Instant::now(), millis: AtomicU64::new(0) }
+    }
+}
+
+impl ManualClock {
+    /// Lets `time` pass.
+    pub fn advance(&self, time: Duration) {
+        let millis = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        self.millis.fetch_add(millis, Ordering::Relaxed);
+    }
+}
+
+impl Clock for ManualClock {
+    fn now(&self) -> Instant {
+        self.start + Duration::from_millis(self.millis.load(Ordering::Relaxed))
+    }
+
+    fn log_time(&self) -> LogTime {
+        LogTime(self.millis.load(Ordering::Relaxed))
+    }
+}
+
+/// A host whose orders are words for the fake worker and whose outputs are made up.
+///
+/// Each order is one line an output: `kind index frames`, followed by the tricks that
+/// [`FakeHost::trick`] asked for.
+#[derive(Debug, Default)]
+pub struct FakeHost {
+    segments: Vec<FrameRange>,
+    has_audio: bool,
+    tricks: Mutex<Vec<(TaskKind, String)>>,
+    scratch: Mutex<BTreeSet<PathBuf>>,
+    staged: Mutex<Vec<Vec<(TaskKind, u32)>>>,
+    published: Mutex<Vec<TaskKind>>,
+    next: AtomicU64,
+}
+
+impl FakeHost {
+    /// Plans every job as `segments` segments of `frames` frames.
+    pub fn new(segments: u64, frames: u64, has_audio: bool) -> Arc<Self> {
+        let segments = (0..segments)
+            .filter_map(|index| FrameRange::new(index * frames, (index + 1) * frames))
+            .collect();
+        Arc::new(Self { segments, has_audio, ..Self::default() })
+    }
+
+    /// Adds a word to the first order for `kind`: `die`, `hang`, `slow`, `fail`.
+    pub fn trick(&self, kind: TaskKind, word: &str) {
+        lock(&self.tricks).push((kind, word.to_owned()));
+    }
+
+    /// Scratch directories not cleaned yet.
+    pub fn scratch(&self) -> usize {
+        lock(&self.scratch).len()
+    }
+
+    /// Every run staged: its tasks with their attempt numbers.
+    pub fn staged(&self) -> Vec<Vec<(TaskKind, u32)>> {
+        lock(&self.staged).clone()
+    }
+
+    /// Every output published, in order.
+    pub fn published(&self) -> Vec<TaskKind> {
+        lock(&self.published).clone()
+    }
+
+    fn order(&self, run: &[Assignment]) -> String {
+        let mut order = String::new();
+        for assignment in run {
+            let kind = assignment.granted.task.kind;
+            let frames = assignment.granted.frames.map_or(3, FrameRange::count);
+            order.push_str(&format!("{frames}"));
+            let mut tricks = lock(&self.tricks);
+            if let Some(at) = tricks.iter().position(|(which, _)| *which == kind) {
+                let (_, word) = tricks.remove(at);
+                order.push(' ');
+                order.push_str(&word);
+            }
+            order.push('\n');
+        }
+        order
+    }
+}
+
+impl TaskHost for FakeHost {
+    fn stage(
+        &self,
+        run: Vec<Assignment>,
+        progress: Arc<AtomicU64>,
+    ) -> BoxFuture<'static, Result<Staged, Failure>> {
+        progress.fetch_add(1, Ordering::Relaxed);
+        let scratch = PathBuf::from(format!("scratch-{}", self.next.fetch_add(1, Ordering::Relaxed)));
+        lock(&self.scratch).insert(scratch.clone());
+        let tasks = run.iter().map(|one| (one.granted.task.kind, one.granted.attempt)).collect();
+        lock(&self.staged).push(tasks);
+        let order = self.order(&run).into_bytes();
+        async move { Ok(Staged { order, scratch }) }.boxed()
+    }
+
+    fn publish(
+        &self,
+        assignment: Assignment,
+        body: Vec<u8>,
+    ) -> BoxFuture<'static, Result<TaskOutput, Failure>> {
+        let granted = &assignment.granted;
+        lock(&self.published).push(granted.task.kind);
+        let key = format!("{}/{:?}/{}", granted.task.job, granted.task.kind, granted.epoch);
+        let object = object(&key, body.len() as u64);
+        let rate = FrameRate::new(30, 1).expect("30 and 1 are not zero");
+        let frames = self.segments.iter().map(|segment| segment.count()).sum();
+        let output = match granted.task.kind {
+            TaskKind::Prepare => TaskOutput::Plan {
+                object,
+                facts: PlanFacts {
+                    frames,
+                    rate,
+                    segments: self.segments.clone(),
+                    has_audio: self.has_audio,
+                },
+            },
+            TaskKind::Audio => TaskOutput::Audio { object, from_cache: false },
+            TaskKind::Segment(_) => TaskOutput::Segment { object, from_cache: false },
+            TaskKind::Join => TaskOutput::Artifact(Artifact {
+                object,
+                filename: "out.mp4".to_owned(),
+                content_type: "video/mp4".to_owned(),
+                width: 16,
+                height: 16,
+                frames,
+                rate,
+                thumbnail: None,
+                join_millis: 1,
+            }),
+        };
+        async move { Ok(output) }.boxed()
+    }
+
+    fn clean(&self, scratch: PathBuf) -> BoxFuture<'static, ()> {
+        lock(&self.scratch).remove(&scratch);
+        async {}.boxed()
+    }
+}
+
+/// An object that only has a name.
+pub fn object(key: &str, size: u64) -> ObjectRef {
+    ObjectRef { key: ObjectKey(key.to_owned()), sha256: Digest([7; 32]), size }
+}
+
+/// A job of workspace `w`.
+pub fn submission(job: JobId) -> Submission {
+    Submission {
+        job,
+        workspace: "w".to_owned(),
+        priority: 0,
+        request: object("request", 2),
+        idempotency: None,
+    }
+}
+
+/// A render node.
+pub fn node(id: u64, incarnation: u128, slots: u32) -> NodeInfo {
+    NodeInfo {
+        id: NodeId(id),
+        incarnation: Incarnation(incarnation),
+        address: String::new(),
+        version: "test".to_owned(),
+        roles: Roles { edge: false, coordinator: true, render: true },
+        slots,
+        gpu: "none".to_owned(),
+        fingerprint: Fingerprint(Digest([1; 32])),
+        state: NodeState::Ready,
+        registered_at: LogTime(0),
+    }
+}
+
+// Nothing is ever left half-changed under these locks.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A state in which node 1 (two slots) has planned `job` as `segments` segments of `frames`
+/// frames and holds all of them, and the epochs of these attempts.
+pub fn planned(job: JobId, segments: u32, frames: u64) -> (State, Vec<Epoch>) {
+    let mut state = State::default();
+    let info = node(1, 1, 2);
+    let mut apply = |command| {
+        let index = LogIndex(state.applied.0 + 1);
+        state.apply(index, Stamped { at: LogTime(1000), command })
+    };
+    let granted = |outcome| match outcome {
+        Outcome::Batch(batch) => batch.grants.into_iter().flatten().collect::<Vec<_>>(),
+        Outcome::Accepted
+        | Outcome::Submitted(_)
+        | Outcome::Replayed(_)
+        | Outcome::Rejected(_) => Vec::new(),
+    };
+    let grant = |kind| Grant {
+        task: TaskRef { job, kind },
+        node: info.id,
+        incarnation: info.incarnation,
+        fingerprint: info.fingerprint,
+        extra: false,
+    };
+    apply(Command::RegisterNode(info.clone()));
+    apply(Command::SubmitJob(submission(job)));
+    let grants = vec![grant(TaskKind::Prepare)];
+    let prepare = granted(apply(Command::Batch(Batch { grants, ..Batch::default() })));
+    let facts = PlanFacts {
+        frames: u64::from(segments) * frames,
+        rate: FrameRate::new(30, 1).expect("30 and 1 are not zero"),
+        segments: (0..u64::from(segments))
+            .filter_map(|index| FrameRange::new(index * frames, (index + 1) * frames))
+            .collect(),
+        has_audio: false,
+    };
+    let reports = prepare
+        .iter()
+        .map(|granted| Report {
+            task: granted.task,
+            epoch: granted.epoch,
+            generation: granted.generation,
+            result: Ok(TaskOutput::Plan { object: object("plan", 1), facts: facts.clone() }),
+            retry_at: LogTime(0),
+        })
+        .collect();
+    apply(Command::Batch(Batch { reports, ..Batch::default() }));
+    let grants = (0..segments).map(|index| grant(TaskKind::Segment(index))).collect();
+    let segments = granted(apply(Command::Batch(Batch { grants, ..Batch::default() })));
+    (state, segments.into_iter().map(|granted| granted.epoch).collect())
+}

@@ -1,0 +1,248 @@
+//! A state with a log: builds commands, applies them, looks at the result.
+
+use crate::command::{
+    Batch, BatchOutcome, Command, Grant, Granted, Outcome, Rejection, Release, Report, Stamped,
+};
+use crate::model::*;
+use crate::state::{Job, State, Task, invariants};
+
+pub(super) const JOB: JobId = JobId(1);
+pub(super) const NODE: NodeId = NodeId(10);
+pub(super) const OTHER_NODE: NodeId = NodeId(11);
+
+pub(super) struct World {
+    pub(super) state: State,
+    index: u64,
+    pub(super) time: u64,
+}
+
+impl World {
+    /// Two ready nodes of one fingerprint, nothing submitted.
+    pub(super) fn new() -> Self {
+        let mut world = Self {
+            state: State::default(),
+            index: 0,
+            time: 1_000,
+        };
+        world.apply(Command::RegisterNode(node(NODE, 1)));
+        world.apply(Command::RegisterNode(node(OTHER_NODE, 1)));
+        world
+    }
+
+    /// With one submitted job.
+    pub(super) fn submitted() -> Self {
+        let mut world = Self::new();
+        world.apply(Command::SubmitJob(submission(JOB)));
+        world
+    }
+
+    /// With one job planned as three segments of 60 frames, and sound.
+    pub(super) fn planned() -> Self {
+        let mut world = Self::submitted();
+        let granted = world.grant(TaskKind::Prepare).unwrap();
+        world.report(&granted, Ok(plan(3, true))).unwrap();
+        world
+    }
+
+    /// With every segment and the sound done.
+    pub(super) fn rendered() -> Self {
+        let mut world = Self::planned();
+        for kind in [
+            TaskKind::Segment(0),
+            TaskKind::Segment(1),
+            TaskKind::Segment(2),
+            TaskKind::Audio,
+        ] {
+            world.do_task(kind);
+        }
+        world
+    }
+
+    pub(super) fn apply(&mut self, command: Command) -> Outcome {
+        self.index += 1;
+        let stamped = Stamped {
+            at: LogTime(self.time),
+            command,
+        };
+        let outcome = self.state.apply(LogIndex(self.index), stamped);
+        assert_eq!(invariants::check(&self.state), Ok(()));
+        outcome
+    }
+
+    pub(super) fn batch(&mut self, batch: Batch) -> BatchOutcome {
+        match self.apply(Command::Batch(batch)) {
+            Outcome::Batch(outcome) => outcome,
+            other => panic!("a batch came to {other:?}"),
+        }
+    }
+
+    pub(super) fn try_grant(&mut self, grant: Grant) -> Result<Granted, Rejection> {
+        let mut outcome = self.batch(Batch {
+            grants: vec![grant],
+            ..Batch::default()
+        });
+        outcome.grants.remove(0)
+    }
+
+    pub(super) fn grant(&mut self, kind: TaskKind) -> Result<Granted, Rejection> {
+        self.try_grant(grant(kind))
+    }
+
+    pub(super) fn report(
+        &mut self,
+        granted: &Granted,
+        result: Result<TaskOutput, Failure>,
+    ) -> Result<(), Rejection> {
+        self.try_report(report(granted, result))
+    }
+
+    pub(super) fn try_report(&mut self, report: Report) -> Result<(), Rejection> {
+        let mut outcome = self.batch(Batch {
+            reports: vec![report],
+            ..Batch::default()
+        });
+        outcome.reports.remove(0)
+    }
+
+    pub(super) fn release(&mut self, granted: &Granted, lost: bool) {
+        self.batch(Batch {
+            releases: vec![Release {
+                task: granted.task,
+                epoch: granted.epoch,
+                lost,
+            }],
+            ..Batch::default()
+        });
+    }
+
+    /// Grants a task and reports it done.
+    pub(super) fn do_task(&mut self, kind: TaskKind) -> Granted {
+        let granted = self.grant(kind).unwrap();
+        self.report(&granted, Ok(output(kind))).unwrap();
+        granted
+    }
+
+    pub(super) fn job(&self) -> &Job {
+        &self.state.jobs[&JOB]
+    }
+
+    pub(super) fn task(&self, kind: TaskKind) -> &Task {
+        &self.job().tasks[&kind]
+    }
+
+    /// The statuses announced for the job, in order.
+    pub(super) fn events(&self) -> Vec<JobStatus> {
+        self.state.outbox.values().map(|row| row.status).collect()
+    }
+}
+
+pub(super) fn fingerprint(of: u8) -> Fingerprint {
+    Fingerprint(Digest([of; 32]))
+}
+
+pub(super) fn node(id: NodeId, incarnation: u128) -> NodeInfo {
+    NodeInfo {
+        id,
+        incarnation: Incarnation(incarnation),
+        address: "127.0.0.1:7900".to_owned(),
+        version: "0.1.0".to_owned(),
+        roles: Roles::default(),
+        slots: 2,
+        gpu: "none".to_owned(),
+        fingerprint: fingerprint(1),
+        state: NodeState::Ready,
+        registered_at: LogTime(0),
+    }
+}
+
+pub(super) fn object(key: &str) -> ObjectRef {
+    ObjectRef {
+        key: ObjectKey(key.to_owned()),
+        sha256: Digest([7; 32]),
+        size: 1_234_567,
+    }
+}
+
+pub(super) fn submission(job: JobId) -> Submission {
+    Submission {
+        job,
+        workspace: "acme".to_owned(),
+        priority: 0,
+        request: object(&format!("jobs/{job}/composition.json")),
+        idempotency: None,
+    }
+}
+
+pub(super) fn plan(segments: u64, has_audio: bool) -> TaskOutput {
+    TaskOutput::Plan {
+        object: object("jobs/1/plan"),
+        facts: PlanFacts {
+            frames: segments * 60,
+            rate: FrameRate::new(30, 1).unwrap(),
+            segments: (0..segments)
+                .map(|i| FrameRange::new(i * 60, (i + 1) * 60).unwrap())
+                .collect(),
+            has_audio,
+        },
+    }
+}
+
+pub(super) fn artifact() -> Artifact {
+    Artifact {
+        object: object("jobs/render_01ARZ3NDEKTSV4RRFFQ69G5FAV/join/41-9f8e7d6c5b4a3928"),
+        filename: "summer-campaign-final-cut-v12.mp4".to_owned(),
+        content_type: "video/mp4".to_owned(),
+        width: 1920,
+        height: 1080,
+        frames: 180,
+        rate: FrameRate::new(30_000, 1001).unwrap(),
+        thumbnail: Some(object(
+            "jobs/render_01ARZ3NDEKTSV4RRFFQ69G5FAV/join/41-thumbnail-11aa22bb33cc44dd",
+        )),
+        join_millis: 812,
+    }
+}
+
+pub(super) fn output(kind: TaskKind) -> TaskOutput {
+    match kind {
+        TaskKind::Prepare => plan(3, true),
+        TaskKind::Segment(segment) => TaskOutput::Segment {
+            object: object(&format!("jobs/1/segment/{segment}")),
+            from_cache: false,
+        },
+        TaskKind::Audio => TaskOutput::Audio {
+            object: object("jobs/1/audio"),
+            from_cache: false,
+        },
+        TaskKind::Join => TaskOutput::Artifact(artifact()),
+    }
+}
+
+pub(super) fn grant(kind: TaskKind) -> Grant {
+    Grant {
+        task: TaskRef { job: JOB, kind },
+        node: NODE,
+        incarnation: Incarnation(1),
+        fingerprint: fingerprint(1),
+        extra: false,
+    }
+}
+
+pub(super) fn report(granted: &Granted, result: Result<TaskOutput, Failure>) -> Report {
+    Report {
+        task: granted.task,
+        epoch: granted.epoch,
+        generation: granted.generation,
+        result,
+        retry_at: LogTime(0),
+    }
+}
+
+pub(super) fn failure(permanent: bool) -> Failure {
+    Failure {
+        code: "invalid_source".to_owned(),
+        message: "the source ends in the middle of a frame".to_owned(),
+        path: Some("elements[0].source_url".to_owned()),
+        permanent,
+    }
+}

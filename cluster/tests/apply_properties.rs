@@ -1,0 +1,221 @@
+//! Laws of the state machine over random histories: sensible commands, stale ones, repeated
+//! ones and nonsense, in any order.
+
+#[path = "support/history.rs"]
+mod history;
+
+use std::collections::BTreeSet;
+
+use cluster::State;
+use cluster::command::{Command, Outcome, Stamped};
+use cluster::model::{Epoch, LogIndex, LogTime, TaskKind};
+use cluster::state::invariants;
+use cluster::{codec, state::TaskPhase};
+use history::{Step, any_history};
+use proptest::prelude::*;
+
+/// Applies the history, calling `look` after every command with the state before, the
+/// command, what came of it and the state after.
+fn run(
+    steps: &[Step],
+    mut look: impl FnMut(&State, &Command, &Outcome, &State) -> Result<(), TestCaseError>,
+) -> Result<State, TestCaseError> {
+    let mut state = State::default();
+    for (index, step) in (1u64..).zip(steps) {
+        let before = state.clone();
+        let stamped = step.command(&state);
+        let command = stamped.command.clone();
+        let outcome = state.apply(LogIndex(index), stamped);
+        look(&before, &command, &outcome, &state)?;
+    }
+    Ok(state)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+
+    #[test]
+    fn every_invariant_holds_after_every_command(steps in any_history()) {
+        run(&steps, |_, command, _, after| {
+            let checked = invariants::check(after);
+            prop_assert!(checked.is_ok(), "{checked:?} after {command:?}");
+            Ok(())
+        })?;
+    }
+
+    #[test]
+    fn an_epoch_is_never_used_twice(steps in any_history()) {
+        let mut seen = BTreeSet::<Epoch>::new();
+        run(&steps, |_, _, outcome, _| {
+            if let Outcome::Batch(outcome) = outcome {
+                for granted in outcome.grants.iter().flatten() {
+                    prop_assert!(seen.insert(granted.epoch), "{:?} again", granted.epoch);
+                }
+            }
+            Ok(())
+        })?;
+    }
+
+    #[test]
+    fn an_ended_job_never_changes(steps in any_history()) {
+        run(&steps, |before, command, _, after| {
+            for (id, job) in &before.jobs {
+                if job.status.is_terminal()
+                    && let Some(now) = after.jobs.get(id)
+                {
+                    prop_assert_eq!(job, now, "after {:?}", command);
+                }
+            }
+            Ok(())
+        })?;
+    }
+
+    #[test]
+    fn what_a_client_sees_only_goes_forward(steps in any_history()) {
+        run(&steps, |before, _, _, after| {
+            prop_assert!(before.now <= after.now);
+            for (id, job) in &before.jobs {
+                let Some(now) = after.jobs.get(id) else {
+                    prop_assert!(job.status.is_terminal(), "a job that goes on was dropped");
+                    continue;
+                };
+                prop_assert!(job.status <= now.status);
+                prop_assert!(job.sequence <= now.sequence);
+                prop_assert!(job.frames_done <= now.frames_done);
+                prop_assert!(job.generation <= now.generation);
+                let is_seen = job.status != now.status || job.frames_done != now.frames_done;
+                prop_assert!(!is_seen || job.sequence < now.sequence);
+                let is_event = job.status != now.status;
+                let is_announced = after
+                    .outbox
+                    .values()
+                    .any(|row| row.job == *id && row.status == now.status);
+                prop_assert!(!is_event || is_announced, "a status change without its event");
+            }
+            Ok(())
+        })?;
+    }
+
+    #[test]
+    fn a_committed_file_stays_unless_it_is_asked_for_again(steps in any_history()) {
+        run(&steps, |before, command, _, after| {
+            if matches!(command, Command::ReopenTasks { .. } | Command::Replan { .. }) {
+                return Ok(());
+            }
+            for (id, job) in &before.jobs {
+                for (kind, task) in &job.tasks {
+                    let (TaskPhase::Done(_), Some(now)) = (&task.phase, after.jobs.get(id)) else {
+                        continue;
+                    };
+                    if now.status.is_terminal() {
+                        continue;
+                    }
+                    prop_assert_eq!(&task.phase, &now.tasks[kind].phase);
+                }
+            }
+            Ok(())
+        })?;
+    }
+
+    #[test]
+    fn a_rejected_report_changes_nothing_and_an_accepted_one_can_be_repeated(
+        steps in any_history(),
+    ) {
+        run(&steps, |before, command, outcome, after| {
+            let (Command::Batch(batch), Outcome::Batch(outcome)) = (command, outcome) else {
+                return Ok(());
+            };
+            if batch.reports.len() != 1 || !batch.releases.is_empty() || !batch.grants.is_empty() {
+                return Ok(());
+            }
+            if outcome.reports[0].is_err() {
+                prop_assert_eq!(&before.jobs, &after.jobs);
+                return Ok(());
+            }
+            let mut again = after.clone();
+            let repeated = again.apply(
+                LogIndex(after.applied.0 + 1),
+                Stamped { at: LogTime(0), command: command.clone() },
+            );
+            let is_join_failure = batch.reports[0].result.is_err();
+            let job = batch.reports[0].task.job;
+            // The tasks of a job that a failure ended are gone, and with them the memory of it.
+            if !(is_join_failure && after.jobs[&job].status.is_terminal()) {
+                prop_assert_eq!(repeated, Outcome::Batch(outcome.clone()));
+            }
+            prop_assert_eq!(&again.jobs, &after.jobs);
+            Ok(())
+        })?;
+    }
+
+    #[test]
+    fn the_same_history_gives_the_same_state_across_a_snapshot(
+        steps in any_history(),
+        cut in 0usize..120,
+    ) {
+        let mut straight = State::default();
+        let mut restored = State::default();
+        for (index, step) in (1u64..).zip(&steps) {
+            let stamped = step.command(&straight);
+            // What travels is bytes.
+            let bytes = codec::encode(&stamped).expect("a command encodes");
+            let travelled: Stamped = codec::decode(&bytes).expect("a command decodes");
+            if index == cut as u64 {
+                let snapshot = codec::encode(&restored).expect("a state encodes");
+                restored = codec::decode(&snapshot).expect("a state decodes");
+            }
+            let first = straight.apply(LogIndex(index), stamped);
+            let second = restored.apply(LogIndex(index), travelled);
+            prop_assert_eq!(first, second);
+        }
+        prop_assert_eq!(&straight, &restored);
+        let (first, second) = (codec::encode(&straight), codec::encode(&restored));
+        prop_assert_eq!(first.expect("encodes"), second.expect("encodes"));
+    }
+}
+
+/// The laws above mean little if histories never get anywhere.
+#[test]
+fn histories_reach_every_end_and_every_kind_of_task() {
+    use cluster::model::JobStatus;
+    use proptest::strategy::ValueTree;
+    use proptest::test_runner::TestRunner;
+
+    let mut runner = TestRunner::deterministic();
+    let mut statuses = BTreeSet::new();
+    let mut done = BTreeSet::new();
+    let mut has_replanned = false;
+    for _ in 0..256 {
+        let steps = any_history()
+            .new_tree(&mut runner)
+            .expect("a history")
+            .current();
+        run(&steps, |before, _, _, after| {
+            statuses.extend(after.jobs.values().map(|job| job.status));
+            has_replanned |= after.jobs.values().any(|job| job.generation.0 > 1);
+            for (id, job) in &after.jobs {
+                done.extend(
+                    job.tasks
+                        .iter()
+                        .filter(|(_, task)| task.is_done())
+                        .map(|(kind, _)| *kind),
+                );
+                if job.status == JobStatus::Completed && before.jobs.contains_key(id) {
+                    done.insert(TaskKind::Join);
+                }
+            }
+            Ok(())
+        })
+        .expect("no law is asserted here");
+    }
+    assert_eq!(statuses.len(), 5, "{statuses:?}");
+    let want = [
+        TaskKind::Prepare,
+        TaskKind::Audio,
+        TaskKind::Segment(0),
+        TaskKind::Segment(1),
+        TaskKind::Join,
+    ];
+    assert!(want.iter().all(|kind| done.contains(kind)), "{done:?}");
+    assert!(has_replanned);
+}

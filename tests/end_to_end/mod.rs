@@ -1,0 +1,14 @@
+//! The product from outside: the binary, its API, the files it leaves. The claims of the
+//! acceptance list are the `chaos` crate's; here they are held, at a size a test run can
+//! bear. At full size: `make acceptance`.
+
+mod api_live;
+mod av_sync;
+mod cancel;
+mod command_line;
+mod crash;
+mod determinism;
+mod faults;
+mod frame_exactness;
+mod idempotency;
+mod minimal;
