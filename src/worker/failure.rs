@@ -5,8 +5,8 @@ use cluster::model::Failure;
 
 use crate::media::MediaError;
 use crate::render::RenderError;
-use crate::store::fetch::{FetchError, is_full};
 use crate::store::StoreError;
+use crate::store::fetch::{FetchError, is_full};
 
 /// A failure that no retry mends.
 pub(super) fn permanent(code: &str, message: impl Into<String>, path: Option<&str>) -> Failure {
@@ -48,9 +48,7 @@ pub(super) fn of_media(error: &MediaError, path: Option<&str>) -> Failure {
         MediaError::Invalid(_) | MediaError::Unsupported(_) if path.is_some() => {
             permanent("invalid_source", format!("{subject} is {error}"), path)
         }
-        MediaError::Limit(_) => {
-            permanent("limit_exceeded", format!("{subject} is {error}"), path)
-        }
+        MediaError::Limit(_) => permanent("limit_exceeded", format!("{subject} is {error}"), path),
         MediaError::Io(source) => of_io(source),
         MediaError::Invalid(_)
         | MediaError::Unsupported(_)

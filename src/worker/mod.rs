@@ -10,8 +10,8 @@
 
 pub mod child;
 mod failure;
-mod finish;
 pub mod fingerprint;
+mod finish;
 pub mod host;
 pub mod order;
 mod prepare;

@@ -45,9 +45,8 @@ pub(super) fn prepare(tools: &mut Tools, order: PrepareOrder, run: &Run) -> Resu
         ..Limits::default()
     };
     let (timeline, mut warnings) =
-        Timeline::resolve(order.composition, infos, text.as_ref(), &limits).map_err(|error| {
-            failure::permanent(&error.code, error.message, Some(&error.path))
-        })?;
+        Timeline::resolve(order.composition, infos, text.as_ref(), &limits)
+            .map_err(|error| failure::permanent(&error.code, error.message, Some(&error.path)))?;
     warnings.extend(text_warnings(&text, &timeline.composition));
     run.advance(1);
 
@@ -90,7 +89,12 @@ pub(super) fn prepare(tools: &mut Tools, order: PrepareOrder, run: &Run) -> Resu
         prepared: order.out.join("prepared.json"),
         facts,
     };
-    if let Made::Plan { plan: plan_file, prepared: prepared_file, .. } = &made {
+    if let Made::Plan {
+        plan: plan_file,
+        prepared: prepared_file,
+        ..
+    } = &made
+    {
         write(plan_file, &plan)?;
         write(prepared_file, &prepared)?;
     }
@@ -102,7 +106,11 @@ pub(super) fn prepare(tools: &mut Tools, order: PrepareOrder, run: &Run) -> Resu
 fn probe(tools: &Tools, source: &FetchedSource) -> Result<MediaInfo, Failure> {
     if source.object.size == 0 {
         let message = format!("{} is empty", source.path);
-        return Err(failure::permanent("invalid_source", message, Some(&source.path)));
+        return Err(failure::permanent(
+            "invalid_source",
+            message,
+            Some(&source.path),
+        ));
     }
     let info = match source.kind {
         SourceKind::Image => tools.probe_image(&source.file, &source.path)?,

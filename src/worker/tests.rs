@@ -146,11 +146,13 @@ fn titled(rate: u32) -> ValidComposition {
 fn any_cut_shows_the_same_source_frames() {
     for (source, output) in [(30, 30), (25, 30), (60, 25), (24, 30)] {
         let want: Vec<u64> = (0..output * 3)
-            .map(|n| u64::from(source / 2 + n * source / output))
+            .map(|n| u64::from((output + 2 * n) * source / (2 * output)))
             .collect();
         for segment_frames in [1, 7, 20, 1000] {
             let mut bench = Bench::new();
-            let plan = bench.prepare(&titled(output), source, segment_frames).unwrap();
+            let plan = bench
+                .prepare(&titled(output), source, segment_frames)
+                .unwrap();
             let all: Vec<u32> = (0..u32::try_from(plan.segments.len()).unwrap()).collect();
             let got = bench.render(&all).unwrap().concat();
             assert_eq!(got, want, "{source} → {output} in {segment_frames}s");
@@ -164,7 +166,10 @@ fn a_run_may_begin_anywhere_and_even_go_back() {
     bench.prepare(&titled(30), 30, 30).unwrap();
     let whole = bench.render(&[0, 1, 2]).unwrap();
     assert_eq!(bench.render(&[2]).unwrap(), [whole[2].clone()]);
-    assert_eq!(bench.render(&[1, 0]).unwrap(), [whole[1].clone(), whole[0].clone()]);
+    assert_eq!(
+        bench.render(&[1, 0]).unwrap(),
+        [whole[1].clone(), whole[0].clone()]
+    );
 }
 
 #[test]
@@ -201,5 +206,8 @@ fn the_plan_says_what_the_coordinator_and_the_client_need() {
     assert_eq!(plan.segments.len(), 3);
     let prepared = std::fs::read(bench.path().join("prepared.json")).unwrap();
     let prepared: crate::plan::Prepared = serde_json::from_slice(&prepared).unwrap();
-    assert_eq!((prepared.frames, prepared.width, prepared.height), (90, 64, 64));
+    assert_eq!(
+        (prepared.frames, prepared.width, prepared.height),
+        (90, 64, 64)
+    );
 }

@@ -169,9 +169,7 @@ pub(super) fn text_warnings(text: &TextEngine, composition: &ValidComposition) -
 }
 
 /// The media engine of this build.
-pub(super) fn media_engine(
-    settings: &WorkerSettings,
-) -> Result<Arc<dyn MediaEngine>, MediaError> {
+pub(super) fn media_engine(settings: &WorkerSettings) -> Result<Arc<dyn MediaEngine>, MediaError> {
     #[cfg(feature = "gst")]
     {
         let engine = crate::media::gst::GstEngine::new()?;
@@ -180,7 +178,9 @@ pub(super) fn media_engine(
     #[cfg(not(feature = "gst"))]
     {
         let _ = settings;
-        Err(MediaError::Engine("this build has no media engine".to_owned()))
+        Err(MediaError::Engine(
+            "this build has no media engine".to_owned(),
+        ))
     }
 }
 
@@ -193,6 +193,8 @@ pub(super) fn compositor(adapter: &str) -> Result<Box<dyn Compositor>, RenderErr
     #[cfg(not(feature = "gpu"))]
     {
         let _ = adapter;
-        Err(RenderError::NoAdapter("this build draws without one".to_owned()))
+        Err(RenderError::NoAdapter(
+            "this build draws without one".to_owned(),
+        ))
     }
 }

@@ -53,7 +53,10 @@ async fn stalled() -> Response {
 
 async fn unchanged(State(asked): Shared, headers: HeaderMap) -> Response {
     asked.all.fetch_add(1, Ordering::SeqCst);
-    if headers.get("if-none-match").is_some_and(|tag| tag == "\"v1\"") {
+    if headers
+        .get("if-none-match")
+        .is_some_and(|tag| tag == "\"v1\"")
+    {
         return StatusCode::NOT_MODIFIED.into_response();
     }
     asked.whole.fetch_add(1, Ordering::SeqCst);
@@ -62,7 +65,11 @@ async fn unchanged(State(asked): Shared, headers: HeaderMap) -> Response {
 
 async fn changing(State(asked): Shared) -> Response {
     let version = asked.all.fetch_add(1, Ordering::SeqCst);
-    ([("etag", format!("\"v{version}\""))], format!("body {version}")).into_response()
+    (
+        [("etag", format!("\"v{version}\""))],
+        format!("body {version}"),
+    )
+        .into_response()
 }
 
 async fn unlimited() -> Response {
@@ -84,7 +91,10 @@ async fn server() -> (SocketAddr, Arc<Asked>) {
         .route("/stalled", get(stalled))
         .route("/moved", get(|| async { Redirect::permanent("/ok") }))
         .route("/loop", get(loop_))
-        .route("/elsewhere", get(|_: Request| async { Redirect::temporary("file:///etc/passwd") }))
+        .route(
+            "/elsewhere",
+            get(|_: Request| async { Redirect::temporary("file:///etc/passwd") }),
+        )
         .route("/unchanged", get(unchanged))
         .route("/changing", get(changing))
         .route("/unlimited", get(unlimited))
@@ -153,8 +163,14 @@ async fn bytes_land_in_the_store_under_their_digest() {
     let direct = bench.fetch(&format!("http://{address}/ok")).await.unwrap();
     assert_eq!(direct.key, keys::source(direct.sha256));
     assert_eq!(bench.store.get(&direct.key).await.unwrap(), BODY);
-    let moved = bench.fetch(&format!("http://{address}/moved")).await.unwrap();
-    assert_eq!(moved, direct, "the same bytes from elsewhere are the same object");
+    let moved = bench
+        .fetch(&format!("http://{address}/moved"))
+        .await
+        .unwrap();
+    assert_eq!(
+        moved, direct,
+        "the same bytes from elsewhere are the same object"
+    );
 }
 
 #[tokio::test]
@@ -174,8 +190,15 @@ async fn what_the_server_says_becomes_the_right_failure() {
     ];
     let bench = Bench::new();
     for (path, code, permanent) in cases {
-        let error = bench.fetch(&format!("http://{address}{path}")).await.unwrap_err();
-        assert_eq!((error.code(), error.is_permanent()), (code, permanent), "{path}: {error}");
+        let error = bench
+            .fetch(&format!("http://{address}{path}"))
+            .await
+            .unwrap_err();
+        assert_eq!(
+            (error.code(), error.is_permanent()),
+            (code, permanent),
+            "{path}: {error}"
+        );
     }
 }
 
@@ -183,7 +206,10 @@ async fn what_the_server_says_becomes_the_right_failure() {
 async fn a_server_that_recovers_is_asked_again() {
     let (address, asked) = server().await;
     let bench = Bench::new();
-    bench.fetch(&format!("http://{address}/flaky")).await.unwrap();
+    bench
+        .fetch(&format!("http://{address}/flaky"))
+        .await
+        .unwrap();
     assert_eq!(asked.all.load(Ordering::SeqCst), 3);
 }
 
@@ -192,7 +218,10 @@ async fn nobody_listening_is_unreachable() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     drop(listener);
-    let error = Bench::new().fetch(&format!("http://{address}/")).await.unwrap_err();
+    let error = Bench::new()
+        .fetch(&format!("http://{address}/"))
+        .await
+        .unwrap_err();
     assert_eq!(error.code(), "source_unreachable");
     assert!(error.to_string().contains("refused"), "{error}");
 }
@@ -206,7 +235,11 @@ async fn private_addresses_are_refused_by_number_and_by_name() {
         let error = bench.fetch(&url).await.unwrap_err();
         assert_eq!(error.code(), "source_forbidden", "{host}: {error}");
     }
-    assert_eq!(asked.all.load(Ordering::SeqCst), 0, "nothing was connected to");
+    assert_eq!(
+        asked.all.load(Ordering::SeqCst),
+        0,
+        "nothing was connected to"
+    );
 }
 
 #[tokio::test]
@@ -224,13 +257,23 @@ async fn an_unchanged_source_is_not_downloaded_again_even_after_a_restart() {
     )
     .unwrap();
     let progress = AtomicU64::new(0);
-    let again = restarted.fetch(&url, bench.directory.path(), &progress).await;
+    let again = restarted
+        .fetch(&url, bench.directory.path(), &progress)
+        .await;
     assert_eq!(again.unwrap(), first);
-    assert_eq!(asked.all.load(Ordering::SeqCst), 3, "the server is asked every time");
+    assert_eq!(
+        asked.all.load(Ordering::SeqCst),
+        3,
+        "the server is asked every time"
+    );
     assert_eq!(asked.whole.load(Ordering::SeqCst), 1);
 
     bench.store.delete(&first.key).await.unwrap();
-    assert_eq!(bench.fetch(&url).await.unwrap(), first, "an object that went is fetched anew");
+    assert_eq!(
+        bench.fetch(&url).await.unwrap(),
+        first,
+        "an object that went is fetched anew"
+    );
     assert_eq!(asked.whole.load(Ordering::SeqCst), 2);
 }
 
@@ -266,7 +309,10 @@ async fn a_broken_download_goes_on_where_it_stopped() {
         asked
     });
     let bench = Bench::new();
-    let object = bench.fetch(&format!("http://{address}/file")).await.unwrap();
+    let object = bench
+        .fetch(&format!("http://{address}/file"))
+        .await
+        .unwrap();
     assert_eq!(bench.store.get(&object.key).await.unwrap(), BODY);
     let asked = server.await.unwrap();
     assert!(asked[1].contains("range: bytes=8-"), "{}", asked[1]);

@@ -50,7 +50,9 @@ impl Parent {
     }
 
     fn next(&mut self) -> FromWorker {
-        read_message(&mut self.from_child).unwrap().expect("the child ended")
+        read_message(&mut self.from_child)
+            .unwrap()
+            .expect("the child ended")
     }
 
     /// The next message that is not progress.
@@ -92,7 +94,13 @@ fn a_run_says_its_progress_its_outputs_and_its_end() {
     let (permits, wait) = permit();
     let mut parent = Parent::start(permitted(wait));
     parent.run(b"");
-    assert_eq!(parent.next(), FromWorker::Progress { output: 0, units: 7 });
+    assert_eq!(
+        parent.next(),
+        FromWorker::Progress {
+            output: 0,
+            units: 7
+        }
+    );
     for output in 0..10 {
         permits.send(()).unwrap();
         let body = order::encode(&made("x")).unwrap();
@@ -114,7 +122,10 @@ fn a_stop_ends_the_run_before_that_output_and_not_the_next_run() {
     // A second look at the progress: the stop was sent before it, and is read in the meantime.
     parent.next();
     permits.send(()).unwrap();
-    assert!(matches!(parent.event(), FromWorker::Output { output: 0, .. }));
+    assert!(matches!(
+        parent.event(),
+        FromWorker::Output { output: 0, .. }
+    ));
     assert_eq!(parent.event(), FromWorker::Finished);
     assert_eq!(parent.event(), FromWorker::Ready { version: VERSION });
     parent.run(b"");
@@ -130,11 +141,18 @@ fn a_failure_names_its_output_and_the_child_lives_on() {
         run.begin(0);
         run.made(&made("x"))?;
         run.begin(1);
-        Err(failure::permanent("invalid_source", "no", Some("elements[0]")))
+        Err(failure::permanent(
+            "invalid_source",
+            "no",
+            Some("elements[0]"),
+        ))
     });
     for _ in 0..2 {
         parent.run(b"");
-        assert!(matches!(parent.event(), FromWorker::Output { output: 0, .. }));
+        assert!(matches!(
+            parent.event(),
+            FromWorker::Output { output: 0, .. }
+        ));
         let FromWorker::Failed { output: 1, failure } = parent.event() else {
             panic!("no failure of output 1");
         };
@@ -152,14 +170,23 @@ fn a_panic_is_reported_and_ends_the_child() {
     };
     assert!(failure.message.contains("torn"), "{failure:?}");
     assert!(!failure.permanent);
-    assert!(matches!(parent.child.join().unwrap(), Err(ServeError::Panicked)));
+    assert!(matches!(
+        parent.child.join().unwrap(),
+        Err(ServeError::Panicked)
+    ));
 }
 
 #[test]
 fn garbage_ends_the_child_with_an_error() {
     let mut parent = Parent::start(|_, _| Ok(()));
-    parent.to_child.write_all(b"GET / HTTP/1.1\r\n\r\n").unwrap();
-    assert!(matches!(parent.child.join().unwrap(), Err(ServeError::Protocol(_))));
+    parent
+        .to_child
+        .write_all(b"GET / HTTP/1.1\r\n\r\n")
+        .unwrap();
+    assert!(matches!(
+        parent.child.join().unwrap(),
+        Err(ServeError::Protocol(_))
+    ));
     assert!(parent.orphaned.try_recv().is_err(), "nothing was going on");
 }
 
@@ -170,6 +197,9 @@ fn a_parent_that_goes_in_the_middle_of_a_run_orphans_the_child() {
     parent.run(b"");
     parent.next();
     drop(parent.to_child);
-    parent.orphaned.recv_timeout(Duration::from_secs(20)).unwrap();
+    parent
+        .orphaned
+        .recv_timeout(Duration::from_secs(20))
+        .unwrap();
     drop(permits);
 }

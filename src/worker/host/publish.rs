@@ -87,7 +87,9 @@ async fn store_file(
 ) -> Result<ObjectRef, Failure> {
     // The worker met hostile input: it does not choose which of our files are published.
     if !shared.scratch.holds(file) {
-        return Err(failure::engine("the worker named a file that is not its own"));
+        return Err(failure::engine(
+            "the worker named a file that is not its own",
+        ));
     }
     shared
         .store

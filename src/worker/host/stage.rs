@@ -85,7 +85,11 @@ async fn order(
     Ok(match first.granted.task.kind {
         TaskKind::Join => {
             let mut segments = files.inputs(&first.inputs).await?;
-            let audio = if first.has_audio { segments.pop() } else { None };
+            let audio = if first.has_audio {
+                segments.pop()
+            } else {
+                None
+            };
             Order::Join(JoinOrder {
                 plan: plan_file,
                 segments,
@@ -156,8 +160,8 @@ async fn composition(shared: &Shared, request: &ObjectRef) -> Result<ValidCompos
         .get(&request.key)
         .await
         .map_err(|error| failure::of_store(&error))?;
-    let request = RequestObject::from_bytes(&bytes)
-        .map_err(|error| failure::engine(error.to_string()))?;
+    let request =
+        RequestObject::from_bytes(&bytes).map_err(|error| failure::engine(error.to_string()))?;
     let json = Json::parse(request.composition.to_string().as_bytes())
         .map_err(|error| failure::engine(format!("the stored request: {error}")))?;
     match validate(&json, &shared.settings.limits) {

@@ -23,11 +23,7 @@ use decoders::Decoders;
 use painter::Painter;
 
 /// Renders a run of segments, one output each, until it is told to stop or all are made.
-pub(super) fn segments(
-    tools: &mut Tools,
-    order: &SegmentsOrder,
-    run: &Run,
-) -> Result<(), Failure> {
+pub(super) fn segments(tools: &mut Tools, order: &SegmentsOrder, run: &Run) -> Result<(), Failure> {
     let plan = read_plan(&order.plan)?;
     let engine = tools.engine()?;
     let settings = encode_settings(&plan);

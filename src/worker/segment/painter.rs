@@ -74,7 +74,7 @@ impl<'a> Painter<'a> {
         tools: &'a mut Tools,
         stage: Stage,
         timeline: &'a Timeline,
-            decoders: Decoders,
+        decoders: Decoders,
     ) -> Self {
         Self {
             tools,
@@ -196,7 +196,10 @@ impl<'a> Painter<'a> {
         }
         let is_same = self.overlay.as_ref().is_some_and(|overlay| {
             overlay.layers == layers
-                && overlay.pictures.iter().eq(pictures.iter().map(|picture| &picture.id))
+                && overlay
+                    .pictures
+                    .iter()
+                    .eq(pictures.iter().map(|picture| &picture.id))
         });
         if !is_same {
             self.overlay = Some(Overlay {
@@ -205,7 +208,11 @@ impl<'a> Painter<'a> {
                 prepared: self.prepare(list, layers, pictures)?,
             });
         }
-        match self.overlay.as_ref().and_then(|overlay| overlay.prepared.as_ref()) {
+        match self
+            .overlay
+            .as_ref()
+            .and_then(|overlay| overlay.prepared.as_ref())
+        {
             Some(prepared) => {
                 self.ways.blended += 1;
                 prepared.apply(&base).map_err(|error| self.undrawn(&error))
@@ -230,7 +237,12 @@ impl<'a> Painter<'a> {
             return Ok(None);
         };
         let over_nothing = DrawList {
-            background: Rgba { r: 0, g: 0, b: 0, a: 0 },
+            background: Rgba {
+                r: 0,
+                g: 0,
+                b: 0,
+                a: 0,
+            },
             layers: layers.to_vec(),
             ..*list
         };
@@ -238,7 +250,9 @@ impl<'a> Painter<'a> {
             .iter()
             .any(|layer| matches!(layer.content, Content::Video { .. }));
         let drawn = if moves {
-            self.tools.compositor()?.draw(&over_nothing, pictures, region)
+            self.tools
+                .compositor()?
+                .draw(&over_nothing, pictures, region)
         } else {
             self.tools.reference().draw(&over_nothing, pictures, region)
         };

@@ -57,12 +57,29 @@ fn every_frame_goes_the_cheapest_way_that_gives_its_pixels() {
     let words = json!({"type": "text", "text": "Hi", "duration": 1, "font_size": 12,
         "y": "100%", "y_anchor": "100%"});
     let unseen = json!({"type": "text", "text": "Hi", "duration": 1, "x": "900%"});
-    let untouched = |same, untouched, blended| Ways { same, untouched, blended, full: 0 };
+    let untouched = |same, untouched, blended| Ways {
+        same,
+        untouched,
+        blended,
+        full: 0,
+    };
     let cases = [
         ("a clip alone", json!([clip]), untouched(30, 30, 0)),
-        ("words for the first half", json!([clip, words]), untouched(30, 15, 15)),
-        ("words beyond the canvas", json!([clip, unseen]), untouched(30, 30, 0)),
-        ("a clip that a clip hides", json!([clip, clip]), untouched(30, 30, 0)),
+        (
+            "words for the first half",
+            json!([clip, words]),
+            untouched(30, 15, 15),
+        ),
+        (
+            "words beyond the canvas",
+            json!([clip, unseen]),
+            untouched(30, 30, 0),
+        ),
+        (
+            "a clip that a clip hides",
+            json!([clip, clip]),
+            untouched(30, 30, 0),
+        ),
     ];
     let want: Vec<u64> = (0..60).map(|frame| frame / 2).collect();
     for (case, elements, ways) in cases {
