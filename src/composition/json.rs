@@ -45,12 +45,13 @@ impl Json {
 }
 
 /// Builds a [`Value`], counting how deep it is.
+#[derive(Clone, Copy)]
 struct Strict {
     depth: usize,
 }
 
 impl Strict {
-    fn within<E: de::Error>(&self) -> Result<Self, E> {
+    fn within<E: de::Error>(self) -> Result<Self, E> {
         if self.depth >= MAX_DEPTH {
             return Err(E::custom(format_args!(
                 "nested more than {MAX_DEPTH} levels deep"
@@ -106,20 +107,22 @@ impl<'de> Visitor<'de> for Strict {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+        let inner = self.within()?;
         let mut list = Vec::new();
-        while let Some(item) = items.next_element_seed(self.within()?)? {
+        while let Some(item) = items.next_element_seed(inner)? {
             list.push(item);
         }
         Ok(Value::Array(list))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
+        let inner = self.within()?;
         let mut object = Map::new();
         while let Some(key) = entries.next_key::<String>()? {
             if object.contains_key(&key) {
                 return Err(de::Error::custom(format_args!("duplicate key {key:?}")));
             }
-            let value = entries.next_value_seed(self.within()?)?;
+            let value = entries.next_value_seed(inner)?;
             object.insert(key, value);
         }
         Ok(Value::Object(object))
@@ -160,6 +163,8 @@ mod tests {
         let nested = |levels: usize| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
         assert!(Json::parse(nested(MAX_DEPTH).as_bytes()).is_ok());
         assert!(refusal(&nested(MAX_DEPTH + 1)).contains("nested more than"));
+        let in_object = format!("{}{{}}{}", "[".repeat(MAX_DEPTH), "]".repeat(MAX_DEPTH));
+        assert!(refusal(&in_object).contains("nested more than"));
         assert!(refusal(&"[".repeat(100_000)).contains("nested more than"));
     }
 }

@@ -32,11 +32,11 @@ pub enum SourceKind {
 
 impl ValidComposition {
     /// The distinct files, media in order of first use, then fonts in order of first use.
-    /// Invisible elements count: a file that is named has to be there.
+    /// Invisible elements take no part: their files need not even be there.
     pub fn source_urls(&self) -> Vec<SourceUse> {
         let mut media: Vec<SourceUse> = Vec::new();
         let mut fonts: Vec<SourceUse> = Vec::new();
-        for element in &self.elements {
+        for element in self.elements.iter().filter(|element| element.visible) {
             let Some((url, kind)) = element.kind.source() else {
                 continue;
             };

@@ -98,3 +98,6 @@ impl Timeline {
 fn sample(time: MediaTime) -> u64 {
     u64::try_from(time.round_to(SAMPLE_RATE)).unwrap_or(0)
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,6 +7,8 @@ mod mix;
 mod resolve;
 mod source;
 mod span;
+#[cfg(test)]
+mod testing;
 
 pub use draw_list::{Affine, Content, DrawList, Layer, Rect};
 pub use mix::{MixClip, MixPlan, SAMPLE_RATE};

@@ -83,7 +83,7 @@ impl Timeline {
             element_sources,
             text_heights: Vec::new(),
         };
-        for element in &timeline.composition.elements {
+        for element in timeline.composition.elements.iter().filter(|e| e.visible) {
             timeline.check_source(element)?;
         }
         let duration = timeline.derived_duration();
@@ -103,12 +103,13 @@ impl Timeline {
             .elements
             .iter()
             .map(|element| match &element.kind {
-                ElementKind::Text { text, visual } => {
+                ElementKind::Text { text, visual } if element.visible => {
                     let width = layout::text_width(visual, timeline.composition.width);
                     Some(measure.height(text, width))
                 }
                 ElementKind::Video { .. }
                 | ElementKind::Image { .. }
+                | ElementKind::Text { .. }
                 | ElementKind::Audio { .. } => None,
             })
             .collect();
@@ -229,3 +230,6 @@ impl Timeline {
         warnings
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -42,4 +42,6 @@ pub fn validate(
 }
 
 #[cfg(test)]
+mod laws;
+#[cfg(test)]
 mod tests;

@@ -15,6 +15,7 @@ use crate::composition::{Length, Size, ViolationCode};
 
 /// Why a value does not fit its field: `Type` when it cannot be read at all, `Range` when it
 /// can and lies outside.
+#[derive(Debug)]
 pub(super) struct Misfit {
     pub(super) code: ViolationCode,
     pub(super) message: String,

@@ -7,23 +7,99 @@ use super::names;
 pub(crate) static COMPOSITION: Object = Object {
     name: "composition",
     groups: &[&[
-        Field::new("width", Kind::Integer { min: 16, max: 8192 }, "Canvas width in pixels; goes with height.").or("1280"),
-        Field::new("height", Kind::Integer { min: 16, max: 8192 }, "Canvas height in pixels; goes with width.").or("720"),
-        Field::new("duration", Kind::Seconds { above: true }, "Length of the output; by default the latest end of the visible elements, 10 when nothing tells."),
-        Field::new("frame_rate", Kind::FrameRate, "Frames a second; \"30000/1001\", 23.976, 29.97, 59.94 and 119.88 are exact NTSC rates.").or("30"),
-        Field::new("output_format", Kind::Choice(names::OUTPUT_FORMATS), "Container of the file.").or("\"mp4\"").only(&["mp4"]),
-        Field::new("output_filename", Kind::FileName, "File name offered on download, without extension; by default the render's id."),
-        Field::new("background_color", Kind::Color, "What lies under everything.").or("\"#000000ff\""),
-        Field::new("background_image_url", Kind::Url, "A picture under everything, cover-fitted.").unsupported(),
-        Field::new("alpha", Kind::Bool, "Keep transparency; webm and mov only.").or("false").unsupported(),
-        Field::new("elements", Kind::Elements, "What is placed on the timeline.").or("[]"),
-        Field::new("transitions", Kind::List(&TRANSITION), "Changes from one element to the next.").or("[]").unsupported(),
+        Field::new(
+            "width",
+            Kind::Integer { min: 16, max: 8192 },
+            "Canvas width in pixels; goes with height.",
+        )
+        .or("1280"),
+        Field::new(
+            "height",
+            Kind::Integer { min: 16, max: 8192 },
+            "Canvas height in pixels; goes with width.",
+        )
+        .or("720"),
+        Field::new(
+            "duration",
+            Kind::Seconds { above: true },
+            "By default the latest end of the visible elements, or 10.",
+        ),
+        Field::new(
+            "frame_rate",
+            Kind::FrameRate,
+            "Frames a second; 29.97 and \"30000/1001\" are one.",
+        )
+        .or("30"),
+        Field::new(
+            "output_format",
+            Kind::Choice(names::OUTPUT_FORMATS),
+            "Container of the file.",
+        )
+        .or("\"mp4\"")
+        .only(&["mp4"]),
+        Field::new(
+            "output_filename",
+            Kind::FileName,
+            "Without extension; by default the render's id.",
+        ),
+        Field::new(
+            "background_color",
+            Kind::Color,
+            "What lies under everything.",
+        )
+        .or("\"#000000ff\""),
+        Field::new(
+            "background_image_url",
+            Kind::Url,
+            "A picture under everything, cover-fitted.",
+        )
+        .unsupported(),
+        Field::new("alpha", Kind::Bool, "Keep transparency; webm and mov only.")
+            .or("false")
+            .unsupported(),
+        Field::new(
+            "elements",
+            Kind::Elements,
+            "What is placed on the timeline.",
+        )
+        .or("[]"),
+        Field::new(
+            "transitions",
+            Kind::List(&TRANSITION),
+            "Changes from one element to the next.",
+        )
+        .or("[]")
+        .unsupported(),
         Field::new("metadata", Kind::Labels, "Echoed back; at most 50 keys.").or("{}"),
-        Field::new("webhook_url", Kind::Url, "Called for this render's events instead of the workspace's endpoints.").unsupported(),
-        Field::new("encoding", Kind::Object(&ENCODING), "How the file is encoded.").or("{}"),
-        Field::new("destination", Kind::Object(&DESTINATION), "Where the file is copied when it is done.").unsupported(),
-        Field::new("priority", Kind::Integer { min: -10, max: 10 }, "Higher goes first.").or("0"),
-        Field::new("ingest_external", Kind::Bool, "Accepted without effect: remote media is always fetched."),
+        Field::new(
+            "webhook_url",
+            Kind::Url,
+            "Called for this render's events, and it alone.",
+        )
+        .unsupported(),
+        Field::new(
+            "encoding",
+            Kind::Object(&ENCODING),
+            "How the file is encoded.",
+        )
+        .or("{}"),
+        Field::new(
+            "destination",
+            Kind::Object(&DESTINATION),
+            "Where the file is copied when it is done.",
+        )
+        .unsupported(),
+        Field::new(
+            "priority",
+            Kind::Integer { min: -10, max: 10 },
+            "Higher goes first.",
+        )
+        .or("0"),
+        Field::new(
+            "ingest_external",
+            Kind::Bool,
+            "Without effect: remote media is always fetched.",
+        ),
     ]],
 };
 

@@ -5,6 +5,8 @@ mod composition;
 mod element;
 mod export;
 mod field;
+mod letters;
+mod looks;
 pub(super) mod names;
 
 pub(super) use composition::{COMPOSITION, ENCODING};
