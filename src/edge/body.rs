@@ -186,8 +186,14 @@ fn status_schema() -> utoipa::openapi::schema::Schema {
 
 fn rate_schema() -> utoipa::openapi::schema::Schema {
     utoipa::openapi::OneOfBuilder::new()
-        .item(utoipa::openapi::ObjectBuilder::new().schema_type(utoipa::openapi::schema::Type::Number))
-        .item(utoipa::openapi::ObjectBuilder::new().schema_type(utoipa::openapi::schema::Type::String))
+        .item(
+            utoipa::openapi::ObjectBuilder::new()
+                .schema_type(utoipa::openapi::schema::Type::Number),
+        )
+        .item(
+            utoipa::openapi::ObjectBuilder::new()
+                .schema_type(utoipa::openapi::schema::Type::String),
+        )
         .build()
         .into()
 }

@@ -53,7 +53,10 @@ mod tests {
         let two = attempt(job, TaskKind::Segment(3), Epoch(9), "mp4");
         assert_ne!(one, two);
         let prefix = format!("{}segment-00003/9-", job_prefix(job));
-        assert!(one.0.starts_with(&prefix) && one.0.ends_with(".mp4"), "{one}");
+        assert!(
+            one.0.starts_with(&prefix) && one.0.ends_with(".mp4"),
+            "{one}"
+        );
     }
 
     #[test]

@@ -71,7 +71,9 @@ impl Download<'_> {
         scratch: &Path,
         known: Option<&Known>,
     ) -> Result<Downloaded, FetchError> {
-        let file = File::create(scratch).await.map_err(|e| FetchError::from_io(&e))?;
+        let file = File::create(scratch)
+            .await
+            .map_err(|e| FetchError::from_io(&e))?;
         let mut partial = Partial {
             file: BufWriter::with_capacity(WRITE_BUFFER, file),
             hasher: Sha256::new(),
@@ -136,7 +138,9 @@ impl Download<'_> {
             // The rest was asked for and something else came: begin again.
             206 | 416 if partial.length > 0 => {
                 partial.restart().await?;
-                return Err(FetchError::Connection("the download could not be resumed".into()));
+                return Err(FetchError::Connection(
+                    "the download could not be resumed".into(),
+                ));
             }
             200..=205 | 207..=299 => partial.restart().await?,
             404 | 410 => return Err(FetchError::NotFound(status.as_u16())),
@@ -196,7 +200,9 @@ impl Partial {
         if self.length == 0 {
             return Ok(());
         }
-        self.rewind().await.map_err(|error| FetchError::from_io(&error))?;
+        self.rewind()
+            .await
+            .map_err(|error| FetchError::from_io(&error))?;
         self.hasher = Sha256::new();
         self.length = 0;
         self.resumable = None;

@@ -86,9 +86,8 @@ impl Resolve for GuardedResolver {
     fn resolve(&self, name: Name) -> Resolving {
         let guard = self.0;
         Box::pin(async move {
-            let found: Vec<SocketAddr> = tokio::net::lookup_host((name.as_str(), 0))
-                .await?
-                .collect();
+            let found: Vec<SocketAddr> =
+                tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
             for address in &found {
                 guard.admit_address(address.ip(), Some(name.as_str()))?;
             }
@@ -143,11 +142,31 @@ mod tests {
     #[test]
     fn addresses_inside_are_not_public() {
         for inside in [
-            "0.0.0.0", "10.1.2.3", "100.64.0.1", "127.0.0.1", "169.254.169.254", "172.16.0.1",
-            "172.31.255.255", "192.0.0.8", "192.168.1.1", "198.18.0.1", "224.0.0.1",
-            "255.255.255.255", "::", "::1", "fe80::1", "fc00::1", "fd12::1", "ff02::1",
-            "::ffff:127.0.0.1", "::ffff:10.0.0.1", "64:ff9b::7f00:1", "2001:db8::1",
-            "2001::1", "2002:7f00:1::", "3fff::1",
+            "0.0.0.0",
+            "10.1.2.3",
+            "100.64.0.1",
+            "127.0.0.1",
+            "169.254.169.254",
+            "172.16.0.1",
+            "172.31.255.255",
+            "192.0.0.8",
+            "192.168.1.1",
+            "198.18.0.1",
+            "224.0.0.1",
+            "255.255.255.255",
+            "::",
+            "::1",
+            "fe80::1",
+            "fc00::1",
+            "fd12::1",
+            "ff02::1",
+            "::ffff:127.0.0.1",
+            "::ffff:10.0.0.1",
+            "64:ff9b::7f00:1",
+            "2001:db8::1",
+            "2001::1",
+            "2002:7f00:1::",
+            "3fff::1",
         ] {
             assert!(!is_public(inside.parse().unwrap()), "{inside}");
         }
@@ -156,8 +175,17 @@ mod tests {
     #[test]
     fn addresses_outside_are_public() {
         for outside in [
-            "1.1.1.1", "8.8.8.8", "100.63.0.1", "100.128.0.1", "172.15.0.1", "172.32.0.1",
-            "192.0.1.1", "198.20.0.1", "2606:4700::1111", "2a00:1450::1", "::ffff:8.8.8.8",
+            "1.1.1.1",
+            "8.8.8.8",
+            "100.63.0.1",
+            "100.128.0.1",
+            "172.15.0.1",
+            "172.32.0.1",
+            "192.0.1.1",
+            "198.20.0.1",
+            "2606:4700::1111",
+            "2a00:1450::1",
+            "::ffff:8.8.8.8",
         ] {
             assert!(is_public(outside.parse().unwrap()), "{outside}");
         }
@@ -167,16 +195,29 @@ mod tests {
     fn every_spelling_of_a_private_address_is_refused() {
         let guard = Guard::new(false);
         for url in [
-            "http://127.0.0.1/a", "http://2130706433/a", "http://0x7f.1/a", "http://0177.0.0.1/a",
-            "http://[::1]/a", "http://[::ffff:127.0.0.1]/a", "http://169.254.169.254/latest",
+            "http://127.0.0.1/a",
+            "http://2130706433/a",
+            "http://0x7f.1/a",
+            "http://0177.0.0.1/a",
+            "http://[::1]/a",
+            "http://[::ffff:127.0.0.1]/a",
+            "http://169.254.169.254/latest",
         ] {
-            assert!(matches!(guard.admit(url), Err(Forbidden::Address(_))), "{url}");
+            assert!(
+                matches!(guard.admit(url), Err(Forbidden::Address(_))),
+                "{url}"
+            );
         }
     }
 
     #[test]
     fn other_schemes_are_refused_even_where_private_networks_are_open() {
-        for url in ["file:///etc/passwd", "ftp://host/a", "gopher://host/", "data:,x"] {
+        for url in [
+            "file:///etc/passwd",
+            "ftp://host/a",
+            "gopher://host/",
+            "data:,x",
+        ] {
             assert_eq!(Guard::new(true).admit(url), Err(Forbidden::Scheme), "{url}");
         }
         assert_eq!(Guard::new(true).admit("no url"), Err(Forbidden::NotAUrl));

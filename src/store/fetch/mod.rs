@@ -149,7 +149,9 @@ impl Fetcher {
             last_modified,
         } = body
         else {
-            return Err(FetchError::Malformed("not modified, though nothing was known"));
+            return Err(FetchError::Malformed(
+                "not modified, though nothing was known",
+            ));
         };
         let key = keys::source(sha256);
         let _alone = self.storing.lock().await;
