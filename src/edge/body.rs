@@ -87,7 +87,7 @@ pub struct CompositionBody {
 #[schema(as = RenderOutput)]
 pub struct OutputBody {
     /// A signed link, fresh with every answer.
-    #[schema(format = Uri)]
+    #[schema(format = "uri")]
     pub url: String,
     /// When the link ends.
     #[schema(format = DateTime)]
@@ -108,7 +108,7 @@ pub struct OutputBody {
     /// Digest of the file, in hexadecimal.
     pub sha256: String,
     /// A signed link to a small picture of it, if there is one.
-    #[schema(format = Uri)]
+    #[schema(format = "uri")]
     pub thumbnail_url: Option<String>,
 }
 
@@ -169,7 +169,7 @@ pub struct RenderListBody {
 #[schema(as = Download)]
 pub struct DownloadBody {
     /// The signed link.
-    #[schema(format = Uri)]
+    #[schema(format = "uri")]
     pub url: String,
     /// When it ends.
     #[schema(format = DateTime)]
@@ -186,8 +186,14 @@ fn status_schema() -> utoipa::openapi::schema::Schema {
 
 fn rate_schema() -> utoipa::openapi::schema::Schema {
     utoipa::openapi::OneOfBuilder::new()
-        .item(utoipa::openapi::ObjectBuilder::new().schema_type(utoipa::openapi::schema::Type::Number))
-        .item(utoipa::openapi::ObjectBuilder::new().schema_type(utoipa::openapi::schema::Type::String))
+        .item(
+            utoipa::openapi::ObjectBuilder::new()
+                .schema_type(utoipa::openapi::schema::Type::Number),
+        )
+        .item(
+            utoipa::openapi::ObjectBuilder::new()
+                .schema_type(utoipa::openapi::schema::Type::String),
+        )
         .build()
         .into()
 }

@@ -37,10 +37,13 @@ impl Shared {
         let observed = (!job.status.is_terminal())
             .then(|| self.parts.observer.progress(job.id))
             .flatten();
-        let reached = self.reached(job, observed.map_or(Reached::default(), |observed| Reached {
-            frames: observed.frames_done,
-            fraction: observed.fraction,
-        }));
+        let reached = self.reached(
+            job,
+            observed.map_or(Reached::default(), |observed| Reached {
+                frames: observed.frames_done,
+                fraction: observed.fraction,
+            }),
+        );
         let request = details.request.as_deref();
         Ok(RenderBody {
             id: job.id.to_string(),

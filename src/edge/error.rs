@@ -297,9 +297,10 @@ impl From<ProposeError> for ApiError {
                 "The change may or may not have been made; repeat the request with the same \
                  Idempotency-Key to find out.",
             ),
-            ProposeError::Stopped => {
-                Self::new(Code::Draining, "This server is stopping; nothing was changed.")
-            }
+            ProposeError::Stopped => Self::new(
+                Code::Draining,
+                "This server is stopping; nothing was changed.",
+            ),
         }
     }
 }
@@ -313,7 +314,10 @@ impl From<StoreError> for ApiError {
                 "The object store has no room for this request.",
             ),
             other => {
-                tracing::error!(error = &other as &dyn std::error::Error, "store failed a request");
+                tracing::error!(
+                    error = &other as &dyn std::error::Error,
+                    "store failed a request"
+                );
                 Self::internal()
             }
         }

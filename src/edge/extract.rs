@@ -85,7 +85,10 @@ impl FromRequest<Edge> for JsonBody {
             return Err(not_json());
         }
         Json::parse(&bytes).map(Self).map_err(|error| {
-            ApiError::new(Code::InvalidJson, format!("The body is not valid JSON: {error}."))
+            ApiError::new(
+                Code::InvalidJson,
+                format!("The body is not valid JSON: {error}."),
+            )
         })
     }
 }
@@ -133,9 +136,7 @@ fn is_json(content_type: Option<&axum::http::HeaderValue>) -> bool {
 ///
 /// # Errors
 /// A 400 for anything but one header of 1–255 printable ASCII characters.
-pub(super) fn idempotency_key(
-    headers: &axum::http::HeaderMap,
-) -> Result<Option<String>, ApiError> {
+pub(super) fn idempotency_key(headers: &axum::http::HeaderMap) -> Result<Option<String>, ApiError> {
     let mut values = headers.get_all(IDEMPOTENCY_KEY).iter();
     let Some(value) = values.next() else {
         return Ok(None);

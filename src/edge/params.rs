@@ -25,7 +25,10 @@ impl Params {
                 return Err(ApiError::parameter(name, "unknown_field", message)
                     .with_suggestion(nearest(name, known)));
             }
-            if self.0[..position].iter().any(|(earlier, _)| earlier == name) {
+            if self.0[..position]
+                .iter()
+                .any(|(earlier, _)| earlier == name)
+            {
                 let message = format!("`{name}` is given more than once.");
                 return Err(ApiError::parameter(name, "conflict", message));
             }

@@ -102,7 +102,12 @@ fn without_dry_run(json: &Json) -> Result<Json, ApiError> {
                 "Preview frames are not rendered yet; only `dry_run: true` is.",
             ));
         }
-        Some(_) => return Err(refuse(ViolationCode::Type, "`dry_run` must be true or false.")),
+        Some(_) => {
+            return Err(refuse(
+                ViolationCode::Type,
+                "`dry_run` must be true or false.",
+            ));
+        }
     }
     Json::parse(value.to_string().as_bytes()).map_err(|error| {
         let error = &error as &dyn std::error::Error;

@@ -128,10 +128,17 @@ impl Signer {
             self.keys
                 .iter()
                 .filter(|key| key.id == claim.key)
-                .any(|key| mac(key, file, claim.expires).verify_slice(&signature).is_ok())
+                .any(|key| {
+                    mac(key, file, claim.expires)
+                        .verify_slice(&signature)
+                        .is_ok()
+                })
         });
         if !genuine {
-            return Err(ApiError::new(Code::Forbidden, "The link's signature is not valid."));
+            return Err(ApiError::new(
+                Code::Forbidden,
+                "The link's signature is not valid.",
+            ));
         }
         if claim.expires <= now.0 / 1000 {
             return Err(ApiError::new(
@@ -224,7 +231,11 @@ mod tests {
             let pair = url.query_pairs().find(|(found, _)| found == name);
             pair.expect("a parameter").1.into_owned()
         };
-        (of("expires").parse().expect("seconds"), of("key"), of("signature"))
+        (
+            of("expires").parse().expect("seconds"),
+            of("key"),
+            of("signature"),
+        )
     }
 
     #[test]
@@ -233,10 +244,22 @@ mod tests {
         let link = signer.link("http://host", FILE, NOW).expect("a key");
         let (expires, key, signature) = parts(&link);
         assert_eq!(expires, 1060);
-        assert!(link.url.starts_with("http://host/files/render_"), "{}", link.url);
-        assert!(link.url.contains("/output/holiday%20film.mp4?"), "{}", link.url);
+        assert!(
+            link.url.starts_with("http://host/files/render_"),
+            "{}",
+            link.url
+        );
+        assert!(
+            link.url.contains("/output/holiday%20film.mp4?"),
+            "{}",
+            link.url
+        );
         let check = |file: FileName<'_>, expires: u64, key: &str, signature: &str, now: u64| {
-            let claim = Claim { expires, key, signature };
+            let claim = Claim {
+                expires,
+                key,
+                signature,
+            };
             signer.check(file, claim, LogTime(now)).is_ok()
         };
         assert!(check(FILE, expires, &key, &signature, NOW.0));
@@ -246,12 +269,27 @@ mod tests {
         assert!(!check(FILE, expires, "k2", &signature, NOW.0));
         assert!(!check(FILE, expires, &key, "", NOW.0));
         assert!(!check(FILE, expires, &key, &signature[2..], NOW.0));
-        assert!(!check(FILE, expires, &key, &signature.to_uppercase(), NOW.0));
-        let other = FileName { job: JobId(8), ..FILE };
+        assert!(!check(
+            FILE,
+            expires,
+            &key,
+            &signature.to_uppercase(),
+            NOW.0
+        ));
+        let other = FileName {
+            job: JobId(8),
+            ..FILE
+        };
         assert!(!check(other, expires, &key, &signature, NOW.0));
-        let other = FileName { part: FilePart::Thumbnail, ..FILE };
+        let other = FileName {
+            part: FilePart::Thumbnail,
+            ..FILE
+        };
         assert!(!check(other, expires, &key, &signature, NOW.0));
-        let other = FileName { filename: "other.mp4", ..FILE };
+        let other = FileName {
+            filename: "other.mp4",
+            ..FILE
+        };
         assert!(!check(other, expires, &key, &signature, NOW.0));
     }
 
@@ -262,7 +300,11 @@ mod tests {
             url: format!("http://host{}", link.url),
             ..link
         });
-        let claim = Claim { expires, key: &key, signature: &signature };
+        let claim = Claim {
+            expires,
+            key: &key,
+            signature: &signature,
+        };
         assert!(signer(&["new", "old"]).check(FILE, claim, NOW).is_ok());
         assert!(signer(&["new"]).check(FILE, claim, NOW).is_err());
     }

@@ -4,8 +4,12 @@
 use std::time::Duration;
 
 use axum::http::{self, StatusCode};
-use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
-use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
+use metrics::{
+    Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
+};
+use metrics_exporter_prometheus::{
+    Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder,
+};
 
 use super::TelemetryError;
 
@@ -70,10 +74,21 @@ fn recorder() -> PrometheusRecorder {
 }
 
 fn describe() {
-    describe_counter!(HTTP_REQUESTS, "Requests answered, by route, method and status");
-    describe_histogram!(HTTP_SECONDS, Unit::Seconds, "Time to answer a request, waits included");
+    describe_counter!(
+        HTTP_REQUESTS,
+        "Requests answered, by route, method and status"
+    );
+    describe_histogram!(
+        HTTP_SECONDS,
+        Unit::Seconds,
+        "Time to answer a request, waits included"
+    );
     describe_counter!(SUBMISSIONS, "Submitted compositions, by what came of them");
-    describe_histogram!(COMMIT_SECONDS, Unit::Seconds, "Time from a proposal to its outcome");
+    describe_histogram!(
+        COMMIT_SECONDS,
+        Unit::Seconds,
+        "Time from a proposal to its outcome"
+    );
     describe_counter!(STORE_ERRORS, "Failed object store calls, by who made them");
     describe_gauge!(QUEUE_DEPTH, "Renders that are queued");
     describe_gauge!(QUEUE_AGE, Unit::Seconds, "Age of the oldest queued render");
@@ -106,10 +121,17 @@ pub enum Method {
 impl Method {
     /// The set's member for `method`.
     pub fn of(method: &http::Method) -> Self {
-        [Self::Get, Self::Head, Self::Post, Self::Put, Self::Patch, Self::Delete]
-            .into_iter()
-            .find(|known| known.as_str() == method.as_str())
-            .unwrap_or(Self::Other)
+        [
+            Self::Get,
+            Self::Head,
+            Self::Post,
+            Self::Put,
+            Self::Patch,
+            Self::Delete,
+        ]
+        .into_iter()
+        .find(|known| known.as_str() == method.as_str())
+        .unwrap_or(Self::Other)
     }
 
     /// Its name.

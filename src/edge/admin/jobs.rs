@@ -176,7 +176,10 @@ pub(crate) async fn change_job(
     params.only(&[])?;
     found(&edge, id)?;
     let priority = priority_of(&json).map_err(ApiError::validation)?;
-    match edge.propose(Command::SetPriority { job: id, priority }).await? {
+    match edge
+        .propose(Command::SetPriority { job: id, priority })
+        .await?
+    {
         Outcome::Accepted => {}
         Outcome::Rejected(Rejection::UnknownJob) => return Err(ApiError::not_found("job")),
         Outcome::Rejected(Rejection::JobEnded) => {
@@ -188,7 +191,9 @@ pub(crate) async fn change_job(
         }
     }
     let job = edge
-        .caught_up(id, |job| job.priority == priority || job.status.is_terminal())
+        .caught_up(id, |job| {
+            job.priority == priority || job.status.is_terminal()
+        })
         .await?;
     Ok(JsonResponse(describe(&edge.state(), &job)))
 }
@@ -207,7 +212,13 @@ fn priority_of(json: &Json) -> Result<i8, Vec<Violation>> {
     let mut violations: Vec<Violation> = fields
         .keys()
         .filter(|name| *name != "priority")
-        .map(|name| violation(name, ViolationCode::UnknownField, "Only `priority` can be changed."))
+        .map(|name| {
+            violation(
+                name,
+                ViolationCode::UnknownField,
+                "Only `priority` can be changed.",
+            )
+        })
         .collect();
     let range = "`priority` must be a whole number from -10 to 10.";
     let priority = match fields.get("priority") {

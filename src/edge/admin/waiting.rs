@@ -24,7 +24,10 @@ pub(super) fn reason(state: &State, job: &Job) -> Option<&'static str> {
     if nodes.is_empty() {
         return Some("no_node");
     }
-    let fits = |node: &&NodeInfo| job.fingerprint.is_none_or(|needed| needed == node.fingerprint);
+    let fits = |node: &&NodeInfo| {
+        job.fingerprint
+            .is_none_or(|needed| needed == node.fingerprint)
+    };
     if !nodes.iter().any(|node| fits(node)) {
         return Some("fingerprint");
     }

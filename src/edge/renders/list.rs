@@ -49,8 +49,11 @@ pub(crate) async fn list(
     let params = params.only(&["limit", "cursor", "status"])?;
     let page = PageRequest::read(&params, "status")?;
     let page = page.of(&edge, |job| job.workspace == workspace);
-    let data = futures::stream::iter(&page.jobs)
-        .map(|job| edge.describe(job))
+    let data = futures::stream::iter(page.jobs)
+        .map(|job| {
+            let edge = edge.clone();
+            async move { edge.describe(&job).await }
+        })
         .buffered(READS)
         .try_collect::<Vec<RenderBody>>()
         .await?;

@@ -8,6 +8,6 @@ mod submit;
 
 pub(super) use cancel::{__path_cancel, cancel, end};
 pub(super) use download::{__path_download, download, expired};
-pub(super) use list::{PageRequest, __path_list, list};
+pub(super) use list::{__path_list, PageRequest, list};
 pub(super) use read::{__path_read, read};
 pub(super) use submit::{__path_submit, submit};

@@ -69,8 +69,8 @@ pub(crate) async fn submit(
     {
         return replayed(&edge, &workspace, job).await;
     }
-    let (composition, warnings) = validate(&json, &edge.config().limits.composition)
-        .map_err(|violations| {
+    let (composition, warnings) =
+        validate(&json, &edge.config().limits.composition).map_err(|violations| {
             metrics::submission(Submitted::Invalid);
             ApiError::validation(violations)
         })?;

@@ -1,0 +1,11 @@
+//! The HTTP API against API.md: the real router over the real state machine, with a store in
+//! memory and no media. Every answer is also held to the OpenAPI document the router serves.
+
+mod admin;
+mod contract;
+mod errors;
+mod idempotency;
+mod links;
+mod listing;
+mod renders;
+mod world;

@@ -1,0 +1,691 @@
+//! One edge in process: a coordinator that applies commands at once, a store in memory, a
+//! clock that stands still until it is moved.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use actors::ports::{Clock, Coordinator, Leadership, ProposeError};
+use axum::Router;
+use axum::body::Body;
+use axum::extract::ConnectInfo;
+use axum::http::{HeaderMap, Method, Request, StatusCode, Uri};
+use bytes::Bytes;
+use cluster::State;
+use cluster::command::{Batch, Command, Grant, Outcome, Report, Stamped};
+use cluster::model::{
+    Artifact, Digest, Epoch, Fingerprint, FrameRange, FrameRate, Generation, Incarnation, JobId,
+    LogIndex, LogTime, NodeId, NodeInfo, NodeState, ObjectKey, ObjectRef, PlanFacts, Roles,
+    TaskKind, TaskOutput, TaskRef,
+};
+use framelane::composition::Limits;
+use framelane::edge::{
+    Access, ActorBody, Edge, EdgeConfig, EdgeLimits, JobProgress, NodeHealth, NodeSight, Observer,
+    Parts, RaftBody, SigningKey, router,
+};
+use framelane::store::{ObjectStore, StoreError, keys};
+use framelane::telemetry::metrics::Exposition;
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt;
+
+/// When the clock starts: 2026-01-01T00:00:00Z.
+pub const START: u64 = 1_767_225_600_000;
+
+/// The fingerprint of the one node.
+const FINGERPRINT: Fingerprint = Fingerprint(Digest([7; 32]));
+const NODE: NodeId = NodeId(1);
+const INCARNATION: Incarnation = Incarnation(1);
+
+/// Everything a test touches.
+#[derive(Clone)]
+pub struct World {
+    pub coordinator: Arc<Log>,
+    pub store: Arc<MemoryStore>,
+    pub observer: Arc<Sights>,
+    pub clock: Arc<StillClock>,
+    pub draining: CancellationToken,
+    pub router: Router,
+    document: Arc<Value>,
+}
+
+/// An answer, read whole.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub bytes: Bytes,
+}
+
+impl Answer {
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.bytes)
+            .unwrap_or_else(|error| panic!("{error} in {:?}", String::from_utf8_lossy(&self.bytes)))
+    }
+
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers
+            .get(name)
+            .map(|value| value.to_str().expect("ASCII"))
+    }
+
+    /// `error.code` of the envelope.
+    pub fn code(&self) -> String {
+        let code = self.json()["error"]["code"].clone();
+        code.as_str()
+            .unwrap_or_else(|| panic!("no envelope: {self:?}"))
+            .to_owned()
+    }
+}
+
+impl World {
+    pub fn new() -> Self {
+        Self::with(|_| {})
+    }
+
+    pub fn with(adjust: impl FnOnce(&mut EdgeConfig)) -> Self {
+        let store = Arc::new(MemoryStore::new());
+        let mut config = EdgeConfig {
+            public_url: None,
+            listen_url: "http://127.0.0.1:8080".to_owned(),
+            url_ttl: Duration::from_secs(3600),
+            signing_keys: vec![SigningKey {
+                id: "k1".to_owned(),
+                secret: b"thirty-two bytes of a test's key".to_vec(),
+            }],
+            access: Access {
+                is_open: true,
+                is_admin_open: true,
+            },
+            admin_on_edge: true,
+            limits: EdgeLimits {
+                body_bytes: 64 * 1024,
+                queued_per_workspace: 1000,
+                composition: Limits::default(),
+            },
+            version: "0.0.0-test".to_owned(),
+            fonts: vec!["Inter".to_owned()],
+            scratch: store.directory.path().to_owned(),
+        };
+        adjust(&mut config);
+        let coordinator = Arc::new(Log::new());
+        let observer = Arc::new(Sights::default());
+        let clock = Arc::new(StillClock(AtomicU64::new(START)));
+        let draining = CancellationToken::new();
+        let router = router(Edge::new(Parts {
+            coordinator: coordinator.clone(),
+            observer: observer.clone(),
+            store: store.clone(),
+            clock: clock.clone(),
+            config,
+            draining: draining.clone(),
+            exposition: Exposition::detached(),
+        }));
+        let document = router
+            .clone()
+            .oneshot(
+                Request::get("/openapi.json")
+                    .body(Body::empty())
+                    .expect("a request"),
+            )
+            .now_or_never()
+            .expect("the document waits for nothing")
+            .expect("the router never fails");
+        let document = axum::body::to_bytes(document.into_body(), usize::MAX)
+            .now_or_never()
+            .expect("a whole body waits for nothing")
+            .expect("a whole body");
+        let document = serde_json::from_slice(&document).expect("the document is JSON");
+        Self {
+            coordinator,
+            store,
+            observer,
+            clock,
+            draining,
+            router,
+            document: Arc::new(document),
+        }
+    }
+
+    pub fn document(&self) -> &Value {
+        &self.document
+    }
+
+    /// Sends `request` from a peer on loopback.
+    pub async fn send(&self, mut request: Request<Body>) -> Answer {
+        let peer: SocketAddr = "127.0.0.1:50000".parse().expect("an address");
+        if request
+            .extensions()
+            .get::<ConnectInfo<SocketAddr>>()
+            .is_none()
+        {
+            request.extensions_mut().insert(ConnectInfo(peer));
+        }
+        let (method, uri) = (request.method().clone(), request.uri().clone());
+        let response = self
+            .router
+            .clone()
+            .oneshot(request)
+            .await
+            .expect("the router never fails");
+        let (parts, body) = response.into_parts();
+        let answer = Answer {
+            status: parts.status,
+            headers: parts.headers,
+            bytes: axum::body::to_bytes(body, usize::MAX)
+                .await
+                .expect("a whole body"),
+        };
+        self.check(&method, &uri, &answer);
+        answer
+    }
+
+    pub async fn get(&self, uri: &str) -> Answer {
+        self.send(
+            Request::get(uri)
+                .header("host", "edge.test")
+                .body(Body::empty())
+                .expect("a request"),
+        )
+        .await
+    }
+
+    pub async fn delete(&self, uri: &str) -> Answer {
+        self.send(Request::delete(uri).body(Body::empty()).expect("a request"))
+            .await
+    }
+
+    pub async fn post(&self, uri: &str, body: &Value) -> Answer {
+        self.send(
+            post(uri)
+                .body(Body::from(body.to_string()))
+                .expect("a request"),
+        )
+        .await
+    }
+
+    /// Submits `body` under `key`.
+    pub async fn submit_keyed(&self, key: &str, body: impl Into<Body>) -> Answer {
+        let request = post("/v1/renders").header("idempotency-key", key);
+        self.send(request.body(body.into()).expect("a request"))
+            .await
+    }
+
+    /// Submits a good composition and gives its id.
+    pub async fn submit(&self) -> JobId {
+        let answer = self.post("/v1/renders", &composition()).await;
+        assert_eq!(answer.status, StatusCode::ACCEPTED, "{answer:?}");
+        id_of(&answer.json())
+    }
+
+    /// Takes the job from the queue to its finished file, of these bytes.
+    pub async fn complete(&self, job: JobId, bytes: &'static [u8]) {
+        self.begin(job).await;
+        let one = FrameRange::new(0, 300).expect("a range");
+        let rate = FrameRate::new(30, 1).expect("a rate");
+        let plan = self.stored(job, "plan.json", b"{}").await;
+        let facts = PlanFacts {
+            frames: 300,
+            rate,
+            segments: vec![one],
+            has_audio: false,
+        };
+        let epoch = self.live(job, TaskKind::Prepare);
+        self.report(
+            job,
+            TaskKind::Prepare,
+            epoch,
+            0,
+            TaskOutput::Plan {
+                object: plan,
+                facts,
+            },
+        );
+        let object = self.stored(job, "segment.mp4", b"segment").await;
+        let epoch = self.grant(job, TaskKind::Segment(0));
+        let output = TaskOutput::Segment {
+            object,
+            from_cache: false,
+        };
+        self.report(job, TaskKind::Segment(0), epoch, 1, output);
+        let epoch = self.grant(job, TaskKind::Join);
+        let artifact = Artifact {
+            object: self.stored(job, "film.mp4", bytes).await,
+            filename: "holiday film.mp4".to_owned(),
+            content_type: "video/mp4".to_owned(),
+            width: 1280,
+            height: 720,
+            frames: 300,
+            rate,
+            thumbnail: None,
+            join_millis: 12,
+        };
+        self.report(
+            job,
+            TaskKind::Join,
+            epoch,
+            1,
+            TaskOutput::Artifact(artifact),
+        );
+    }
+
+    /// Registers the node and grants it the job's prepare.
+    pub async fn begin(&self, job: JobId) {
+        let outcome = self
+            .coordinator
+            .propose(Command::RegisterNode(node()))
+            .await;
+        assert_eq!(outcome, Ok(Outcome::Accepted));
+        self.grant(job, TaskKind::Prepare);
+    }
+
+    fn grant(&self, job: JobId, kind: TaskKind) -> Epoch {
+        let grant = Grant {
+            task: TaskRef { job, kind },
+            node: NODE,
+            incarnation: INCARNATION,
+            fingerprint: FINGERPRINT,
+            extra: false,
+        };
+        let batch = Batch {
+            grants: vec![grant],
+            ..Batch::default()
+        };
+        match self.coordinator.apply(Command::Batch(batch)) {
+            Outcome::Batch(mut outcome) => match outcome.grants.remove(0) {
+                Ok(granted) => granted.epoch,
+                Err(rejection) => panic!("{kind:?} was not granted: {rejection}"),
+            },
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn live(&self, job: JobId, kind: TaskKind) -> Epoch {
+        self.coordinator.state().jobs[&job].tasks[&kind].live[0].epoch
+    }
+
+    fn report(
+        &self,
+        job: JobId,
+        kind: TaskKind,
+        epoch: Epoch,
+        generation: u32,
+        output: TaskOutput,
+    ) {
+        let report = Report {
+            task: TaskRef { job, kind },
+            epoch,
+            generation: Generation(generation),
+            result: Ok(output),
+            retry_at: LogTime(0),
+        };
+        let batch = Batch {
+            reports: vec![report],
+            ..Batch::default()
+        };
+        match self.coordinator.apply(Command::Batch(batch)) {
+            Outcome::Batch(outcome) => assert_eq!(outcome.reports, [Ok(())], "{kind:?}"),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    async fn stored(&self, job: JobId, name: &str, bytes: &'static [u8]) -> ObjectRef {
+        let key = ObjectKey(format!("{}{name}", keys::job_prefix(job)));
+        self.store
+            .put(key, Bytes::from_static(bytes))
+            .await
+            .expect("room")
+    }
+
+    /// Whatever a test calls, its answer is one that the document announces.
+    fn check(&self, method: &Method, uri: &Uri, answer: &Answer) {
+        let request_id = answer
+            .header("x-request-id")
+            .expect("every answer names its request");
+        if answer.status.is_client_error() || answer.status.is_server_error() {
+            if *method != Method::HEAD {
+                let body = answer.json();
+                assert_eq!(body["error"]["request_id"], request_id, "{body}");
+                assert!(body["error"]["details"].is_array(), "{body}");
+                assert!(
+                    body["error"]["message"]
+                        .as_str()
+                        .is_some_and(|text| !text.is_empty())
+                );
+            }
+            if answer.status.is_server_error() && answer.status != 500 {
+                assert!(answer.header("retry-after").is_some(), "{answer:?}");
+            }
+        }
+        let asked = if *method == Method::HEAD {
+            "get".to_owned()
+        } else {
+            method.as_str().to_lowercase()
+        };
+        let paths = self.document["paths"].as_object().expect("paths");
+        let Some((_, item)) = paths.iter().find(|(path, _)| fits(path, uri.path())) else {
+            assert!(
+                matches!(answer.status.as_u16(), 404 | 401 | 403),
+                "{uri}: {answer:?}"
+            );
+            return;
+        };
+        match item.get(&asked) {
+            Some(operation) => assert!(
+                operation["responses"].get(answer.status.as_str()).is_some(),
+                "{method} {uri} answered {}, which the document does not have",
+                answer.status
+            ),
+            None => assert_eq!(
+                answer.status,
+                StatusCode::METHOD_NOT_ALLOWED,
+                "{method} {uri}"
+            ),
+        }
+    }
+}
+
+/// Whether the path is one of the template's.
+fn fits(template: &str, path: &str) -> bool {
+    let (template, path): (Vec<_>, Vec<_>) =
+        (template.split('/').collect(), path.split('/').collect());
+    template.len() == path.len()
+        && template
+            .iter()
+            .zip(path)
+            .all(|(wanted, found)| *wanted == found || wanted.starts_with('{'))
+}
+
+/// A POST of JSON.
+pub fn post(uri: &str) -> axum::http::request::Builder {
+    Request::post(uri).header("content-type", "application/json")
+}
+
+/// A composition without fault.
+pub fn composition() -> Value {
+    json!({
+        "width": 1280, "height": 720, "duration": 10.0, "frame_rate": 30,
+        "metadata": {"order": "42"},
+        "elements": [
+            {"type": "text", "id": "title", "text": "Hello", "time": 0, "duration": 5},
+        ],
+    })
+}
+
+pub fn id_of(render: &Value) -> JobId {
+    let id = render["id"]
+        .as_str()
+        .unwrap_or_else(|| panic!("no id in {render}"));
+    id.parse().expect("a render id")
+}
+
+fn node() -> NodeInfo {
+    NodeInfo {
+        id: NODE,
+        incarnation: INCARNATION,
+        address: "127.0.0.1:7900".to_owned(),
+        version: "0.0.0-test".to_owned(),
+        roles: Roles {
+            edge: true,
+            coordinator: true,
+            render: true,
+        },
+        slots: 2,
+        gpu: "none".to_owned(),
+        fingerprint: FINGERPRINT,
+        state: NodeState::Ready,
+        registered_at: LogTime(START),
+    }
+}
+
+/// A log of one: a command is applied as it is proposed.
+pub struct Log {
+    state: Mutex<Arc<State>>,
+    applied: watch::Sender<LogIndex>,
+    leadership: watch::Sender<Leadership>,
+    /// What proposals come to instead of being applied.
+    pub fault: Mutex<Option<ProposeError>>,
+}
+
+impl Log {
+    fn new() -> Self {
+        Self {
+            state: Mutex::default(),
+            applied: watch::channel(LogIndex(0)).0,
+            leadership: watch::channel(Leadership::Leader { term: 1 }).0,
+            fault: Mutex::default(),
+        }
+    }
+
+    /// Applies `command`.
+    pub fn apply(&self, command: Command) -> Outcome {
+        let mut shared = self.state.lock().expect("no test panics in here");
+        let mut state = State::clone(&shared);
+        let index = LogIndex(state.applied.0 + 1);
+        let outcome = state.apply(
+            index,
+            Stamped {
+                at: LogTime(START),
+                command,
+            },
+        );
+        *shared = Arc::new(state);
+        self.applied.send_replace(index);
+        outcome
+    }
+}
+
+impl Coordinator for Log {
+    fn propose(&self, command: Command) -> BoxFuture<'static, Result<Outcome, ProposeError>> {
+        let fault = self.fault.lock().expect("no test panics in here").clone();
+        let outcome = fault.map_or_else(|| Ok(self.apply(command)), Err);
+        // A real commit lets others run.
+        async move {
+            tokio::task::yield_now().await;
+            outcome
+        }
+        .boxed()
+    }
+
+    fn state(&self) -> Arc<State> {
+        self.state.lock().expect("no test panics in here").clone()
+    }
+
+    fn applied(&self) -> watch::Receiver<LogIndex> {
+        self.applied.subscribe()
+    }
+
+    fn leadership(&self) -> watch::Receiver<Leadership> {
+        self.leadership.subscribe()
+    }
+}
+
+/// A clock that tests move.
+pub struct StillClock(pub AtomicU64);
+
+impl Clock for StillClock {
+    fn now(&self) -> Instant {
+        Instant::now()
+    }
+
+    fn log_time(&self) -> LogTime {
+        LogTime(self.0.load(Ordering::SeqCst))
+    }
+}
+
+/// What the edge sees of the work, as tests set it.
+#[derive(Default)]
+pub struct Sights {
+    pub progress: Mutex<BTreeMap<JobId, JobProgress>>,
+    pub is_leaderless: AtomicBool,
+    pub is_node_gone: AtomicBool,
+}
+
+impl Observer for Sights {
+    fn progress(&self, job: JobId) -> Option<JobProgress> {
+        self.progress
+            .lock()
+            .expect("no test panics in here")
+            .get(&job)
+            .copied()
+    }
+
+    fn nodes(&self) -> BTreeMap<NodeId, NodeSight> {
+        let is_gone = self.is_node_gone.load(Ordering::SeqCst);
+        let sight = NodeSight {
+            health: if is_gone {
+                NodeHealth::Dead
+            } else {
+                NodeHealth::Heard
+            },
+            busy_slots: 1,
+            lease_expires_in_ms: 19_000,
+            cache_bytes: 0,
+        };
+        BTreeMap::from([(NODE, sight)])
+    }
+
+    fn actors(&self) -> BoxFuture<'static, ActorBody> {
+        let root = ActorBody {
+            name: "root".to_owned(),
+            kind: "supervisor".to_owned(),
+            state: json!({}),
+            restarts: 0,
+            mailbox: None,
+            children: Vec::new(),
+        };
+        async move { root }.boxed()
+    }
+
+    fn raft(&self) -> RaftBody {
+        let is_leaderless = self.is_leaderless.load(Ordering::SeqCst);
+        RaftBody {
+            node_id: NODE.0,
+            cluster_id: "test".to_owned(),
+            state: "leader",
+            leader_id: (!is_leaderless).then_some(NODE.0),
+            term: 1,
+            last_log_index: 0,
+            applied_index: 0,
+            voters: Vec::new(),
+            learners: Vec::new(),
+        }
+    }
+}
+
+/// A store in memory, with files on disk for those who need them.
+pub struct MemoryStore {
+    pub directory: tempfile::TempDir,
+    pub objects: Mutex<BTreeMap<ObjectKey, Bytes>>,
+    pub is_full: AtomicBool,
+}
+
+impl MemoryStore {
+    fn new() -> Self {
+        Self {
+            directory: tempfile::tempdir().expect("a temporary directory"),
+            objects: Mutex::default(),
+            is_full: AtomicBool::new(false),
+        }
+    }
+
+    pub fn keys(&self) -> Vec<String> {
+        let objects = self.objects.lock().expect("no test panics in here");
+        objects.keys().map(|key| key.0.clone()).collect()
+    }
+
+    fn read(&self, key: &ObjectKey) -> Result<Bytes, StoreError> {
+        let objects = self.objects.lock().expect("no test panics in here");
+        objects
+            .get(key)
+            .cloned()
+            .ok_or_else(|| StoreError::NotFound(key.clone()))
+    }
+}
+
+impl ObjectStore for MemoryStore {
+    fn put(&self, key: ObjectKey, bytes: Bytes) -> BoxFuture<'_, Result<ObjectRef, StoreError>> {
+        async move {
+            if self.is_full.load(Ordering::SeqCst) {
+                return Err(StoreError::Full);
+            }
+            let object = ObjectRef {
+                key: key.clone(),
+                sha256: Digest(Sha256::digest(&bytes).into()),
+                size: u64::try_from(bytes.len()).expect("a length fits"),
+            };
+            self.objects
+                .lock()
+                .expect("no test panics in here")
+                .insert(key, bytes);
+            tokio::task::yield_now().await;
+            Ok(object)
+        }
+        .boxed()
+    }
+
+    fn put_file<'a>(
+        &'a self,
+        _key: ObjectKey,
+        _file: &'a Path,
+    ) -> BoxFuture<'a, Result<ObjectRef, StoreError>> {
+        unimplemented!("the edge puts no files")
+    }
+
+    fn get<'a>(&'a self, key: &'a ObjectKey) -> BoxFuture<'a, Result<Bytes, StoreError>> {
+        async move { self.read(key) }.boxed()
+    }
+
+    fn local_file<'a>(
+        &'a self,
+        object: &'a ObjectRef,
+        _scratch: &'a Path,
+    ) -> BoxFuture<'a, Result<PathBuf, StoreError>> {
+        async move {
+            let path = self.directory.path().join(object.sha256.to_string());
+            let bytes = self.read(&object.key)?;
+            tokio::fs::write(&path, bytes)
+                .await
+                .map_err(StoreError::Io)?;
+            Ok(path)
+        }
+        .boxed()
+    }
+
+    fn head<'a>(&'a self, key: &'a ObjectKey) -> BoxFuture<'a, Result<Option<u64>, StoreError>> {
+        async move {
+            Ok(self
+                .read(key)
+                .ok()
+                .and_then(|bytes| u64::try_from(bytes.len()).ok()))
+        }
+        .boxed()
+    }
+
+    fn delete<'a>(&'a self, key: &'a ObjectKey) -> BoxFuture<'a, Result<(), StoreError>> {
+        async move {
+            self.objects
+                .lock()
+                .expect("no test panics in here")
+                .remove(key);
+            Ok(())
+        }
+        .boxed()
+    }
+
+    fn delete_prefix<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<(), StoreError>> {
+        async move {
+            let mut objects = self.objects.lock().expect("no test panics in here");
+            objects.retain(|key, _| !key.0.starts_with(prefix));
+            Ok(())
+        }
+        .boxed()
+    }
+}
