@@ -190,7 +190,7 @@ goldens! {
             let first = |y: u32| (0..320).find(|x| p.at(*x, y)[0] > 128).unwrap();
             assert!(first(top + 3) > first(bottom - 3) + 4); };
     text_colour_and_alpha:
-        scene(&[text("█", &json!({ "text_color": "#ff800080", "font_size": 100 }))]),
+        scene(&[text("■", &json!({ "text_color": "#ff800080", "font_size": 150 }))]),
         ("/elements/0/text_color", json!("#ff8000")),
         |p| p.is(160, 90, [128, 64, 0]);
     text_wraps_at_its_box:
