@@ -62,18 +62,24 @@ fn texel_point(position: vec2<f32>) -> vec2<f32> {
     return vec2<f32>(dot(layer.texel_u.xyz, pixel), dot(layer.texel_v.xyz, pixel));
 }
 
+// The layer's color in whole codes, so that every device blends the same numbers. The bias
+// lifts exact halves, which single precision would send either way.
+fn coded(color: vec4<f32>) -> vec4<f32> {
+    return floor(color * 255.0 + 0.502) / 255.0;
+}
+
 // The picture lies on whole pixels, unscaled.
 @fragment
 fn fs_copy(@builtin(position) position: vec4<f32>) -> @location(0) vec4<f32> {
     let at = vec2<i32>(floor(texel_point(position.xy)));
-    return texel_clamped(picture, at, layer.last) * strength(position.xy);
+    return coded(texel_clamped(picture, at, layer.last) * strength(position.xy));
 }
 
 // Nowhere reduced.
 @fragment
 fn fs_bilinear(@builtin(position) position: vec4<f32>) -> @location(0) vec4<f32> {
     let point = texel_point(position.xy);
-    return sample_bilinear(picture, point, layer.last) * strength(position.xy);
+    return coded(sample_bilinear(picture, point, layer.last) * strength(position.xy));
 }
 
 // Reduced along at least one axis.
@@ -81,5 +87,5 @@ fn fs_bilinear(@builtin(position) position: vec4<f32>) -> @location(0) vec4<f32>
 fn fs_tent(@builtin(position) position: vec4<f32>) -> @location(0) vec4<f32> {
     let radius = vec2<f32>(layer.texel_u.w, layer.texel_v.w);
     let color = sample_tent(picture, texel_point(position.xy), radius, layer.last);
-    return color * strength(position.xy);
+    return coded(color * strength(position.xy));
 }

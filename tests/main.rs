@@ -3,5 +3,7 @@
 
 mod api;
 mod end_to_end;
+mod golden;
+mod media;
 mod support;
 mod worker;

@@ -10,8 +10,13 @@ use shaders::uniforms::{Layer, RgbToYuv, YuvToRgb};
 use shaders::{CATALOGUE, Shader};
 
 fn parsed(shader: &Shader) -> Module {
-    naga::front::wgsl::parse_str(&shader.source())
-        .unwrap_or_else(|error| panic!("{}: {}", shader.name, error.emit_to_string(&shader.source())))
+    naga::front::wgsl::parse_str(&shader.source()).unwrap_or_else(|error| {
+        panic!(
+            "{}: {}",
+            shader.name,
+            error.emit_to_string(&shader.source())
+        )
+    })
 }
 
 #[test]
@@ -28,8 +33,11 @@ fn every_module_validates_without_extra_capabilities() {
 fn the_catalogue_names_exactly_the_entries_there_are() {
     for shader in CATALOGUE {
         let module = parsed(shader);
-        let found: BTreeSet<&str> =
-            module.entry_points.iter().map(|entry| entry.name.as_str()).collect();
+        let found: BTreeSet<&str> = module
+            .entry_points
+            .iter()
+            .map(|entry| entry.name.as_str())
+            .collect();
         let listed: BTreeSet<&str> = shader.entries.iter().copied().collect();
         assert_eq!(found, listed, "{}", shader.name);
     }
@@ -39,8 +47,18 @@ fn the_catalogue_names_exactly_the_entries_there_are() {
 fn uniforms_lie_in_wgsl_as_they_do_on_the_host() {
     let host = [
         (shaders::COMPOSITE, Layer::NAME, Layer::SIZE, Layer::FIELDS),
-        (shaders::YUV_TO_RGB, YuvToRgb::NAME, YuvToRgb::SIZE, YuvToRgb::FIELDS),
-        (shaders::RGB_TO_YUV, RgbToYuv::NAME, RgbToYuv::SIZE, RgbToYuv::FIELDS),
+        (
+            shaders::YUV_TO_RGB,
+            YuvToRgb::NAME,
+            YuvToRgb::SIZE,
+            YuvToRgb::FIELDS,
+        ),
+        (
+            shaders::RGB_TO_YUV,
+            RgbToYuv::NAME,
+            RgbToYuv::SIZE,
+            RgbToYuv::FIELDS,
+        ),
     ];
     for (shader, name, size, fields) in host {
         let module = parsed(&shader);
@@ -55,12 +73,22 @@ fn uniforms_lie_in_wgsl_as_they_do_on_the_host() {
         let found: Vec<(&str, usize)> = members
             .iter()
             .map(|member| {
-                let name = member.name.as_deref().expect("members of a struct have names");
-                (name, usize::try_from(member.offset).expect("offsets are small"))
+                let name = member
+                    .name
+                    .as_deref()
+                    .expect("members of a struct have names");
+                (
+                    name,
+                    usize::try_from(member.offset).expect("offsets are small"),
+                )
             })
             .collect();
         assert_eq!(found, fields, "{name}");
-        assert_eq!(usize::try_from(*span).expect("spans are small"), size, "{name}");
+        assert_eq!(
+            usize::try_from(*span).expect("spans are small"),
+            size,
+            "{name}"
+        );
     }
 }
 

@@ -71,14 +71,26 @@ mod tests {
 
     fn at(x: f64, y: f64, width: u32, height: u32) -> (Layer, Picture) {
         let size = (f64::from(width), f64::from(height));
-        let rect = Rect { x: 0.0, y: 0.0, width: size.0, height: size.1 };
+        let rect = Rect {
+            x: 0.0,
+            y: 0.0,
+            width: size.0,
+            height: size.1,
+        };
         let layer = Layer {
             element: 0,
             content: Content::Image { source: 0 },
             size,
             content_rect: rect,
             clipped: true,
-            transform: Affine { a: 1.0, b: 0.0, c: 0.0, d: 1.0, e: x, f: y },
+            transform: Affine {
+                a: 1.0,
+                b: 0.0,
+                c: 0.0,
+                d: 1.0,
+                e: x,
+                f: y,
+            },
             opacity: 1.0,
         };
         let frame = rgba_frame(width, height, vec![9; index(width * height * 4)]);
@@ -116,7 +128,10 @@ mod tests {
         assert!(!covers_exactly(&layer, &picture, 20, 9));
         let (shifted, _) = at(1.0, 0.0, 20, 10);
         assert!(!covers_exactly(&shifted, &picture, 20, 10));
-        let faint = Layer { opacity: 0.5, ..layer };
+        let faint = Layer {
+            opacity: 0.5,
+            ..layer
+        };
         assert!(!covers_exactly(&faint, &picture, 20, 10));
     }
 }

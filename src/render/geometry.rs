@@ -58,7 +58,7 @@ pub fn place(layer: &Layer, picture: &Picture) -> Option<Placement> {
         (right, bottom),
         (drawn.x, bottom),
     ]
-    .map(|(x, y)| apply(layer.transform, x, y));
+    .map(|corner| layer.transform.apply(corner));
     let finite = [
         density.0, density.1, region.0, region.1, to_texel.e, to_texel.f,
     ]
@@ -79,7 +79,7 @@ impl Placement {
     /// area for upright regions, by the distance to the edges for turned ones.
     #[must_use]
     pub fn coverage(&self, x: f64, y: f64) -> f64 {
-        let (s, t) = apply(self.to_region, x, y);
+        let (s, t) = self.to_region.apply((x, y));
         overlap(s, self.region.0) * overlap(t, self.region.1)
     }
 
@@ -178,15 +178,6 @@ fn snap(value: f64) -> f64 {
     }
 }
 
-/// The point (`x`, `y`) under `affine`.
-#[must_use]
-pub fn apply(affine: Affine, x: f64, y: f64) -> (f64, f64) {
-    (
-        affine.a * x + affine.c * y + affine.e,
-        affine.b * x + affine.d * y + affine.f,
-    )
-}
-
 /// What undoes `affine`, unless it flattens everything.
 #[must_use]
 pub fn inverse(affine: Affine) -> Option<Affine> {
@@ -216,7 +207,12 @@ mod tests {
             element: 0,
             content: Content::Image { source: 0 },
             size,
-            content_rect: Rect { x: 0.0, y: 0.0, width: size.0, height: size.1 },
+            content_rect: Rect {
+                x: 0.0,
+                y: 0.0,
+                width: size.0,
+                height: size.1,
+            },
             clipped: true,
             transform,
             opacity: 1.0,
@@ -225,11 +221,22 @@ mod tests {
 
     fn picture(texels: (u32, u32), layer: &Layer) -> Picture {
         let bytes = vec![0; usize::try_from(texels.0 * texels.1 * 4).unwrap()];
-        Picture { id: 1, frame: rgba_frame(texels.0, texels.1, bytes), rect: layer.content_rect }
+        Picture {
+            id: 1,
+            frame: rgba_frame(texels.0, texels.1, bytes),
+            rect: layer.content_rect,
+        }
     }
 
     fn shift(e: f64, f: f64) -> Affine {
-        Affine { a: 1.0, b: 0.0, c: 0.0, d: 1.0, e, f }
+        Affine {
+            a: 1.0,
+            b: 0.0,
+            c: 0.0,
+            d: 1.0,
+            e,
+            f,
+        }
     }
 
     #[test]
@@ -262,7 +269,12 @@ mod tests {
     fn bounds_are_cut_to_the_canvas() {
         let layer = layer(shift(-1.5, 3.25), (4.0, 4.0));
         let placed = place(&layer, &picture((4, 4), &layer)).unwrap();
-        let want = PixelRect { x: 0, y: 3, width: 3, height: 2 };
+        let want = PixelRect {
+            x: 0,
+            y: 3,
+            width: 3,
+            height: 2,
+        };
         assert_eq!(placed.bounds(10, 5), Some(want));
         assert_eq!(placed.bounds(10, 3), None);
     }

@@ -216,7 +216,11 @@ mod tests {
     fn crc(bytes: &[u8]) -> u32 {
         !bytes.iter().fold(!0u32, |sum, byte| {
             (0..8).fold(sum ^ u32::from(*byte), |sum, _| {
-                if sum & 1 == 1 { (sum >> 1) ^ 0xEDB8_8320 } else { sum >> 1 }
+                if sum & 1 == 1 {
+                    (sum >> 1) ^ 0xEDB8_8320
+                } else {
+                    sum >> 1
+                }
             })
         })
     }
@@ -246,7 +250,10 @@ mod tests {
         let truncated = &png(40, 40, [1, 2, 3, 255])[..60];
         for bytes in [&b"words"[..], b"", truncated] {
             let (_folder, path) = saved("a.png", bytes);
-            assert!(matches!(decode_image(&path, 10_000), Err(RenderError::Picture(_))));
+            assert!(matches!(
+                decode_image(&path, 10_000),
+                Err(RenderError::Picture(_))
+            ));
         }
         assert!(!is_image(b"words"));
         assert!(is_image(&png(1, 1, [0; 4])));

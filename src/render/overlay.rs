@@ -222,11 +222,21 @@ mod tests {
                 .map(|n| u8::try_from((n * 7 + seed) % 220).unwrap())
                 .collect()
         };
-        i420_frame(16, 8, YuvColor::OUTPUT, [plane(128, 3), plane(32, 90), plane(32, 60)])
+        i420_frame(
+            16,
+            8,
+            YuvColor::OUTPUT,
+            [plane(128, 3), plane(32, 90), plane(32, 60)],
+        )
     }
 
     fn at(x: u32, y: u32, width: u32, height: u32) -> PixelRect {
-        PixelRect { x, y, width, height }
+        PixelRect {
+            x,
+            y,
+            width,
+            height,
+        }
     }
 
     #[test]

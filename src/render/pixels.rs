@@ -28,12 +28,7 @@ pub fn rgba_frame(width: u32, height: u32, pixels: Vec<u8>) -> Frame {
 
 /// Wraps three tightly packed planes: `width` × `height` luma, half sizes rounded up chroma.
 #[must_use]
-pub fn i420_frame(
-    width: u32,
-    height: u32,
-    color: YuvColor,
-    [y, u, v]: [Vec<u8>; 3],
-) -> Frame {
+pub fn i420_frame(width: u32, height: u32, color: YuvColor, [y, u, v]: [Vec<u8>; 3]) -> Frame {
     let chroma = index(width.div_ceil(2));
     let plane = |data: Vec<u8>, stride| Plane {
         data: Bytes::from(data),
@@ -43,11 +38,7 @@ pub fn i420_frame(
         width,
         height,
         format: PixelFormat::I420(color),
-        planes: vec![
-            plane(y, index(width)),
-            plane(u, chroma),
-            plane(v, chroma),
-        ],
+        planes: vec![plane(y, index(width)), plane(u, chroma), plane(v, chroma)],
     }
 }
 

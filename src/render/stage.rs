@@ -6,7 +6,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::geometry::{apply, inverse};
+use super::geometry::inverse;
 use super::image::decode_image;
 use super::pixels::rgba_frame;
 use super::text::{TextEngine, TextPicture};
@@ -186,12 +186,22 @@ fn visible(list: &DrawList, layer: &Layer) -> Rect {
     };
     let (width, height) = (f64::from(list.width), f64::from(list.height));
     let corners = [(0.0, 0.0), (width, 0.0), (0.0, height), (width, height)]
-        .map(|(x, y)| apply(to_box, x, y));
+        .map(|corner| to_box.apply(corner));
     let least = |axis: fn(&(f64, f64)) -> f64| {
-        corners.iter().map(axis).fold(f64::INFINITY, f64::min).floor() - 2.0
+        corners
+            .iter()
+            .map(axis)
+            .fold(f64::INFINITY, f64::min)
+            .floor()
+            - 2.0
     };
     let most = |axis: fn(&(f64, f64)) -> f64| {
-        corners.iter().map(axis).fold(f64::NEG_INFINITY, f64::max).ceil() + 2.0
+        corners
+            .iter()
+            .map(axis)
+            .fold(f64::NEG_INFINITY, f64::max)
+            .ceil()
+            + 2.0
     };
     let (x, y) = (least(|corner| corner.0), least(|corner| corner.1));
     Rect {
@@ -217,7 +227,10 @@ fn text_id(style: &TextStyle, size: (f64, f64), fraction: (f64, f64), window: Re
     ]
     .map(f64::to_bits);
     let color = [style.color.r, style.color.g, style.color.b, style.color.a];
-    let choices = format!("{:?} {:?} {}", style.align, style.vertical_align, style.wrap);
+    let choices = format!(
+        "{:?} {:?} {}",
+        style.align, style.vertical_align, style.wrap
+    );
     id(&(
         ("text", &style.text, &style.family, &style.font_url),
         (style.weight, style.italic, color),

@@ -128,7 +128,10 @@ mod tests {
         pixels[8..11].copy_from_slice(&[255, 255, 255]);
         let frame = i420_from_rgba(&rgba_frame(3, 3, pixels));
         assert_eq!((frame.width, frame.height), (4, 4));
-        assert_eq!(frame.planes[0].data[..8], [16, 16, 235, 235, 16, 16, 16, 16]);
+        assert_eq!(
+            frame.planes[0].data[..8],
+            [16, 16, 235, 235, 16, 16, 16, 16]
+        );
         assert_eq!(frame.planes[0].data[8..12], frame.planes[0].data[12..]);
     }
 

@@ -150,14 +150,15 @@ impl Gpu {
             )));
         }
         self.check()?;
-        let result = mapped
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
+        let result = mapped.lock().unwrap_or_else(PoisonError::into_inner).take();
         match result {
             Some(Ok(())) => {}
             Some(Err(error)) => return Err(RenderError::DeviceLost(error.to_string())),
-            None => return Err(RenderError::DeviceLost("a buffer was never mapped".to_owned())),
+            None => {
+                return Err(RenderError::DeviceLost(
+                    "a buffer was never mapped".to_owned(),
+                ));
+            }
         }
         let value = {
             let view = buffer

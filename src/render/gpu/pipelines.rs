@@ -33,8 +33,7 @@ impl Pipelines {
         let both = ShaderStages::VERTEX_FRAGMENT;
         let fragment = ShaderStages::FRAGMENT;
         let compute = ShaderStages::COMPUTE;
-        let layer_uniform =
-            bindings(gpu, "layer", &[uniform(0, both, Layer::SIZE, true)]);
+        let layer_uniform = bindings(gpu, "layer", &[uniform(0, both, Layer::SIZE, true)]);
         let layer_picture = bindings(gpu, "picture", &[texture(0, fragment)]);
         let yuv_planes = bindings(
             gpu,

@@ -41,7 +41,10 @@ fn ranged(color: YuvColor, y: f64, u: f64, v: f64) -> (f64, f64, f64) {
 /// Where luma sample (`x`, `y`) lies in the chroma planes.
 fn chroma_place(x: u32, y: u32, centered: bool) -> (f64, f64) {
     let first_column = if centered { 0.5 } else { 0.0 };
-    ((f64::from(x) - first_column) / 2.0, (f64::from(y) - 0.5) / 2.0)
+    (
+        (f64::from(x) - first_column) / 2.0,
+        (f64::from(y) - 0.5) / 2.0,
+    )
 }
 
 struct Chroma<'a> {

@@ -13,6 +13,10 @@ use crate::media::{Frame, PixelFormat};
 use crate::timeline::{DrawList, Layer};
 use sample::Texels;
 
+/// A layer's colour is rounded to whole codes before it is blended. A little more than a half
+/// sends exact halves up, where single precision on a GPU would send them either way.
+const TIES_UP: f64 = 0.502;
+
 /// Draws on the calling thread, one pixel after the other.
 #[derive(Debug, Default)]
 pub struct ReferenceCompositor;
@@ -106,7 +110,9 @@ impl Canvas {
                 if strength <= 0.0 {
                     continue;
                 }
-                let color = texels.at(place, centre).map(|channel| channel * strength);
+                let color = texels
+                    .at(place, centre)
+                    .map(|channel| (channel * strength + TIES_UP).floor());
                 let through = 1.0 - color[3] / 255.0;
                 let below = &mut self.pixels[offset..offset + 4];
                 for (under, over) in below.iter_mut().zip(color) {

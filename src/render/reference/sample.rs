@@ -1,6 +1,6 @@
 //! The one filter of the renderer, as its formula reads.
 
-use crate::render::geometry::{Placement, apply};
+use crate::render::geometry::Placement;
 use crate::render::pixels::index;
 
 /// A picture's texels, premultiplied RGBA.
@@ -23,7 +23,7 @@ impl Texels {
     /// The colour under a canvas pixel's centre, 0–255 a channel: texels weighted by a tent
     /// as wide as the pixel, never narrower than one texel.
     pub(super) fn at(&self, place: &Placement, centre: (f64, f64)) -> [f64; 4] {
-        let (u, v) = apply(place.to_texel, centre.0, centre.1);
+        let (u, v) = place.to_texel.apply(centre);
         if place.exact {
             return self.texel(whole(u.floor()), whole(v.floor()));
         }

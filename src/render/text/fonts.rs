@@ -4,8 +4,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use cosmic_text::fontdb::{self, Database, Source, Style};
 use cosmic_text::FontSystem;
+use cosmic_text::fontdb::{self, Database, Source, Style};
 use sha2::{Digest, Sha256};
 
 use crate::render::RenderError;
@@ -185,11 +185,19 @@ impl Fonts {
 
     /// The face of `family` nearest to a weight and slant.
     pub(super) fn face(&self, family: &str, weight: u16, italic: bool) -> Option<Face> {
-        self.families.get(family)?.iter().copied().min_by_key(|face| {
-            // Between two equally near weights, the bolder of bold and the lighter of light.
-            let off_side = (face.weight > weight) != (weight >= 500);
-            (face.italic != italic, face.weight.abs_diff(weight), off_side)
-        })
+        self.families
+            .get(family)?
+            .iter()
+            .copied()
+            .min_by_key(|face| {
+                // Between two equally near weights, the bolder of bold and the lighter of light.
+                let off_side = (face.weight > weight) != (weight >= 500);
+                (
+                    face.italic != italic,
+                    face.weight.abs_diff(weight),
+                    off_side,
+                )
+            })
     }
 
     /// The first family, `wanted` before the fallbacks, that has all of `characters`.

@@ -138,7 +138,9 @@ fn itemise(fonts: &mut Fonts, text: &str, family: &str) -> Paragraph {
 fn fonts_have(fonts: &mut Fonts, character: char) -> bool {
     let mut buffer = [0; 4];
     let text: &str = character.encode_utf8(&mut buffer);
-    fonts.family_with(super::fonts::DEFAULT_FAMILY, text).is_some()
+    fonts
+        .family_with(super::fonts::DEFAULT_FAMILY, text)
+        .is_some()
 }
 
 /// Whether a cluster is meant as a colour picture: by its variation selector, as a sequence,
@@ -168,11 +170,9 @@ fn attributes<'a>(fonts: &Fonts, run: &'a Run, style: &TextStyle) -> Attrs<'a> {
     };
     // Asking for italic where only upright is makes the shaper mark glyphs for slanting.
     let italic = style.italic && !emoji;
-    attributes.weight(Weight(face.weight)).style(if italic {
-        Style::Italic
-    } else {
-        Style::Normal
-    })
+    attributes
+        .weight(Weight(face.weight))
+        .style(if italic { Style::Italic } else { Style::Normal })
 }
 
 /// From a line's top to its baseline: the main font's ascent and descent, centred in the
@@ -186,11 +186,7 @@ fn baseline_offset(
 ) -> f32 {
     let metrics = fonts
         .face(family, style.weight, style.italic)
-        .and_then(|face| {
-            fonts
-                .system
-                .get_font(face.id, Weight(face.weight))
-        })
+        .and_then(|face| fonts.system.get_font(face.id, Weight(face.weight)))
         .map(|font| font.as_swash().metrics(&[]).scale(size));
     let (ascent, descent) = metrics.map_or((size * 0.8, size * 0.2), |metrics| {
         (metrics.ascent, metrics.descent)
@@ -200,7 +196,12 @@ fn baseline_offset(
 
 /// Left and right end of a line's glyphs, spaces at its end not counted.
 fn extent(run: &cosmic_text::LayoutRun<'_>) -> (f32, f32) {
-    let from = run.glyphs.iter().map(|glyph| glyph.start).min().unwrap_or(0);
+    let from = run
+        .glyphs
+        .iter()
+        .map(|glyph| glyph.start)
+        .min()
+        .unwrap_or(0);
     let to = run.glyphs.iter().map(|glyph| glyph.end).max().unwrap_or(0);
     let end = from + run.text[from..to].trim_end().len();
     let seen = || run.glyphs.iter().filter(|glyph| glyph.start < end);
@@ -208,7 +209,11 @@ fn extent(run: &cosmic_text::LayoutRun<'_>) -> (f32, f32) {
     let right = seen()
         .map(|glyph| glyph.x + glyph.w)
         .fold(f32::NEG_INFINITY, f32::max);
-    if left <= right { (left, right) } else { (0.0, 0.0) }
+    if left <= right {
+        (left, right)
+    } else {
+        (0.0, 0.0)
+    }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "line numbers are small")]

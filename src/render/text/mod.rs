@@ -9,13 +9,13 @@ mod strike;
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-pub use fonts::fonts_digest;
 use fonts::Fonts;
+pub use fonts::fonts_digest;
 use raster::Bounds;
 use swash::scale::ScaleContext;
 
-use super::pixels::rgba_frame;
 use super::RenderError;
+use super::pixels::rgba_frame;
 use crate::composition::{TextStyle, VerticalAlign};
 use crate::media::Frame;
 use crate::timeline::{Rect, TextMeasure};
@@ -92,7 +92,9 @@ impl TextEngine {
     #[must_use]
     pub fn notices(&self, style: &TextStyle) -> Vec<TextNotice> {
         let mut state = self.state();
-        let (used, found) = state.fonts.resolve(&style.family, style.font_url.as_deref());
+        let (used, found) = state
+            .fonts
+            .resolve(&style.family, style.font_url.as_deref());
         let substituted = (!found).then(|| TextNotice::FontSubstituted {
             wanted: style.family.clone(),
             used,
