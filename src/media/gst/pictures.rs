@@ -15,7 +15,7 @@ use super::bus::Running;
 use super::caps::{i420, video_codec};
 use super::init::element;
 use super::sniff::Container;
-use super::tracks::{Faults, Kind, chain, demux};
+use super::tracks::{Faults, Kind, add, chain, demux};
 
 /// Decoded pictures that may wait, so that decoding overlaps with what the caller does.
 const AHEAD: u32 = 4;
@@ -64,6 +64,7 @@ impl Pictures {
             sink.set_caps(Some(&i420()));
         }
         offer_strides(&sink);
+        add(&pipeline, &[sink.upcast_ref()])?;
         let (weak, tail) = (pipeline.downgrade(), sink.clone());
         let faults = demux(&pipeline, file, container, move |kind, caps, _| {
             let Some(pipeline) = weak.upgrade().filter(|_| kind == Kind::Video) else {
@@ -71,8 +72,7 @@ impl Pictures {
             };
             let mut elements = video_codec(caps)?.decoding()?;
             elements.extend(reshaping(shape)?);
-            elements.push(tail.clone().upcast());
-            chain(&pipeline, &elements)
+            chain(&pipeline, &elements, tail.upcast_ref())
         })?;
         let pictures = Self {
             running: Running::new(pipeline, stall)?,

@@ -16,7 +16,7 @@ use super::index::{CodedFrame, table};
 use super::init::element;
 use super::pictures::{Pictures, Shape, source_time};
 use super::sniff::{Container, sniff};
-use super::tracks::{Kind, chain, demux};
+use super::tracks::{Kind, add, chain, demux};
 use super::{lame, recovery};
 
 /// What the packets of a file told.
@@ -103,15 +103,18 @@ fn scan(file: &Path, container: Container, stall: Duration) -> Result<Scan, Medi
             filter.set_property("caps", form);
             elements.push(filter);
         }
-        elements.push(sink.clone().upcast());
+        add(&pipeline, &[sink.upcast_ref()])?;
         *track(&mut locked(&collected), kind) = Some(Seen {
             codec,
-            sink,
+            sink: sink.clone(),
             caps: None,
             packets: Vec::new(),
             end: 0,
         });
-        chain(&pipeline, &elements)
+        let tail: gst::Element = sink.clone().upcast();
+        sink.sync_state_with_parent()
+            .map_err(|error| MediaError::Engine(error.to_string()))?;
+        chain(&pipeline, &elements, &tail)
     })?;
     let running = Running::new(pipeline, stall)?;
     let ended = running.start().and_then(|()| running.wait_end(&moved));
