@@ -137,7 +137,13 @@ fn decoding_may_begin_at_any_frame_and_jump_ahead() {
 #[test]
 fn times_are_those_of_the_container() {
     let dir = tempfile::tempdir().unwrap();
-    let clip = numbered_clip(dir.path(), "a.mp4", "30000/1001", 40, &["-g", "12"]);
+    let clip = numbered_clip(
+        dir.path(),
+        "a.mp4",
+        "30000/1001",
+        40,
+        &["-g", "12", "-sc_threshold", "0"],
+    );
     let (info, video) = probed(&clip);
     assert_eq!(info.container, "mp4");
     assert_eq!(video.codec, "h264");
@@ -223,7 +229,7 @@ fn rotation_and_stretching_are_known_and_pictures_come_upright() {
     let turned = dir.path().join("turned.mp4");
     let path = plain.to_str().unwrap();
     ffmpeg(
-        &["-i", path, "-c", "copy", "-metadata:s:v:0", "rotate=90"],
+        &["-i", path, "-c", "copy", "-metadata:s:v:0", "rotate=270"],
         &[],
         &turned,
     );
@@ -239,7 +245,7 @@ fn rotation_and_stretching_are_known_and_pictures_come_upright() {
         (frame.width as usize, frame.height as usize),
         (HEIGHT, WIDTH)
     );
-    // Clockwise: what was the top left corner's row becomes the right-hand column.
+    // That number is `ffmpeg`'s counter-clockwise one. What was the top left corner's row becomes the right-hand column.
     let original = numbered(5);
     let stride = frame.planes[0].stride;
     for (x, y) in [(10, 10), (150, 10), (110, 30), (150, 30)] {

@@ -76,7 +76,6 @@ fn clicks_of_every_codec_stay_within_a_millisecond() {
             SECONDS,
             &[&vp8[..], &["-c:a", "libopus"]].concat(),
         ),
-        click_flash_clip(dir, "aac.mkv", SECONDS, &with(&["-c:a", "aac"])),
         sound_clip(
             dir,
             "a.mp3",

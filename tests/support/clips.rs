@@ -12,7 +12,7 @@ pub(crate) const BLOCK: usize = 20;
 /// Width of numbered clips: eight blocks a row.
 pub(crate) const WIDTH: usize = 8 * BLOCK;
 /// Height of numbered clips: two rows of blocks, and a strip that moves.
-pub(crate) const HEIGHT: usize = 90;
+pub(crate) const HEIGHT: usize = 88;
 
 /// Draws frame `number`: its code in blocks, its luma limited range, and a moving bar below.
 pub(crate) fn numbered(number: u64) -> Vec<u8> {
