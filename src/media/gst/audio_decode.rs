@@ -20,7 +20,7 @@ use super::lame;
 use super::moov::SOUND_RATE;
 use super::pictures::shown_at;
 use super::sniff::sniff;
-use super::tracks::{Faults, Kind, chain, demux};
+use super::tracks::{Faults, Kind, add, chain, demux};
 
 /// Decoded packets that may wait.
 const AHEAD: u32 = 64;
@@ -66,6 +66,7 @@ impl AudioReader {
                     .build(),
             )
             .build();
+        add(&pipeline, &[sink.upcast_ref()])?;
         let (weak, tail) = (pipeline.downgrade(), sink.clone());
         let (told, telling) = std::sync::mpsc::channel();
         let faults = demux(&pipeline, file, container, move |kind, caps, _| {
@@ -85,8 +86,7 @@ impl AudioReader {
             let resample = element("audioresample")?;
             resample.set_property("quality", 10_i32);
             elements.extend([element("audioconvert")?, float, resample]);
-            elements.push(tail.clone().upcast());
-            chain(&pipeline, &elements)
+            chain(&pipeline, &elements, tail.upcast_ref())
         })?;
         let running = Running::new(pipeline, stall)?;
         running

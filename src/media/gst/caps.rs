@@ -156,7 +156,7 @@ fn color(info: &gst_video::VideoInfo, coded: &gst::CapsRef) -> YuvColor {
     let tagged = coded
         .structure(0)
         .is_some_and(|structure| structure.has_field("colorimetry"))
-        || colorimetry != assumed_by_library(info);
+        || assumed_by_library(info).is_some_and(|plain| plain.colorimetry() != colorimetry);
     let matrix = match colorimetry.matrix() {
         _ if !tagged => size_says,
         VideoColorMatrix::Bt709 => Matrix::Bt709,
@@ -170,18 +170,22 @@ fn color(info: &gst_video::VideoInfo, coded: &gst::CapsRef) -> YuvColor {
         info.format(),
         VideoFormat::I420 | VideoFormat::Yv12 | VideoFormat::Nv12 | VideoFormat::I42010le
     );
+    let says_site = coded.structure(0).is_some_and(|structure| {
+        structure.has_field("chroma-site") || structure.name() == "image/jpeg"
+    }) || assumed_by_library(info)
+        .is_some_and(|plain| plain.chroma_site() != info.chroma_site());
     YuvColor {
         matrix,
         full_range: colorimetry.range() == VideoColorRange::Range0_255,
-        centered_chroma: already_420 && info.chroma_site() == VideoChromaSite::JPEG,
+        centered_chroma: already_420 && says_site && info.chroma_site() == VideoChromaSite::JPEG,
     }
 }
 
 /// What the library writes into caps when a stream says nothing.
-fn assumed_by_library(info: &gst_video::VideoInfo) -> gst_video::VideoColorimetry {
+fn assumed_by_library(info: &gst_video::VideoInfo) -> Option<gst_video::VideoInfo> {
     gst_video::VideoInfo::builder(info.format(), info.width(), info.height())
         .build()
-        .map_or_else(|_| info.colorimetry(), |plain| plain.colorimetry())
+        .ok()
 }
 
 /// Caps of pictures as they leave a reader.

@@ -4,10 +4,8 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use gstreamer as gst;
-
 use super::super::{Frame, FrameSource, FrameTable, MediaError, VideoInfo};
-use super::pictures::{Pictures, Shape, frame, shown_at};
+use super::pictures::{Decoded, Pictures, Shape, frame};
 use super::sniff::{Container, sniff};
 
 /// A jump that crosses a keyframe is only worth a seek beyond this many frames.
@@ -23,9 +21,9 @@ pub(super) struct VideoReader {
     /// Index of the next picture the decoder hands out, as far as known.
     position: u64,
     /// The newest picture taken from the decoder, not yet known to be too new.
-    latest: Option<(u64, gst::Sample)>,
+    latest: Option<(u64, Decoded)>,
     /// The newest picture before `latest`, in case the wanted one never comes.
-    before: Option<(u64, gst::Sample)>,
+    before: Option<(u64, Decoded)>,
     given: Option<(u64, Frame)>,
     ended: bool,
 }
@@ -120,7 +118,10 @@ impl VideoReader {
         let index = if self.container == Container::Avi {
             self.position
         } else {
-            match shown_at(&sample).and_then(|time| index_at(&self.info.frames, time)) {
+            match sample
+                .time
+                .and_then(|time| index_at(&self.info.frames, time))
+            {
                 Some(index) => index,
                 // Not in the table (cut off by an edit list): nobody asks for it.
                 None => return Ok(()),
@@ -173,7 +174,7 @@ impl FrameSource for VideoReader {
                 }
                 _ => {}
             }
-            let fits = |held: &&(u64, gst::Sample)| held.0 <= index;
+            let fits = |held: &&(u64, Decoded)| held.0 <= index;
             let best = self
                 .latest
                 .as_ref()

@@ -15,7 +15,7 @@ use super::bus::Running;
 use super::caps::{i420, video_codec};
 use super::init::element;
 use super::sniff::Container;
-use super::tracks::{Faults, Kind, chain, demux};
+use super::tracks::{Faults, Kind, add, chain, demux};
 
 /// Decoded pictures that may wait, so that decoding overlaps with what the caller does.
 const AHEAD: u32 = 4;
@@ -64,6 +64,7 @@ impl Pictures {
             sink.set_caps(Some(&i420()));
         }
         offer_strides(&sink);
+        add(&pipeline, &[sink.upcast_ref()])?;
         let (weak, tail) = (pipeline.downgrade(), sink.clone());
         let faults = demux(&pipeline, file, container, move |kind, caps, _| {
             let Some(pipeline) = weak.upgrade().filter(|_| kind == Kind::Video) else {
@@ -71,8 +72,7 @@ impl Pictures {
             };
             let mut elements = video_codec(caps)?.decoding()?;
             elements.extend(reshaping(shape)?);
-            elements.push(tail.clone().upcast());
-            chain(&pipeline, &elements)
+            chain(&pipeline, &elements, tail.upcast_ref())
         })?;
         let pictures = Self {
             running: Running::new(pipeline, stall)?,
@@ -103,11 +103,16 @@ impl Pictures {
     }
 
     /// The next decoded picture, or nothing at the end.
-    pub(super) fn next(&self) -> Result<Option<gst::Sample>, MediaError> {
+    pub(super) fn next(&self) -> Result<Option<Decoded>, MediaError> {
         let deadline = Instant::now() + self.running.stall();
         loop {
             if let Some(sample) = self.sink.try_pull_sample(LOOK) {
-                return Ok(Some(sample));
+                let whole = (sample.buffer_owned(), sample.caps_owned());
+                let (Some(buffer), Some(caps)) = whole else {
+                    continue;
+                };
+                let time = shown_at(&sample);
+                return Ok(Some(Decoded { buffer, caps, time }));
             }
             if let Some(error) = self.running.failure() {
                 return Err(self.faults.take().unwrap_or(error));
@@ -119,11 +124,6 @@ impl Pictures {
                 return Err(MediaError::Stalled(self.running.stall()));
             }
         }
-    }
-
-    /// Caps of the stream before and after the decoder, once a picture has come out.
-    pub(super) fn caps(&self) -> Option<gst::Caps> {
-        self.sink.static_pad("sink")?.current_caps()
     }
 }
 
@@ -184,15 +184,27 @@ impl AsRef<[u8]> for Mapped {
     }
 }
 
-/// The picture in a sample, its pixels left where they are.
-pub(super) fn frame(sample: &gst::Sample, color: YuvColor) -> Result<Frame, MediaError> {
+/// A decoded picture. The sample it came in is let go at once: the sink reuses samples that
+/// nobody holds.
+#[derive(Debug, Clone)]
+pub(super) struct Decoded {
+    /// The pixels.
+    pub(super) buffer: gst::Buffer,
+    /// What they are.
+    pub(super) caps: gst::Caps,
+    /// When they are shown, in nanoseconds of source time.
+    pub(super) time: Option<i64>,
+}
+
+/// The picture itself, its pixels left where they are.
+pub(super) fn frame(decoded: &Decoded, color: YuvColor) -> Result<Frame, MediaError> {
     let broken = |what: &str| MediaError::Engine(format!("a decoded picture has {what}"));
-    let caps = sample.caps().ok_or_else(|| broken("no format"))?;
-    let info = gst_video::VideoInfo::from_caps(caps).map_err(|_| broken("an unknown format"))?;
+    let info =
+        gst_video::VideoInfo::from_caps(&decoded.caps).map_err(|_| broken("an unknown format"))?;
     if info.format() != gst_video::VideoFormat::I420 {
         return Err(broken("another format than was asked for"));
     }
-    let buffer = sample.buffer_owned().ok_or_else(|| broken("no pixels"))?;
+    let buffer = decoded.buffer.clone();
     let (offsets, strides) = match buffer.meta::<gst_video::VideoMeta>() {
         Some(meta) => (meta.offset().to_vec(), meta.stride().to_vec()),
         None => (info.offset().to_vec(), info.stride().to_vec()),

@@ -16,7 +16,7 @@ use super::index::{CodedFrame, table};
 use super::init::element;
 use super::pictures::{Pictures, Shape, source_time};
 use super::sniff::{Container, sniff};
-use super::tracks::{Kind, chain, demux};
+use super::tracks::{Kind, add, chain, demux};
 use super::{lame, recovery};
 
 /// What the packets of a file told.
@@ -35,6 +35,8 @@ struct Seen {
     packets: Vec<CodedFrame>,
     /// Where the last packet ends, edit lists applied.
     end: i64,
+    /// Length of the newest packet that had one.
+    usual: i64,
 }
 
 type Shared = Arc<Mutex<Scan>>;
@@ -103,15 +105,19 @@ fn scan(file: &Path, container: Container, stall: Duration) -> Result<Scan, Medi
             filter.set_property("caps", form);
             elements.push(filter);
         }
-        elements.push(sink.clone().upcast());
+        add(&pipeline, &[sink.upcast_ref()])?;
         *track(&mut locked(&collected), kind) = Some(Seen {
             codec,
-            sink,
+            sink: sink.clone(),
             caps: None,
             packets: Vec::new(),
             end: 0,
+            usual: 0,
         });
-        chain(&pipeline, &elements)
+        let tail: gst::Element = sink.clone().upcast();
+        sink.sync_state_with_parent()
+            .map_err(|error| MediaError::Engine(error.to_string()))?;
+        chain(&pipeline, &elements, &tail)
     })?;
     let running = Running::new(pipeline, stall)?;
     let ended = running.start().and_then(|()| running.wait_end(&moved));
@@ -181,7 +187,8 @@ fn note(seen: &mut Seen, kind: Kind, codec: Codec, sample: &gst::Sample) {
     };
     let duration = buffer
         .duration()
-        .and_then(|duration| i64::try_from(duration.nseconds()).ok());
+        .and_then(|duration| i64::try_from(duration.nseconds()).ok())
+        .filter(|&duration| duration > 0);
     let stop = segment
         .downcast_ref::<gst::format::Time>()
         .and_then(gst::FormattedSegment::stop)
@@ -197,7 +204,9 @@ fn note(seen: &mut Seen, kind: Kind, codec: Codec, sample: &gst::Sample) {
         return;
     }
     if let Some(time) = time {
-        let end = time + duration.unwrap_or(0);
+        // A last packet without a length is as long as the ones before.
+        seen.usual = duration.unwrap_or(seen.usual);
+        let end = time + seen.usual;
         seen.end = seen.end.max(stop.map_or(end, |stop| stop.min(end)));
     }
     let flagged = !buffer.flags().contains(gst::BufferFlags::DELTA_UNIT);
@@ -324,12 +333,8 @@ fn first_picture(
     let none = || MediaError::Invalid("none of its pictures can be decoded".into());
     let pictures = Pictures::open(file, container, Shape::AsDecoded, stall)?;
     pictures.run_from(None)?;
-    let sample = pictures.next()?.ok_or_else(none)?;
-    let caps = sample
-        .caps_owned()
-        .or_else(|| pictures.caps())
-        .ok_or_else(none)?;
-    picture(&caps, coded)
+    let decoded = pictures.next()?.ok_or_else(none)?;
+    picture(&decoded.caps, coded)
 }
 
 /// The width with square samples, the height kept.

@@ -79,6 +79,7 @@ impl Container {
             Self::Mp3 => Some("audio/mpeg,mpegversion=(int)1,layer=(int)3"),
             Self::Flac => Some("audio/x-flac"),
             Self::Adts => Some("audio/mpeg,mpegversion=(int)4"),
+            Self::Wav => Some("audio/x-raw"),
             _ => None,
         }
     }
@@ -99,16 +100,22 @@ pub(super) fn sniff(path: &Path) -> Result<Container, MediaError> {
     recognised(&head).ok_or_else(|| {
         let what = if looks_like_html(&head) {
             "not a media file: it is a web page"
-        } else if head
-            .iter()
-            .all(|&byte| byte >= 0x20 || b"\t\r\n".contains(&byte))
-        {
+        } else if is_text(&head) {
             "not a media file: it is text"
         } else {
             "not a media file of a known kind"
         };
         MediaError::Invalid(what.into())
     })
+}
+
+fn is_text(head: &[u8]) -> bool {
+    // The head may end within a character.
+    let unicode = std::str::from_utf8(head).map_or_else(|e| e.error_len().is_none(), |_| true);
+    unicode
+        && head
+            .iter()
+            .all(|&byte| byte >= 0x20 || b"\t\r\n".contains(&byte))
 }
 
 fn looks_like_html(head: &[u8]) -> bool {

@@ -104,20 +104,26 @@ fn connect(pad: &gst::Pad, head: Option<gst::Element>) -> Result<(), MediaError>
     Ok(())
 }
 
-/// Adds elements, links them in order and brings them to the pipeline's state; returns the first.
+/// Puts `elements` between a new pad and `tail`, which is in the pipeline already, and brings
+/// them to the pipeline's state; returns the first.
+///
+/// A sink that joined only now would let the pipeline count as ready, and itself as ended, before
+/// anything reached it.
 pub(super) fn chain(
     pipeline: &gst::Pipeline,
     elements: &[gst::Element],
+    tail: &gst::Element,
 ) -> Result<Option<gst::Element>, MediaError> {
-    let all: Vec<&gst::Element> = elements.iter().collect();
-    add(pipeline, &all)?;
-    link(&all)?;
+    let middle: Vec<&gst::Element> = elements.iter().collect();
+    add(pipeline, &middle)?;
+    let whole: Vec<&gst::Element> = elements.iter().chain([tail]).collect();
+    link(&whole)?;
     for element in elements.iter().rev() {
         element
             .sync_state_with_parent()
             .map_err(|error| MediaError::Engine(error.to_string()))?;
     }
-    Ok(elements.first().cloned())
+    Ok(whole.first().copied().cloned())
 }
 
 /// Adds elements to a pipeline.
@@ -129,6 +135,9 @@ pub(super) fn add(pipeline: &gst::Pipeline, elements: &[&gst::Element]) -> Resul
 
 /// Links elements in order.
 pub(super) fn link(elements: &[&gst::Element]) -> Result<(), MediaError> {
+    if elements.len() < 2 {
+        return Ok(());
+    }
     gst::Element::link_many(elements.iter().copied())
         .map_err(|error| MediaError::Engine(error.to_string()))
 }

@@ -1,0 +1,20 @@
+//! The media engine against real files: every claim is checked with `ffmpeg` or with numbers that
+//! the test itself put into the pictures.
+
+#[path = "support/clips.rs"]
+mod clips;
+#[path = "media/reading.rs"]
+mod reading;
+#[path = "media/sound.rs"]
+mod sound;
+#[path = "media/writing.rs"]
+mod writing;
+
+use framelane::media::gst::GstEngine;
+
+/// The engine with a deadline that a test can wait for.
+fn engine() -> GstEngine {
+    GstEngine::new()
+        .expect("GStreamer starts")
+        .with_stall(std::time::Duration::from_secs(20))
+}
