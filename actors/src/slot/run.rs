@@ -55,11 +55,16 @@ impl Slot {
 
     /// Sees that a child is up and ready; tries until it is, or the slot closes.
     pub(super) fn keep(&mut self) {
-        self.notice_death();
+        let was_ready = self.is_ready;
+        self.catch_up();
+        let mut is_settled = was_ready && self.is_ready;
         let mut delay = FIRST_RESTART_DELAY;
-        while !self.is_closed && !self.is_ready {
+        while !self.is_closed && !is_settled {
             match self.make_ready() {
-                Ok(()) => self.say(SlotEvent::Ready),
+                Ok(()) => {
+                    is_settled = true;
+                    self.say(SlotEvent::Ready);
+                }
                 Err(reason) => {
                     self.say(SlotEvent::Down { reason });
                     self.pause(delay);
@@ -115,12 +120,15 @@ impl Slot {
         inputs.recv_timeout(wait)
     }
 
-    /// Takes in what came while nothing ran: at most the child's death.
-    fn notice_death(&mut self) {
+    /// Takes in what came while nobody received: that the child is ready, or has died.
+    fn catch_up(&mut self) {
         while let Ok(input) = self.receive(Duration::ZERO) {
             match input {
                 Input::Gone { generation } => self.lost(generation),
                 Input::Close => self.is_closed = true,
+                Input::Said { generation, message: FromWorker::Ready { version: VERSION } } => {
+                    self.is_ready |= self.is_current(generation);
+                }
                 Input::Said { .. } | Input::StopBefore { .. } => {}
             }
         }
@@ -230,7 +238,7 @@ impl Slot {
             output,
             failure: engine_error(message),
         };
-        self.notice_death();
+        self.catch_up();
         self.make_ready().map_err(|reason| failed(0, reason))?;
         // Ready again only once the child says so.
         self.is_ready = false;

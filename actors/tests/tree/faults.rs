@@ -3,10 +3,9 @@
 use std::process::Command as Process;
 use std::time::{Duration, Instant};
 
-use actors::ports::Coordinator as _;
 use actors::testkit::{FakeCoordinator, FakeHost};
 use cluster::command::Command;
-use cluster::model::{AttemptOutcome, JobStatus, TaskKind};
+use cluster::model::{JobStatus, TaskKind};
 
 use crate::support::{Tree, is_alive};
 
@@ -18,13 +17,16 @@ fn tries(tree: &Tree) -> [usize; 4] {
     })
 }
 
-/// The last failure recorded of a segment.
+/// The failure reported of a task. From the log: an ended job forgets its attempts.
 fn failure(tree: &Tree, kind: TaskKind) -> Option<String> {
-    let state = tree.coordinator.state();
-    let task = state.jobs.values().next()?.tasks.get(&kind)?.clone();
-    task.history.into_iter().find_map(|(_, _, outcome)| match outcome {
-        AttemptOutcome::Failed(failure) => Some(failure.message),
-        AttemptOutcome::Done | AttemptOutcome::Lost | AttemptOutcome::Released => None,
+    tree.coordinator.log().into_iter().find_map(|command| match command {
+        Command::Batch(batch) => batch
+            .reports
+            .into_iter()
+            .find(|report| report.task.kind == kind && report.result.is_err())
+            .and_then(|report| report.result.err())
+            .map(|failure| failure.message),
+        _ => None,
     })
 }
 
