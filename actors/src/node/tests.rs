@@ -18,7 +18,13 @@ const RUN: RunId = RunId(0);
 
 fn segment(index: u32) -> (TaskRef, Epoch) {
     let kind = TaskKind::Segment(index);
-    (TaskRef { job: JobId(1), kind }, Epoch(u64::from(index) + 10))
+    (
+        TaskRef {
+            job: JobId(1),
+            kind,
+        },
+        Epoch(u64::from(index) + 10),
+    )
 }
 
 fn assigned(count: u32) -> PollReply {
@@ -41,12 +47,18 @@ fn assigned(count: u32) -> PollReply {
             }
         })
         .collect();
-    PollReply { assign: vec![run], ..PollReply::default() }
+    PollReply {
+        assign: vec![run],
+        ..PollReply::default()
+    }
 }
 
 fn revoked(indices: &[u32]) -> PollReply {
     let revoke = indices.iter().map(|&index| segment(index)).collect();
-    PollReply { revoke, ..PollReply::default() }
+    PollReply {
+        revoke,
+        ..PollReply::default()
+    }
 }
 
 /// A book whose one slot renders a run of `count` segments and has made `made` of them.
@@ -55,10 +67,28 @@ fn rendering(count: u32, made: u32) -> (Book, Instant) {
     let mut book = Book::new(Timings::default(), 1);
     book.slot(0, SlotEvent::Ready, now);
     book.reply(assigned(count), now);
-    book.staged(RUN, Ok(Staged { order: vec![1], scratch: PathBuf::from("s") }), now);
+    book.staged(
+        RUN,
+        Ok(Staged {
+            order: vec![1],
+            scratch: PathBuf::from("s"),
+        }),
+        now,
+    );
     for output in 0..made {
-        book.slot(0, SlotEvent::Output { run: RUN, output, body: Vec::new() }, now);
-        let file = TaskOutput::Segment { object: object("file", 1), from_cache: false };
+        book.slot(
+            0,
+            SlotEvent::Output {
+                run: RUN,
+                output,
+                body: Vec::new(),
+            },
+            now,
+        );
+        let file = TaskOutput::Segment {
+            object: object("file", 1),
+            from_cache: false,
+        };
         book.published(RUN, output, Ok(file));
     }
     (book, now)
@@ -86,7 +116,10 @@ fn held(book: &Book) -> Vec<TaskKind> {
 }
 
 fn kinds(indices: &[u32]) -> Vec<TaskKind> {
-    indices.iter().map(|&index| TaskKind::Segment(index)).collect()
+    indices
+        .iter()
+        .map(|&index| TaskKind::Segment(index))
+        .collect()
 }
 
 #[test]
@@ -112,11 +145,25 @@ fn revoking_kills_only_for_the_output_being_made() {
 fn a_dead_worker_is_blamed_on_the_output_it_made_and_the_rest_is_handed_back() {
     let (mut book, now) = rendering(4, 1);
     let failure = engine_error("worker exited: signal 9".to_owned());
-    let effects = book.slot(0, SlotEvent::Failed { run: RUN, output: 1, failure }, now);
+    let effects = book.slot(
+        0,
+        SlotEvent::Failed {
+            run: RUN,
+            output: 1,
+            failure,
+        },
+        now,
+    );
     assert_eq!(words(&effects), ["clean"]);
-    let reports: Vec<_> =
-        book.reports().iter().map(|report| (report.task.kind, report.result.is_ok())).collect();
-    assert_eq!(reports, [(TaskKind::Segment(0), true), (TaskKind::Segment(1), false)]);
+    let reports: Vec<_> = book
+        .reports()
+        .iter()
+        .map(|report| (report.task.kind, report.result.is_ok()))
+        .collect();
+    assert_eq!(
+        reports,
+        [(TaskKind::Segment(0), true), (TaskKind::Segment(1), false)]
+    );
     assert_eq!(book.handed_back(), [segment(2), segment(3)]);
     assert_eq!(book.free_slots(), 0, "not before a new child is ready");
     book.slot(0, SlotEvent::Ready, now);
@@ -126,18 +173,35 @@ fn a_dead_worker_is_blamed_on_the_output_it_made_and_the_rest_is_handed_back() {
 #[test]
 fn reports_are_repeated_until_confirmed_and_scratch_goes_with_the_run() {
     let (mut book, now) = rendering(1, 0);
-    let output = SlotEvent::Output { run: RUN, output: 0, body: Vec::new() };
+    let output = SlotEvent::Output {
+        run: RUN,
+        output: 0,
+        body: Vec::new(),
+    };
     assert_eq!(words(&book.slot(0, output, now)), ["publish 0"]);
     let finished = book.slot(0, SlotEvent::Finished { run: RUN }, now);
-    assert!(words(&finished).is_empty(), "the file is still being published");
+    assert!(
+        words(&finished).is_empty(),
+        "the file is still being published"
+    );
     assert_eq!(held(&book), kinds(&[0]));
-    let file = TaskOutput::Segment { object: object("file", 1), from_cache: false };
+    let file = TaskOutput::Segment {
+        object: object("file", 1),
+        from_cache: false,
+    };
     assert_eq!(words(&book.published(RUN, 0, Ok(file))), ["clean"]);
     assert_eq!((held(&book).len(), book.reports().len()), (0, 1));
     book.reply(PollReply::default(), now);
-    assert_eq!(book.reports().len(), 1, "an answer that does not list it confirms nothing");
+    assert_eq!(
+        book.reports().len(),
+        1,
+        "an answer that does not list it confirms nothing"
+    );
     let (task, epoch) = segment(0);
-    let confirmed = PollReply { reported: vec![(task, epoch, Ok(()))], ..PollReply::default() };
+    let confirmed = PollReply {
+        reported: vec![(task, epoch, Ok(()))],
+        ..PollReply::default()
+    };
     book.reply(confirmed, now);
     assert!(book.is_idle());
 }
@@ -146,13 +210,33 @@ fn reports_are_repeated_until_confirmed_and_scratch_goes_with_the_run() {
 fn an_assignment_is_begun_once_and_only_in_a_free_slot() {
     let now = Instant::now();
     let mut book = Book::new(Timings::default(), 1);
-    assert!(words(&book.reply(assigned(2), now)).is_empty(), "no child is up");
+    assert!(
+        words(&book.reply(assigned(2), now)).is_empty(),
+        "no child is up"
+    );
     book.slot(0, SlotEvent::Ready, now);
     assert_eq!(words(&book.reply(assigned(2), now)), ["stage 2"]);
-    assert!(words(&book.reply(assigned(2), now)).is_empty(), "sent again");
+    assert!(
+        words(&book.reply(assigned(2), now)).is_empty(),
+        "sent again"
+    );
     let effects = book.reply(revoked(&[0, 1]), now);
     assert_eq!(words(&effects), ["abort staging"]);
     assert_eq!(book.free_slots(), 1, "the child was never told");
+}
+
+#[test]
+fn a_slot_whose_outputs_are_all_made_takes_the_next_run_at_once() {
+    let (mut book, now) = rendering(1, 1);
+    assert_eq!(book.free_slots(), 1, "its child is ready in a moment");
+    let mut next = assigned(1);
+    next.assign[0][0].granted.task.kind = TaskKind::Join;
+    next.assign[0][0].granted.epoch = Epoch(99);
+    assert_eq!(words(&book.reply(next, now)), ["stage 1"]);
+    assert_eq!(book.free_slots(), 0);
+    book.slot(0, SlotEvent::Finished { run: RUN }, now);
+    book.slot(0, SlotEvent::Ready, now);
+    assert_eq!(book.free_slots(), 0, "the slot is the next run's");
 }
 
 #[test]
@@ -162,7 +246,10 @@ fn staging_that_stands_still_is_given_up() {
     let mut book = Book::new(timings, 1);
     book.slot(0, SlotEvent::Ready, now);
     book.reply(assigned(2), now);
-    assert!(book.tick(now + timings.stall - Duration::from_secs(1)).is_empty());
+    assert!(
+        book.tick(now + timings.stall - Duration::from_secs(1))
+            .is_empty()
+    );
     let effects = book.tick(now + timings.stall);
     assert_eq!(words(&effects), ["abort staging"]);
     assert_eq!((book.reports().len(), book.handed_back().len()), (1, 1));
@@ -177,7 +264,15 @@ fn draining_hands_back_what_is_unfinished_without_blame() {
     assert_eq!(book.handed_back(), [segment(1), segment(2)]);
     assert!(book.reports().iter().all(|report| report.result.is_ok()));
     let killed = engine_error("worker exited: signal 9".to_owned());
-    book.slot(0, SlotEvent::Failed { run: RUN, output: 1, failure: killed }, now);
+    book.slot(
+        0,
+        SlotEvent::Failed {
+            run: RUN,
+            output: 1,
+            failure: killed,
+        },
+        now,
+    );
     assert_eq!(book.reports().len(), 1, "the kill is nobody's failure");
 }
 
@@ -188,6 +283,12 @@ fn a_tail_taken_while_inputs_are_fetched_is_never_begun() {
     book.slot(0, SlotEvent::Ready, now);
     book.reply(assigned(4), now);
     assert!(words(&book.reply(revoked(&[2, 3]), now)).is_empty());
-    let staged = Staged { order: vec![1], scratch: PathBuf::from("s") };
-    assert_eq!(words(&book.staged(RUN, Ok(staged), now)), ["start", "stop before 2"]);
+    let staged = Staged {
+        order: vec![1],
+        scratch: PathBuf::from("s"),
+    };
+    assert_eq!(
+        words(&book.staged(RUN, Ok(staged), now)),
+        ["start", "stop before 2"]
+    );
 }

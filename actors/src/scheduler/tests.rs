@@ -29,12 +29,24 @@ impl Bench {
     fn new(state: State) -> Self {
         let now = Instant::now();
         let core = Core::new(Timings::default(), now);
-        Self { state, core, now, stamp: 10_000, tickets: 0 }
+        Self {
+            state,
+            core,
+            now,
+            stamp: 10_000,
+            tickets: 0,
+        }
     }
 
     fn apply(&mut self, command: Command) -> Outcome {
         let index = LogIndex(self.state.applied.0 + 1);
-        self.state.apply(index, Stamped { at: LogTime(self.stamp), command })
+        self.state.apply(
+            index,
+            Stamped {
+                at: LogTime(self.stamp),
+                command,
+            },
+        )
     }
 
     fn pass(&mut self, time: Duration) {
@@ -51,7 +63,9 @@ impl Bench {
 
     /// One round, committed; what was proposed.
     fn round(&mut self) -> Option<Batch> {
-        let batch = self.core.round(&self.state, self.now, LogTime(self.stamp), &mut || 1.0)?;
+        let batch = self
+            .core
+            .round(&self.state, self.now, LogTime(self.stamp), &mut || 1.0)?;
         let outcome = match self.apply(Command::Batch(batch.clone())) {
             Outcome::Batch(outcome) => outcome,
             other => panic!("a batch came to {other:?}"),
@@ -64,7 +78,10 @@ impl Bench {
     fn ask(&mut self, poll: &Poll) -> Option<PollReply> {
         let ticket = self.send(poll);
         self.round();
-        self.answers().into_iter().find(|(answered, _)| *answered == ticket).map(|(_, reply)| reply)
+        self.answers()
+            .into_iter()
+            .find(|(answered, _)| *answered == ticket)
+            .map(|(_, reply)| reply)
     }
 
     fn answers(&mut self) -> Vec<(Ticket, PollReply)> {
@@ -78,7 +95,11 @@ fn poll(id: u64, free_slots: u32, held: &[(u32, Epoch, u64)]) -> Poll {
         incarnation: Incarnation(1),
         held: held
             .iter()
-            .map(|&(index, epoch, units)| Held { task: segment(index), epoch, units })
+            .map(|&(index, epoch, units)| Held {
+                task: segment(index),
+                epoch,
+                units,
+            })
             .collect(),
         reports: Vec::new(),
         handed_back: Vec::new(),
@@ -88,7 +109,10 @@ fn poll(id: u64, free_slots: u32, held: &[(u32, Epoch, u64)]) -> Poll {
 }
 
 fn segment(index: u32) -> TaskRef {
-    TaskRef { job: JOB, kind: TaskKind::Segment(index) }
+    TaskRef {
+        job: JOB,
+        kind: TaskKind::Segment(index),
+    }
 }
 
 /// What each run of a reply is made of.
@@ -109,10 +133,23 @@ fn open(count: u32, frames: u64) -> State {
     let (mut state, epochs) = planned(JOB, count, frames);
     let releases = (0u32..)
         .zip(epochs)
-        .map(|(index, epoch)| Release { task: segment(index), epoch, lost: false })
+        .map(|(index, epoch)| Release {
+            task: segment(index),
+            epoch,
+            lost: false,
+        })
         .collect();
-    let command = Command::Batch(Batch { releases, ..Batch::default() });
-    state.apply(LogIndex(state.applied.0 + 1), Stamped { at: LogTime(2000), command });
+    let command = Command::Batch(Batch {
+        releases,
+        ..Batch::default()
+    });
+    state.apply(
+        LogIndex(state.applied.0 + 1),
+        Stamped {
+            at: LogTime(2000),
+            command,
+        },
+    );
     state
 }
 
@@ -137,10 +174,20 @@ fn open_segments_are_split_evenly_over_free_slots() {
 fn a_poll_waits_for_work_and_is_answered_at_once_when_there_is_some() {
     let mut state = State::default();
     let command = Command::RegisterNode(node(1, 1, 1));
-    state.apply(LogIndex(1), Stamped { at: LogTime(0), command });
+    state.apply(
+        LogIndex(1),
+        Stamped {
+            at: LogTime(0),
+            command,
+        },
+    );
     let mut bench = Bench::new(state);
     let ticket = bench.send(&poll(1, 1, &[]));
-    assert_eq!((bench.round(), bench.answers()), (None, Vec::new()), "nothing to do: parked");
+    assert_eq!(
+        (bench.round(), bench.answers()),
+        (None, Vec::new()),
+        "nothing to do: parked"
+    );
     bench.apply(Command::SubmitJob(submission(JOB)));
     bench.core.wake();
     assert!(bench.core.wants_round(bench.now));
@@ -152,14 +199,21 @@ fn a_poll_waits_for_work_and_is_answered_at_once_when_there_is_some() {
     let idle = bench.send(&poll(1, 0, &[]));
     assert!(bench.answers().is_empty());
     bench.pass(Timings::default().poll);
-    assert_eq!(bench.answers(), [(idle, PollReply::default())], "a second is long enough");
+    assert_eq!(
+        bench.answers(),
+        [(idle, PollReply::default())],
+        "a second is long enough"
+    );
 }
 
 #[test]
 fn a_slot_is_not_filled_twice_before_its_node_has_heard() {
     let mut bench = Bench::new(open(2, 30));
     bench.apply(Command::SubmitJob(submission(JobId(2))));
-    assert_eq!(runs(&bench.ask(&poll(1, 1, &[])).unwrap()), [segments(0..2)]);
+    assert_eq!(
+        runs(&bench.ask(&poll(1, 1, &[])).unwrap()),
+        [segments(0..2)]
+    );
     // This poll left before the assignment arrived.
     assert_eq!(bench.ask(&poll(1, 1, &[])), None);
 }
@@ -186,27 +240,56 @@ fn a_failed_report_is_stamped_with_its_delay_and_confirmed() {
     assert!(bench.answers().is_empty(), "not before it is committed");
     let batch = bench.round().unwrap();
     assert_eq!(batch.reports[0].retry_at, LogTime(bench.stamp + 1000));
-    assert_eq!(batch.releases, [], "a reported lease is not released as well");
+    assert_eq!(
+        batch.releases,
+        [],
+        "a reported lease is not released as well"
+    );
     let answers = bench.answers();
     assert_eq!(answers[0].0, ticket);
     assert_eq!(answers[0].1.reported, [(segment(0), epochs[0], Ok(()))]);
     bench.pass(Duration::from_millis(999));
-    assert_eq!(bench.ask(&poll(1, 1, &[])), None, "not before its delay is over");
+    assert_eq!(
+        bench.ask(&poll(1, 1, &[])),
+        None,
+        "not before its delay is over"
+    );
     bench.pass(Duration::from_millis(1));
-    assert_eq!(runs(&bench.ask(&poll(1, 1, &[])).unwrap()), [segments(0..1)]);
+    assert_eq!(
+        runs(&bench.ask(&poll(1, 1, &[])).unwrap()),
+        [segments(0..1)]
+    );
 }
 
 #[test]
 fn leases_that_ended_are_revoked_and_lost_ones_are_not() {
     let (state, epochs) = planned(JOB, 2, 30);
     let mut bench = Bench::new(state);
-    let lost = Release { task: segment(0), epoch: epochs[0], lost: true };
-    let back = Release { task: segment(1), epoch: epochs[1], lost: false };
-    bench.apply(Command::Batch(Batch { releases: vec![lost, back], ..Batch::default() }));
+    let lost = Release {
+        task: segment(0),
+        epoch: epochs[0],
+        lost: true,
+    };
+    let back = Release {
+        task: segment(1),
+        epoch: epochs[1],
+        lost: false,
+    };
+    bench.apply(Command::Batch(Batch {
+        releases: vec![lost, back],
+        ..Batch::default()
+    }));
     let held = [(0, epochs[0], 5), (1, epochs[1], 5)];
     let reply = bench.ask(&poll(1, 0, &held)).unwrap();
-    assert_eq!(reply.revoke, [(segment(1), epochs[1])], "a lost one may still report");
-    bench.apply(Command::CancelJob { job: JOB, workspace: "w".to_owned() });
+    assert_eq!(
+        reply.revoke,
+        [(segment(1), epochs[1])],
+        "a lost one may still report"
+    );
+    bench.apply(Command::CancelJob {
+        job: JOB,
+        workspace: "w".to_owned(),
+    });
     let reply = bench.ask(&poll(1, 0, &held)).unwrap();
     assert_eq!(reply.revoke.len(), 2, "nothing of a cancelled job goes on");
 }
@@ -227,7 +310,14 @@ fn a_silent_node_loses_its_leases_after_one_lease_and_gets_nothing_while_suspect
     assert_eq!(bench.round(), None, "the lease holds to its last moment");
     bench.pass(Duration::from_millis(1));
     let batch = bench.round().unwrap();
-    assert_eq!(batch.releases, [Release { task: segment(0), epoch: epochs[0], lost: true }]);
+    assert_eq!(
+        batch.releases,
+        [Release {
+            task: segment(0),
+            epoch: epochs[0],
+            lost: true
+        }]
+    );
 }
 
 #[test]
@@ -244,12 +334,20 @@ fn an_unlisted_lease_is_sent_once_more_and_then_released_without_blame() {
             released = Some((poll_number, batch.releases));
             break;
         }
-        told.extend(bench.answers().into_iter().filter(|(answered, _)| *answered == ticket).map(
-            |(_, reply)| (poll_number, runs(&reply)),
-        ));
+        told.extend(
+            bench
+                .answers()
+                .into_iter()
+                .filter(|(answered, _)| *answered == ticket)
+                .map(|(_, reply)| (poll_number, runs(&reply))),
+        );
     }
     assert_eq!(told, [(2, vec![segments(0..1)])], "after two polls, once");
-    let release = Release { task: segment(0), epoch: epochs[0], lost: false };
+    let release = Release {
+        task: segment(0),
+        epoch: epochs[0],
+        lost: false,
+    };
     assert_eq!(released, Some((4, vec![release])));
 }
 
@@ -268,20 +366,40 @@ fn the_tail_half_of_a_run_goes_to_an_idle_slot() {
         let held: Vec<(u32, Epoch, u64)> = (0..count)
             .map(|index| {
                 let task = &bench.state.jobs[&JOB].tasks[&TaskKind::Segment(index)];
-                (index, task.live[0].epoch, if index == 0 { units } else { 0 })
+                (
+                    index,
+                    task.live[0].epoch,
+                    if index == 0 { units } else { 0 },
+                )
             })
             .collect();
         let ticket = bench.send(&poll(1, 1, &held));
         let batch = bench.round();
         let got = batch.as_ref().map(|batch| {
-            batch.grants.iter().map(|grant| grant.task.kind).collect::<Vec<_>>()
+            batch
+                .grants
+                .iter()
+                .map(|grant| grant.task.kind)
+                .collect::<Vec<_>>()
         });
-        assert_eq!(got, want.clone().map(segments), "{count} segments, {units} frames done");
+        assert_eq!(
+            got,
+            want.clone().map(segments),
+            "{count} segments, {units} frames done"
+        );
         let Some(stolen) = want else { continue };
-        let (_, reply) = bench.answers().into_iter().find(|(one, _)| *one == ticket).unwrap();
+        let (_, reply) = bench
+            .answers()
+            .into_iter()
+            .find(|(one, _)| *one == ticket)
+            .unwrap();
         assert_eq!(runs(&reply), [segments(stolen.clone())]);
         let revoked: Vec<TaskKind> = reply.revoke.iter().map(|(task, _)| task.kind).collect();
-        assert_eq!(revoked, segments(stolen), "the same reply takes them from the other slot");
+        assert_eq!(
+            revoked,
+            segments(stolen),
+            "the same reply takes them from the other slot"
+        );
     }
 }
 
@@ -310,9 +428,14 @@ fn a_proposal_without_outcome_is_repeated_with_the_same_reports() {
     back.handed_back = vec![(segment(0), epochs[0])];
     bench.send(&back);
     let (now, stamp) = (bench.now, LogTime(bench.stamp));
-    let first = bench.core.round(&bench.state, now, stamp, &mut || 1.0).unwrap();
+    let first = bench
+        .core
+        .round(&bench.state, now, stamp, &mut || 1.0)
+        .unwrap();
     assert!(!bench.core.wants_round(now), "one at a time");
-    bench.core.settled(Err(crate::ports::ProposeError::Unknown), now);
+    bench
+        .core
+        .settled(Err(crate::ports::ProposeError::Unknown), now);
     assert!(!bench.core.wants_round(now), "not at once");
     bench.pass(Duration::from_secs(1));
     assert!(bench.core.wants_round(bench.now));
