@@ -21,7 +21,15 @@ mod tests {
 
     #[test]
     fn delays_double_up_to_the_cap() {
-        let cases = [(0, 1), (1, 2), (2, 4), (5, 32), (6, 60), (40, 60), (u32::MAX, 60)];
+        let cases = [
+            (0, 1),
+            (1, 2),
+            (2, 4),
+            (5, 32),
+            (6, 60),
+            (40, 60),
+            (u32::MAX, 60),
+        ];
         for (failures, seconds) in cases {
             assert_eq!(
                 delay(BASE, CAP, failures, 1.0),

@@ -52,7 +52,11 @@ pub enum StartError {
 /// Starts the tree: the leader's actors whenever this process leads, the node's if it has
 /// the render role.
 pub async fn start(config: Config, ports: Ports) -> Result<RootHandle, StartError> {
-    let Ports { coordinator, host, clock } = ports;
+    let Ports {
+        coordinator,
+        host,
+        clock,
+    } = ports;
     let timings = config.timings;
     let board = ProgressBoard::new();
     let (live, live_facts) = watch::channel(Arc::new(LiveFacts::default()));
@@ -83,7 +87,15 @@ pub async fn start(config: Config, ports: Ports) -> Result<RootHandle, StartErro
         current,
     };
     let (root, join) = Actor::spawn(None, RootSupervisor, args).await?;
-    Ok(RootHandle { root, join, coordinator, clock, timings, board, live: live_facts })
+    Ok(RootHandle {
+        root,
+        join,
+        coordinator,
+        clock,
+        timings,
+        board,
+        live: live_facts,
+    })
 }
 
 /// The hold on a running tree. Dropping it does not stop the tree; [`RootHandle::stop`] does.
@@ -99,7 +111,9 @@ pub struct RootHandle {
 
 impl std::fmt::Debug for RootHandle {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("RootHandle").field("root", &self.root.get_id()).finish_non_exhaustive()
+        f.debug_struct("RootHandle")
+            .field("root", &self.root.get_id())
+            .finish_non_exhaustive()
     }
 }
 
@@ -133,7 +147,10 @@ impl RootHandle {
     /// Takes no new work, finishes what it can within `grace`, hands back the rest.
     pub async fn drain(&self, grace: Duration) {
         let limit = grace + self.timings.poll * 5;
-        if let Err(error) = self.root.call(|reply| RootMsg::Drain(grace, reply), Some(limit)).await
+        if let Err(error) = self
+            .root
+            .call(|reply| RootMsg::Drain(grace, reply), Some(limit))
+            .await
         {
             tracing::warn!(%error, "node cannot be drained");
         }
@@ -172,7 +189,9 @@ pub struct Observer {
 
 impl std::fmt::Debug for Observer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Observer").field("root", &self.root.get_id()).finish_non_exhaustive()
+        f.debug_struct("Observer")
+            .field("root", &self.root.get_id())
+            .finish_non_exhaustive()
     }
 }
 

@@ -16,7 +16,12 @@ pub(crate) struct Intensity {
 impl Intensity {
     /// At most `limit` restarts within `window`.
     pub(crate) fn new(limit: usize, window: Duration) -> Self {
-        Self { limit, window, recent: VecDeque::new(), total: 0 }
+        Self {
+            limit,
+            window,
+            recent: VecDeque::new(),
+            total: 0,
+        }
     }
 
     /// Whether the child may be restarted now; counts the restart if so.
@@ -50,7 +55,15 @@ mod tests {
     fn restarts_beyond_the_limit_wait_for_the_window_to_slide() {
         let start = Instant::now();
         let mut intensity = Intensity::new(2, Duration::from_secs(10));
-        let cases = [(0, true), (1, true), (2, false), (9, false), (10, true), (10, false), (11, true)];
+        let cases = [
+            (0, true),
+            (1, true),
+            (2, false),
+            (9, false),
+            (10, true),
+            (10, false),
+            (11, true),
+        ];
         for (second, want) in cases {
             let got = intensity.admit(start + Duration::from_secs(second));
             assert_eq!(got, want, "at second {second}");

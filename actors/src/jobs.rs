@@ -7,7 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cluster::model::{JobId, LogIndex};
-use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, RpcReplyPort, SupervisionEvent, async_trait};
+use ractor::{
+    Actor, ActorId, ActorProcessingErr, ActorRef, RpcReplyPort, SupervisionEvent, async_trait,
+};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -70,8 +72,16 @@ impl Actor for JobSupervisor {
         args: JobsArgs,
     ) -> Result<JobsState, ActorProcessingErr> {
         let mut tasks = JoinSet::new();
-        tasks.spawn(follow(args.coordinator.applied(), args.timings.look, myself));
-        Ok(JobsState { args, actors: BTreeMap::new(), tasks })
+        tasks.spawn(follow(
+            args.coordinator.applied(),
+            args.timings.look,
+            myself,
+        ));
+        Ok(JobsState {
+            args,
+            actors: BTreeMap::new(),
+            tasks,
+        })
     }
 
     async fn handle(
@@ -121,7 +131,8 @@ impl JobsState {
     /// stops by itself when it sees the end of its job.)
     async fn reconcile(&mut self, myself: &ActorRef<JobsMsg>) {
         let applied = self.args.coordinator.state();
-        self.actors.retain(|id, child| child.actor.is_some() || applied.active.contains_key(id));
+        self.actors
+            .retain(|id, child| child.actor.is_some() || applied.active.contains_key(id));
         let now = self.args.clock.now();
         for &job in applied.active.keys() {
             let is_new = !self.actors.contains_key(&job);
@@ -149,7 +160,11 @@ impl JobsState {
     fn look(&self) {
         let applied = self.args.coordinator.state();
         let live = self.args.live.borrow().clone();
-        for actor in self.actors.values().filter_map(|child| child.actor.as_ref()) {
+        for actor in self
+            .actors
+            .values()
+            .filter_map(|child| child.actor.as_ref())
+        {
             // One that has just stopped is told of by its supervision event.
             let _ = actor.cast(JobMsg::Look(Arc::clone(&applied), Arc::clone(&live)));
         }
@@ -157,7 +172,11 @@ impl JobsState {
 
     fn ended(&mut self, id: ActorId) {
         for child in self.actors.values_mut() {
-            if child.actor.as_ref().is_some_and(|actor| actor.get_id() == id) {
+            if child
+                .actor
+                .as_ref()
+                .is_some_and(|actor| actor.get_id() == id)
+            {
                 child.actor = None;
             }
         }

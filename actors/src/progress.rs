@@ -32,7 +32,10 @@ pub struct ProgressBoard {
 
 impl Default for ProgressBoard {
     fn default() -> Self {
-        Self { jobs: Arc::default(), changes: broadcast::channel(1024).0 }
+        Self {
+            jobs: Arc::default(),
+            changes: broadcast::channel(1024).0,
+        }
     }
 }
 

@@ -137,12 +137,27 @@ mod tests {
         write_message(&mut whole, &ToWorker::StopBefore { output: 3 }).unwrap();
         let read = |mut bytes: &[u8]| read_message::<ToWorker>(&mut bytes);
         assert_eq!(read(&[]).unwrap(), None);
-        assert_eq!(read(&whole).unwrap(), Some(ToWorker::StopBefore { output: 3 }));
+        assert_eq!(
+            read(&whole).unwrap(),
+            Some(ToWorker::StopBefore { output: 3 })
+        );
         assert!(matches!(read(&whole[..2]), Err(ProtocolError::Pipe(_))));
-        assert!(matches!(read(&whole[..whole.len() - 1]), Err(ProtocolError::Pipe(_))));
-        assert!(matches!(read(&[255, 255, 255, 255]), Err(ProtocolError::TooLarge(_))));
-        assert!(matches!(read(&[0, 0, 0, 1, 9]), Err(ProtocolError::Malformed(_))));
-        assert!(matches!(read(&[0, 0, 0, 3, 1, 3, 0]), Err(ProtocolError::Malformed(_))));
+        assert!(matches!(
+            read(&whole[..whole.len() - 1]),
+            Err(ProtocolError::Pipe(_))
+        ));
+        assert!(matches!(
+            read(&[255, 255, 255, 255]),
+            Err(ProtocolError::TooLarge(_))
+        ));
+        assert!(matches!(
+            read(&[0, 0, 0, 1, 9]),
+            Err(ProtocolError::Malformed(_))
+        ));
+        assert!(matches!(
+            read(&[0, 0, 0, 3, 1, 3, 0]),
+            Err(ProtocolError::Malformed(_))
+        ));
     }
 
     proptest! {

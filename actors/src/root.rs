@@ -69,12 +69,17 @@ struct Child<M> {
 
 impl<M> Child<M> {
     fn new() -> Self {
-        Self { actor: None, intensity: Intensity::new(RESTARTS, RESTART_WINDOW) }
+        Self {
+            actor: None,
+            intensity: Intensity::new(RESTARTS, RESTART_WINDOW),
+        }
     }
 
     /// Whether `cell` was this child; it is then forgotten.
     fn lost(&mut self, cell: &ActorCell) -> bool {
-        self.actor.take_if(|actor| actor.get_id() == cell.get_id()).is_some()
+        self.actor
+            .take_if(|actor| actor.get_id() == cell.get_id())
+            .is_some()
     }
 }
 
@@ -192,7 +197,10 @@ impl RootState {
             stop(&scheduler.get_cell()).await;
         }
         self.args.jobs.board.clear();
-        self.args.scheduler.live.send_replace(Arc::new(LiveFacts::default()));
+        self.args
+            .scheduler
+            .live
+            .send_replace(Arc::new(LiveFacts::default()));
     }
 
     async fn start_scheduler(
@@ -258,7 +266,10 @@ impl RootState {
             Leadership::Other => "no".to_owned(),
         };
         let mut root = ActorNode::new("RootSupervisor", "root").with("leads", leads);
-        let scheduler = (self.scheduler.actor.clone(), self.scheduler.intensity.total());
+        let scheduler = (
+            self.scheduler.actor.clone(),
+            self.scheduler.intensity.total(),
+        );
         let jobs = (self.jobs.actor.clone(), self.jobs.intensity.total());
         let node = (self.node.actor.clone(), self.node.intensity.total());
         async move {
@@ -291,10 +302,7 @@ async fn stop(cell: &ActorCell) {
     }
 }
 
-async fn follow_leadership(
-    mut leadership: watch::Receiver<Leadership>,
-    root: ActorRef<RootMsg>,
-) {
+async fn follow_leadership(mut leadership: watch::Receiver<Leadership>, root: ActorRef<RootMsg>) {
     while leadership.changed().await.is_ok() {
         let now = *leadership.borrow_and_update();
         if root.cast(RootMsg::Leadership(now)).is_err() {

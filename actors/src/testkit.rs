@@ -10,17 +10,15 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use cluster::State;
 use cluster::command::{Batch, Command, Grant, Outcome, Report, Stamped};
 use cluster::model::{
-    Artifact, Digest, Epoch, Failure, Fingerprint, FrameRange, FrameRate, Incarnation, JobId, LogIndex,
-    LogTime, NodeId, NodeInfo, NodeState, ObjectKey, ObjectRef, PlanFacts, Roles, Submission,
-    TaskKind, TaskOutput, TaskRef,
+    Artifact, Digest, Epoch, Failure, Fingerprint, FrameRange, FrameRate, Incarnation, JobId,
+    LogIndex, LogTime, NodeId, NodeInfo, NodeState, ObjectKey, ObjectRef, PlanFacts, Roles,
+    Submission, TaskKind, TaskOutput, TaskRef,
 };
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use tokio::sync::watch;
 
-use crate::ports::{
-    Assignment, Clock, Coordinator, Leadership, ProposeError, Staged, TaskHost,
-};
+use crate::ports::{Assignment, Clock, Coordinator, Leadership, ProposeError, Staged, TaskHost};
 
 /// Applies what is proposed at once, in memory.
 #[derive(Debug)]
@@ -60,7 +58,10 @@ impl FakeCoordinator {
             let mut held = lock(&self.state);
             let mut next = State::clone(&held);
             let index = LogIndex(next.applied.0 + 1);
-            let stamped = Stamped { at: SystemClock.log_time(), command: command.clone() };
+            let stamped = Stamped {
+                at: SystemClock.log_time(),
+                command: command.clone(),
+            };
             let outcome = next.apply(index, stamped);
             *held = Arc::new(next);
             (outcome, index)
@@ -79,7 +80,11 @@ impl FakeCoordinator {
 impl Coordinator for FakeCoordinator {
     fn propose(&self, command: Command) -> BoxFuture<'static, Result<Outcome, ProposeError>> {
         let leads = matches!(*self.leadership.borrow(), Leadership::Leader { .. });
-        let outcome = if leads { Ok(self.apply(command)) } else { Err(ProposeError::NoLeader) };
+        let outcome = if leads {
+            Ok(self.apply(command))
+        } else {
+            Err(ProposeError::NoLeader)
+        };
         async move {
             // A commit takes a moment; whoever relies on less would fail here.
             tokio::time::sleep(Duration::from_millis(1)).await;
@@ -111,7 +116,9 @@ impl Clock for SystemClock {
     }
 
     fn log_time(&self) -> LogTime {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let since = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
         LogTime(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
     }
 }
@@ -125,7 +132,10 @@ pub struct ManualClock {
 
 impl Default for ManualClock {
     fn default() -> Self {
-        Self { start: Instant::now(), millis: AtomicU64::new(0) }
+        Self {
+            start: Instant::now(),
+            millis: AtomicU64::new(0),
+        }
     }
 }
 
@@ -168,7 +178,11 @@ impl FakeHost {
         let segments = (0..segments)
             .filter_map(|index| FrameRange::new(index * frames, (index + 1) * frames))
             .collect();
-        Arc::new(Self { segments, has_audio, ..Self::default() })
+        Arc::new(Self {
+            segments,
+            has_audio,
+            ..Self::default()
+        })
     }
 
     /// Adds a word to the first order for `kind`: `die`, `hang`, `slow`, `fail`.
@@ -216,9 +230,15 @@ impl TaskHost for FakeHost {
         progress: Arc<AtomicU64>,
     ) -> BoxFuture<'static, Result<Staged, Failure>> {
         progress.fetch_add(1, Ordering::Relaxed);
-        let scratch = PathBuf::from(format!("scratch-{}", self.next.fetch_add(1, Ordering::Relaxed)));
+        let scratch = PathBuf::from(format!(
+            "scratch-{}",
+            self.next.fetch_add(1, Ordering::Relaxed)
+        ));
         lock(&self.scratch).insert(scratch.clone());
-        let tasks = run.iter().map(|one| (one.granted.task.kind, one.granted.attempt)).collect();
+        let tasks = run
+            .iter()
+            .map(|one| (one.granted.task.kind, one.granted.attempt))
+            .collect();
         lock(&self.staged).push(tasks);
         let order = self.order(&run).into_bytes();
         async move { Ok(Staged { order, scratch }) }.boxed()
@@ -231,7 +251,10 @@ impl TaskHost for FakeHost {
     ) -> BoxFuture<'static, Result<TaskOutput, Failure>> {
         let granted = &assignment.granted;
         lock(&self.published).push(granted.task.kind);
-        let key = format!("{}/{:?}/{}", granted.task.job, granted.task.kind, granted.epoch);
+        let key = format!(
+            "{}/{:?}/{}",
+            granted.task.job, granted.task.kind, granted.epoch
+        );
         let object = object(&key, body.len() as u64);
         let rate = FrameRate::new(30, 1).expect("30 and 1 are not zero");
         let frames = self.segments.iter().map(|segment| segment.count()).sum();
@@ -245,8 +268,14 @@ impl TaskHost for FakeHost {
                     has_audio: self.has_audio,
                 },
             },
-            TaskKind::Audio => TaskOutput::Audio { object, from_cache: false },
-            TaskKind::Segment(_) => TaskOutput::Segment { object, from_cache: false },
+            TaskKind::Audio => TaskOutput::Audio {
+                object,
+                from_cache: false,
+            },
+            TaskKind::Segment(_) => TaskOutput::Segment {
+                object,
+                from_cache: false,
+            },
             TaskKind::Join => TaskOutput::Artifact(Artifact {
                 object,
                 filename: "out.mp4".to_owned(),
@@ -270,7 +299,11 @@ impl TaskHost for FakeHost {
 
 /// An object that only has a name.
 pub fn object(key: &str, size: u64) -> ObjectRef {
-    ObjectRef { key: ObjectKey(key.to_owned()), sha256: Digest([7; 32]), size }
+    ObjectRef {
+        key: ObjectKey(key.to_owned()),
+        sha256: Digest([7; 32]),
+        size,
+    }
 }
 
 /// A job of workspace `w`.
@@ -291,7 +324,11 @@ pub fn node(id: u64, incarnation: u128, slots: u32) -> NodeInfo {
         incarnation: Incarnation(incarnation),
         address: String::new(),
         version: "test".to_owned(),
-        roles: Roles { edge: false, coordinator: true, render: true },
+        roles: Roles {
+            edge: false,
+            coordinator: true,
+            render: true,
+        },
         slots,
         gpu: "none".to_owned(),
         fingerprint: Fingerprint(Digest([1; 32])),
@@ -312,14 +349,19 @@ pub fn planned(job: JobId, segments: u32, frames: u64) -> (State, Vec<Epoch>) {
     let info = node(1, 1, 2);
     let mut apply = |command| {
         let index = LogIndex(state.applied.0 + 1);
-        state.apply(index, Stamped { at: LogTime(1000), command })
+        state.apply(
+            index,
+            Stamped {
+                at: LogTime(1000),
+                command,
+            },
+        )
     };
     let granted = |outcome| match outcome {
         Outcome::Batch(batch) => batch.grants.into_iter().flatten().collect::<Vec<_>>(),
-        Outcome::Accepted
-        | Outcome::Submitted(_)
-        | Outcome::Replayed(_)
-        | Outcome::Rejected(_) => Vec::new(),
+        Outcome::Accepted | Outcome::Submitted(_) | Outcome::Replayed(_) | Outcome::Rejected(_) => {
+            Vec::new()
+        }
     };
     let grant = |kind| Grant {
         task: TaskRef { job, kind },
@@ -331,7 +373,10 @@ pub fn planned(job: JobId, segments: u32, frames: u64) -> (State, Vec<Epoch>) {
     apply(Command::RegisterNode(info.clone()));
     apply(Command::SubmitJob(submission(job)));
     let grants = vec![grant(TaskKind::Prepare)];
-    let prepare = granted(apply(Command::Batch(Batch { grants, ..Batch::default() })));
+    let prepare = granted(apply(Command::Batch(Batch {
+        grants,
+        ..Batch::default()
+    })));
     let facts = PlanFacts {
         frames: u64::from(segments) * frames,
         rate: FrameRate::new(30, 1).expect("30 and 1 are not zero"),
@@ -346,12 +391,26 @@ pub fn planned(job: JobId, segments: u32, frames: u64) -> (State, Vec<Epoch>) {
             task: granted.task,
             epoch: granted.epoch,
             generation: granted.generation,
-            result: Ok(TaskOutput::Plan { object: object("plan", 1), facts: facts.clone() }),
+            result: Ok(TaskOutput::Plan {
+                object: object("plan", 1),
+                facts: facts.clone(),
+            }),
             retry_at: LogTime(0),
         })
         .collect();
-    apply(Command::Batch(Batch { reports, ..Batch::default() }));
-    let grants = (0..segments).map(|index| grant(TaskKind::Segment(index))).collect();
-    let segments = granted(apply(Command::Batch(Batch { grants, ..Batch::default() })));
-    (state, segments.into_iter().map(|granted| granted.epoch).collect())
+    apply(Command::Batch(Batch {
+        reports,
+        ..Batch::default()
+    }));
+    let grants = (0..segments)
+        .map(|index| grant(TaskKind::Segment(index)))
+        .collect();
+    let segments = granted(apply(Command::Batch(Batch {
+        grants,
+        ..Batch::default()
+    })));
+    (
+        state,
+        segments.into_iter().map(|granted| granted.epoch).collect(),
+    )
 }

@@ -107,7 +107,10 @@ impl JobDriver {
         if let Some(progress) = self.advance(job, sight, now) {
             effects.push(Effect::Publish(progress));
         }
-        let (any, fits) = (!sight.fingerprints.is_empty(), fingerprint_lives(job, sight));
+        let (any, fits) = (
+            !sight.fingerprints.is_empty(),
+            fingerprint_lives(job, sight),
+        );
         since(&mut self.without_node_since, !any, now);
         since(&mut self.without_fingerprint_since, any && !fits, now);
         if let Some(command) = self.overdue(job, sight.stamp, now)
@@ -123,7 +126,11 @@ impl JobDriver {
     fn overdue(&self, job: &Job, stamp: LogTime, now: Instant) -> Option<Command> {
         let fail = |code: &str, message: String| Command::FailJob {
             job: self.id,
-            error: JobError { code: code.to_owned(), message, path: None },
+            error: JobError {
+                code: code.to_owned(),
+                message,
+                path: None,
+            },
         };
         let longer = |start: Option<Instant>, limit| {
             start.is_some_and(|start| now.saturating_duration_since(start) >= limit)
@@ -131,7 +138,10 @@ impl JobDriver {
         let age = stamp.millis_since(job.submitted_at);
         if u128::from(age) >= self.timings.job_deadline.as_millis() {
             let hours = self.timings.job_deadline.as_secs() / 3600;
-            return Some(fail("render_timeout", format!("not finished within {hours} hours")));
+            return Some(fail(
+                "render_timeout",
+                format!("not finished within {hours} hours"),
+            ));
         }
         if longer(self.without_node_since, self.timings.no_node) {
             let minutes = self.timings.no_node.as_secs() / 60;
@@ -140,8 +150,14 @@ impl JobDriver {
                 format!("no render node took work for {minutes} minutes"),
             ));
         }
-        if longer(self.without_fingerprint_since, self.timings.fingerprint_gone) {
-            return Some(Command::Replan { job: self.id, generation: job.generation });
+        if longer(
+            self.without_fingerprint_since,
+            self.timings.fingerprint_gone,
+        ) {
+            return Some(Command::Replan {
+                job: self.id,
+                generation: job.generation,
+            });
         }
         None
     }
@@ -149,11 +165,15 @@ impl JobDriver {
     /// Progress from committed segments and listed units; nothing if none of it changed.
     fn advance(&mut self, job: &Job, sight: &Sight, now: Instant) -> Option<JobProgress> {
         let total = job.plan.as_ref().map(|plan| plan.facts.frames);
-        let done = frames_done(job, sight).min(total.unwrap_or(0)).max(self.shown.frames_done);
+        let done = frames_done(job, sight)
+            .min(total.unwrap_or(0))
+            .max(self.shown.frames_done);
         self.rate.note(done, now);
         let fps = self.rate.per_second(now);
         let left = total.map(|total| total.saturating_sub(done));
-        let fraction = total.map_or(0.0, |total| share(done, total)).max(self.shown.fraction);
+        let fraction = total
+            .map_or(0.0, |total| share(done, total))
+            .max(self.shown.fraction);
         let progress = JobProgress {
             frames_done: done,
             frames_total: total,
@@ -172,12 +192,17 @@ impl JobDriver {
 
 /// The start of a condition that holds now, forgotten when it does not.
 fn since(start: &mut Option<Instant>, holds: bool, now: Instant) {
-    *start = if holds { Some(start.unwrap_or(now)) } else { None };
+    *start = if holds {
+        Some(start.unwrap_or(now))
+    } else {
+        None
+    };
 }
 
 /// Whether some live node may render this job.
 fn fingerprint_lives(job: &Job, sight: &Sight) -> bool {
-    job.fingerprint.is_none_or(|wanted| sight.fingerprints.contains(&wanted))
+    job.fingerprint
+        .is_none_or(|wanted| sight.fingerprints.contains(&wanted))
 }
 
 fn frames_done(job: &Job, sight: &Sight) -> u64 {
@@ -186,9 +211,13 @@ fn frames_done(job: &Job, sight: &Sight) -> u64 {
     };
     let mut done = 0;
     for (index, frames) in plan.facts.segments.iter().enumerate() {
-        let Ok(index) = u32::try_from(index) else { break };
+        let Ok(index) = u32::try_from(index) else {
+            break;
+        };
         let kind = TaskKind::Segment(index);
-        let Some(task) = job.tasks.get(&kind) else { continue };
+        let Some(task) = job.tasks.get(&kind) else {
+            continue;
+        };
         done += match task.phase {
             TaskPhase::Done(_) => frames.count(),
             // Of two attempts at a straggler the one that is ahead counts.
@@ -205,10 +234,17 @@ fn frames_done(job: &Job, sight: &Sight) -> u64 {
 
 /// Below 1 until the artifact is committed: the join is still to come.
 fn share(done: u64, total: u64) -> f64 {
-    if total == 0 { 0.0 } else { 0.99 * to_f64(done) / to_f64(total) }
+    if total == 0 {
+        0.0
+    } else {
+        0.99 * to_f64(done) / to_f64(total)
+    }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "frame counts are far below 2^52")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "frame counts are far below 2^52"
+)]
 fn to_f64(count: u64) -> f64 {
     count as f64
 }

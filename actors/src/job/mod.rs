@@ -67,7 +67,11 @@ impl Actor for JobActor {
         args: JobArgs,
     ) -> Result<JobState, ActorProcessingErr> {
         let driver = JobDriver::new(args.job, args.timings);
-        Ok(JobState { driver, args, tasks: JoinSet::new() })
+        Ok(JobState {
+            driver,
+            args,
+            tasks: JoinSet::new(),
+        })
     }
 
     async fn handle(
@@ -153,7 +157,9 @@ impl JobState {
 
     fn show(&self) -> ActorNode {
         let progress = self.driver.progress();
-        let total = progress.frames_total.map_or_else(|| "?".to_owned(), |total| total.to_string());
+        let total = progress
+            .frames_total
+            .map_or_else(|| "?".to_owned(), |total| total.to_string());
         ActorNode::new("JobActor", self.args.job.to_string())
             .with("frames", format!("{} of {total}", progress.frames_done))
             .with("fps", progress.fps.unwrap_or_default())

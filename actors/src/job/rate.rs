@@ -37,7 +37,10 @@ impl Rate {
         let quiet = now.saturating_duration_since(end);
         let end = if quiet > WINDOW / 4 { now } else { end };
         let seconds = end.saturating_duration_since(start).as_secs_f64();
-        #[expect(clippy::cast_precision_loss, reason = "frame counts are far below 2^52")]
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "frame counts are far below 2^52"
+        )]
         let frames = last.saturating_sub(first) as f64;
         (seconds > 0.0).then(|| (100.0 * frames / seconds).round() / 100.0)
     }
@@ -61,6 +64,10 @@ mod tests {
         for second in 2..30 {
             rate.note(30 + 10 * (second - 1), at(second * 1000));
         }
-        assert_eq!(rate.per_second(at(29_000)), Some(10.0), "the fast start is forgotten");
+        assert_eq!(
+            rate.per_second(at(29_000)),
+            Some(10.0),
+            "the fast start is forgotten"
+        );
     }
 }

@@ -56,8 +56,16 @@ fn only_live_attempts_count_and_progress_never_falls() {
     let cases: [(&str, &[(u32, u64, u64)], Option<u64>); 5] = [
         ("the plan is there", &[], Some(0)),
         ("one is begun", &[(0, first, 10)], Some(10)),
-        ("an epoch that is not live", &[(0, first, 10), (1, 999, 25)], None),
-        ("more units than frames", &[(0, first, 10), (1, second, 90)], Some(40)),
+        (
+            "an epoch that is not live",
+            &[(0, first, 10), (1, 999, 25)],
+            None,
+        ),
+        (
+            "more units than frames",
+            &[(0, first, 10), (1, second, 90)],
+            Some(40),
+        ),
         ("the attempt was lost", &[(1, second, 5)], None),
     ];
     for (what, units, want) in cases {
@@ -86,12 +94,36 @@ fn limits_in_time_are_proposed_once_until_answered() {
     let timings = Timings::default();
     let day = u64::try_from(timings.job_deadline.as_millis()).unwrap() + job.submitted_at.0;
     let cases: [(&str, u64, Duration, &[Fingerprint], Option<&str>); 6] = [
-        ("a day is over", day, Duration::ZERO, &[OURS], Some("render_timeout")),
+        (
+            "a day is over",
+            day,
+            Duration::ZERO,
+            &[OURS],
+            Some("render_timeout"),
+        ),
         ("just under a day", day - 1, Duration::ZERO, &[OURS], None),
-        ("no node for ten minutes", 0, timings.no_node, &[], Some("engine_error")),
+        (
+            "no node for ten minutes",
+            0,
+            timings.no_node,
+            &[],
+            Some("engine_error"),
+        ),
         ("no node for a while", 0, timings.no_node / 2, &[], None),
-        ("only other fingerprints", 0, timings.fingerprint_gone, &[OTHER], Some("replan")),
-        ("its own as well", 0, timings.fingerprint_gone, &[OTHER, OURS], None),
+        (
+            "only other fingerprints",
+            0,
+            timings.fingerprint_gone,
+            &[OTHER],
+            Some("replan"),
+        ),
+        (
+            "its own as well",
+            0,
+            timings.fingerprint_gone,
+            &[OTHER, OURS],
+            None,
+        ),
     ];
     for (what, stamp, wait, nodes, want) in cases {
         let mut driver = JobDriver::new(JOB, timings);

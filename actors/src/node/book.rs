@@ -33,13 +33,27 @@ pub(crate) enum Effect {
     /// Give up staging; dropping it removes what it brought.
     AbortStage(RunId),
     /// Send the child its order. The limits are one for each output.
-    Start { slot: SlotIndex, run: RunId, order: Vec<u8>, limits: Vec<Duration> },
+    Start {
+        slot: SlotIndex,
+        run: RunId,
+        order: Vec<u8>,
+        limits: Vec<Duration>,
+    },
     /// Tell the child to stop before this output.
-    StopBefore { slot: SlotIndex, run: RunId, output: u32 },
+    StopBefore {
+        slot: SlotIndex,
+        run: RunId,
+        output: u32,
+    },
     /// Kill the child.
     Kill(SlotIndex),
     /// Make an output durable.
-    Publish { run: RunId, output: u32, assignment: Box<Assignment>, body: Vec<u8> },
+    Publish {
+        run: RunId,
+        output: u32,
+        assignment: Box<Assignment>,
+        body: Vec<u8>,
+    },
     /// Nothing of the run is needed any more.
     Clean(RunId, Staged),
     /// The leader should hear of this at once.
@@ -144,7 +158,11 @@ impl Book {
             .filter(|piece| piece.state != PieceState::Ended)
             .map(|piece| {
                 let (task, epoch) = piece.lease();
-                Held { task, epoch, units: piece.units }
+                Held {
+                    task,
+                    epoch,
+                    units: piece.units,
+                }
             })
             .collect()
     }
@@ -163,7 +181,24 @@ impl Book {
 
     /// Slots the leader may fill.
     pub(crate) fn free_slots(&self) -> usize {
-        if self.is_draining { 0 } else { self.slots.free() }
+        if self.is_draining {
+            0
+        } else {
+            self.slots.free() + self.ending().count()
+        }
+    }
+
+    /// Runs whose outputs are all made: their child is ready again in a moment, and the
+    /// inputs of the next run can be fetched meanwhile.
+    fn ending(&self) -> impl Iterator<Item = RunId> {
+        self.runs
+            .iter()
+            .filter(|(id, run)| {
+                run.phase == Phase::WithChild { is_killed: false }
+                    && !run.has(PieceState::Waiting)
+                    && self.slots.holds(**id)
+            })
+            .map(|(&id, _)| id)
     }
 
     /// Whether nothing is worked on and nothing is left to say.
@@ -194,7 +229,11 @@ impl Book {
 
     /// Forgets everything and stops it: another incarnation of this node has taken over.
     pub(crate) fn abandon_all(&mut self) -> Vec<Effect> {
-        let all: Vec<_> = self.held().iter().map(|held| (held.task, held.epoch)).collect();
+        let all: Vec<_> = self
+            .held()
+            .iter()
+            .map(|held| (held.task, held.epoch))
+            .collect();
         self.reports.clear();
         self.handed_back.clear();
         self.is_draining = true;
@@ -208,7 +247,8 @@ impl Book {
                 tracing::info!(job = %task.job, task = ?task.kind, %epoch, %rejection,
                     "report was not accepted");
             }
-            self.reports.retain(|report| (report.task, report.epoch) != (*task, *epoch));
+            self.reports
+                .retain(|report| (report.task, report.epoch) != (*task, *epoch));
             self.handed_back.retain(|lease| *lease != (*task, *epoch));
         }
         let mut effects = self.revoke(&reply.revoke);
@@ -225,7 +265,10 @@ impl Book {
         run.retain(|assignment| {
             let lease = (assignment.granted.task, assignment.granted.epoch);
             let is_known = held.iter().any(|held| (held.task, held.epoch) == lease)
-                || self.reports.iter().any(|report| (report.task, report.epoch) == lease);
+                || self
+                    .reports
+                    .iter()
+                    .any(|report| (report.task, report.epoch) == lease);
             !is_known
         });
         if run.is_empty() {
@@ -237,7 +280,13 @@ impl Book {
             return Some(Effect::Poll);
         }
         let id = RunId(self.next_run);
-        let slot = self.slots.take(id)?;
+        let slot = match self.slots.take(id) {
+            Some(slot) => slot,
+            None => {
+                let ending = self.ending().next()?;
+                self.slots.take_over(ending, id)?
+            }
+        };
         self.next_run += 1;
         let fetched = Arc::new(AtomicU64::new(0));
         let pieces = run
@@ -283,9 +332,17 @@ impl Book {
                 run.last_sign = now;
                 let order = staged.order.clone();
                 run.staged = Some(staged);
-                let limits = run.pieces.iter().map(|piece| limit(&self.timings, piece)).collect();
-                let mut effects =
-                    vec![Effect::Start { slot: run.slot, run: id, order, limits }];
+                let limits = run
+                    .pieces
+                    .iter()
+                    .map(|piece| limit(&self.timings, piece))
+                    .collect();
+                let mut effects = vec![Effect::Start {
+                    slot: run.slot,
+                    run: id,
+                    order,
+                    limits,
+                }];
                 effects.extend(stop_before(id, run));
                 effects
             }
@@ -310,17 +367,27 @@ impl Book {
                 Vec::new()
             }
             SlotEvent::Progress { run, output, units } => {
-                if let Some(run) = self.runs.get_mut(&run) {
-                    run.last_sign = now;
-                    run.current = run.current.max(usize::try_from(output).unwrap_or(0));
-                    if let Some(piece) = run.piece(output) {
-                        piece.units = piece.units.max(units);
-                    }
+                let Some(run) = self.runs.get_mut(&run) else {
+                    return Vec::new();
+                };
+                run.last_sign = now;
+                run.current = run.current.max(usize::try_from(output).unwrap_or(0));
+                if let Some(piece) = run.piece(output) {
+                    piece.units = piece.units.max(units);
                 }
-                Vec::new()
+                // The kill reached the child of the run before it in this slot.
+                let goes_on = run.phase == Phase::WithChild { is_killed: true };
+                goes_on
+                    .then_some(Effect::Kill(run.slot))
+                    .into_iter()
+                    .collect()
             }
             SlotEvent::Output { run, output, body } => self.output(run, output, body, now),
-            SlotEvent::Failed { run, output, failure } => {
+            SlotEvent::Failed {
+                run,
+                output,
+                failure,
+            } => {
                 if let Some(run) = self.runs.get_mut(&run) {
                     run.phase = Phase::Over;
                 }
@@ -349,7 +416,12 @@ impl Book {
             piece.units = frames.count();
         }
         let assignment = Box::new(piece.assignment.clone());
-        vec![Effect::Publish { run: id, output, assignment, body }]
+        vec![Effect::Publish {
+            run: id,
+            output,
+            assignment,
+            body,
+        }]
     }
 
     fn finished(&mut self, id: RunId) -> Vec<Effect> {
@@ -358,7 +430,10 @@ impl Book {
             return Vec::new();
         };
         run.phase = Phase::Over;
-        let missing = run.pieces.iter().position(|piece| piece.state == PieceState::Waiting);
+        let missing = run
+            .pieces
+            .iter()
+            .position(|piece| piece.state == PieceState::Waiting);
         match missing {
             None => self.sweep(id),
             Some(missing) => {
@@ -430,7 +505,8 @@ impl Book {
         if leases.is_empty() {
             return Vec::new();
         }
-        self.reports.retain(|report| !leases.contains(&(report.task, report.epoch)));
+        self.reports
+            .retain(|report| !leases.contains(&(report.task, report.epoch)));
         self.handed_back.retain(|lease| !leases.contains(lease));
         let mut effects = Vec::new();
         let mut over = Vec::new();
@@ -505,27 +581,46 @@ impl Book {
             return Vec::new();
         }
         let staged = self.runs.remove(&id).and_then(|run| run.staged);
-        staged.map(|staged| Effect::Clean(id, staged)).into_iter().collect()
+        staged
+            .map(|staged| Effect::Clean(id, staged))
+            .into_iter()
+            .collect()
     }
 }
 
 /// Tells the child where its run ends now, if its tail was taken away.
 fn stop_before(id: RunId, run: &Run) -> Option<Effect> {
-    let last = run.pieces.iter().rposition(|piece| piece.state == PieceState::Waiting);
+    let last = run
+        .pieces
+        .iter()
+        .rposition(|piece| piece.state == PieceState::Waiting);
     let end = last.map_or(run.current, |last| last + 1);
     let output = u32::try_from(end).ok()?;
-    (end < run.pieces.len()).then_some(Effect::StopBefore { slot: run.slot, run: id, output })
+    (end < run.pieces.len()).then_some(Effect::StopBefore {
+        slot: run.slot,
+        run: id,
+        output,
+    })
 }
 
 /// The longest the child may take over one output.
 fn limit(timings: &Timings, piece: &Piece) -> Duration {
     // Tasks over the whole timeline (prepare, sound, join) have no frame count here.
-    let frames = piece.assignment.granted.frames.map_or(1000, |frames| frames.count());
+    let frames = piece
+        .assignment
+        .granted
+        .frames
+        .map_or(1000, |frames| frames.count());
     let frames = u32::try_from(frames).unwrap_or(u32::MAX);
     timings.hard_limit + timings.hard_limit_per_frame.saturating_mul(frames)
 }
 
 /// A retriable failure of the machinery.
 pub(crate) fn engine_error(message: String) -> Failure {
-    Failure { code: "engine_error".to_owned(), message, path: None, permanent: false }
+    Failure {
+        code: "engine_error".to_owned(),
+        message,
+        path: None,
+        permanent: false,
+    }
 }

@@ -145,7 +145,11 @@ impl Actor for NodeActor {
             NodeMsg::Published(run, output, result) => state.book.published(run, output, result),
             NodeMsg::Tick => state.tick(now),
             NodeMsg::Drain(grace, reply) => {
-                state.drain.get_or_insert((now + grace, Vec::new())).1.push(reply);
+                state
+                    .drain
+                    .get_or_insert((now + grace, Vec::new()))
+                    .1
+                    .push(reply);
                 state.book.drain()
             }
             NodeMsg::Look(reply) => {
@@ -219,7 +223,8 @@ impl NodeActorState {
             Err(PollError::Unregistered) => {
                 if self.polls.is_registered {
                     self.polls.is_registered = false;
-                    self.tasks.spawn(register::register(self.args.clone(), myself.clone()));
+                    self.tasks
+                        .spawn(register::register(self.args.clone(), myself.clone()));
                 }
                 Vec::new()
             }
@@ -335,7 +340,13 @@ fn start_slots(
             // Fails only when the node has stopped; its slots are then closed.
             let _ = node.cast(NodeMsg::Slot(slot, event));
         });
-        slots.push(SlotHandle::start(&system, index, command.clone(), timings, events)?);
+        slots.push(SlotHandle::start(
+            &system,
+            index,
+            command.clone(),
+            timings,
+            events,
+        )?);
     }
     Ok((system, slots))
 }

@@ -27,7 +27,9 @@ pub(crate) struct Slots {
 
 impl Slots {
     pub(crate) fn new(count: usize) -> Self {
-        Self { states: vec![SlotState::Down; count] }
+        Self {
+            states: vec![SlotState::Down; count],
+        }
     }
 
     /// The child of `slot` waits for an order. A slot with a run keeps it: the child was
@@ -47,9 +49,28 @@ impl Slots {
 
     /// Gives a free slot to `run`.
     pub(crate) fn take(&mut self, run: RunId) -> Option<SlotIndex> {
-        let slot = self.states.iter().position(|state| *state == SlotState::Free)?;
+        let slot = self
+            .states
+            .iter()
+            .position(|state| *state == SlotState::Free)?;
         self.states[slot] = SlotState::Busy(run);
         Some(slot)
+    }
+
+    /// Gives `run` the slot that `ending` is about to leave: it begins there once the child
+    /// is ready again.
+    pub(crate) fn take_over(&mut self, ending: RunId, run: RunId) -> Option<SlotIndex> {
+        let slot = self
+            .states
+            .iter()
+            .position(|state| *state == SlotState::Busy(ending))?;
+        self.states[slot] = SlotState::Busy(run);
+        Some(slot)
+    }
+
+    /// Whether `run` still has a slot.
+    pub(crate) fn holds(&self, run: RunId) -> bool {
+        self.states.contains(&SlotState::Busy(run))
     }
 
     /// `run` has left its slot. The child says itself when it is ready again, unless the
@@ -57,13 +78,20 @@ impl Slots {
     pub(crate) fn release(&mut self, run: RunId, child_is_ready: bool) {
         for state in &mut self.states {
             if *state == SlotState::Busy(run) {
-                *state = if child_is_ready { SlotState::Free } else { SlotState::Down };
+                *state = if child_is_ready {
+                    SlotState::Free
+                } else {
+                    SlotState::Down
+                };
             }
         }
     }
 
     pub(crate) fn free(&self) -> usize {
-        self.states.iter().filter(|state| **state == SlotState::Free).count()
+        self.states
+            .iter()
+            .filter(|state| **state == SlotState::Free)
+            .count()
     }
 
     pub(crate) fn states(&self) -> &[SlotState] {
@@ -84,7 +112,11 @@ mod tests {
         assert_eq!(slots.take(RunId(2)), None, "the only child up is busy");
         slots.ready(0);
         slots.ready(1);
-        assert_eq!(slots.free(), 1, "a busy slot does not become free by a restart");
+        assert_eq!(
+            slots.free(),
+            1,
+            "a busy slot does not become free by a restart"
+        );
         assert_eq!(slots.take(RunId(2)), Some(0));
         slots.release(RunId(1), false);
         assert_eq!(slots.free(), 0, "not before its child says so");

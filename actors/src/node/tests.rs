@@ -1,0 +1,294 @@
+//! Tables for the node's book: what it holds, reports, hands back and does.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use cluster::command::Granted;
+use cluster::model::{Epoch, FrameRange, Generation, JobId, TaskKind, TaskOutput, TaskRef};
+
+use super::book::{Book, Effect, engine_error};
+use super::slots::RunId;
+use crate::config::Timings;
+use crate::poll::PollReply;
+use crate::ports::{Assignment, Staged};
+use crate::slot::SlotEvent;
+use crate::testkit::object;
+
+const RUN: RunId = RunId(0);
+
+fn segment(index: u32) -> (TaskRef, Epoch) {
+    let kind = TaskKind::Segment(index);
+    (
+        TaskRef {
+            job: JobId(1),
+            kind,
+        },
+        Epoch(u64::from(index) + 10),
+    )
+}
+
+fn assigned(count: u32) -> PollReply {
+    let run = (0..count)
+        .map(|index| {
+            let (task, epoch) = segment(index);
+            Assignment {
+                granted: Granted {
+                    task,
+                    epoch,
+                    attempt: 1,
+                    generation: Generation(1),
+                    frames: FrameRange::new(0, 30),
+                },
+                request: object("request", 1),
+                plan: None,
+                inputs: Vec::new(),
+                has_audio: false,
+                no_cache: false,
+            }
+        })
+        .collect();
+    PollReply {
+        assign: vec![run],
+        ..PollReply::default()
+    }
+}
+
+fn revoked(indices: &[u32]) -> PollReply {
+    let revoke = indices.iter().map(|&index| segment(index)).collect();
+    PollReply {
+        revoke,
+        ..PollReply::default()
+    }
+}
+
+/// A book whose one slot renders a run of `count` segments and has made `made` of them.
+fn rendering(count: u32, made: u32) -> (Book, Instant) {
+    let now = Instant::now();
+    let mut book = Book::new(Timings::default(), 1);
+    book.slot(0, SlotEvent::Ready, now);
+    book.reply(assigned(count), now);
+    book.staged(
+        RUN,
+        Ok(Staged {
+            order: vec![1],
+            scratch: PathBuf::from("s"),
+        }),
+        now,
+    );
+    for output in 0..made {
+        book.slot(
+            0,
+            SlotEvent::Output {
+                run: RUN,
+                output,
+                body: Vec::new(),
+            },
+            now,
+        );
+        let file = TaskOutput::Segment {
+            object: object("file", 1),
+            from_cache: false,
+        };
+        book.published(RUN, output, Ok(file));
+    }
+    (book, now)
+}
+
+/// Effects in words, polls left out.
+fn words(effects: &[Effect]) -> Vec<String> {
+    effects
+        .iter()
+        .filter_map(|effect| match effect {
+            Effect::Stage(_, run, _) => Some(format!("stage {}", run.len())),
+            Effect::AbortStage(_) => Some("abort staging".to_owned()),
+            Effect::Start { .. } => Some("start".to_owned()),
+            Effect::StopBefore { output, .. } => Some(format!("stop before {output}")),
+            Effect::Kill(_) => Some("kill".to_owned()),
+            Effect::Publish { output, .. } => Some(format!("publish {output}")),
+            Effect::Clean(..) => Some("clean".to_owned()),
+            Effect::Poll => None,
+        })
+        .collect()
+}
+
+fn held(book: &Book) -> Vec<TaskKind> {
+    book.held().into_iter().map(|held| held.task.kind).collect()
+}
+
+fn kinds(indices: &[u32]) -> Vec<TaskKind> {
+    indices
+        .iter()
+        .map(|&index| TaskKind::Segment(index))
+        .collect()
+}
+
+#[test]
+fn revoking_kills_only_for_the_output_being_made() {
+    // Of three segments the first is made: the second is being worked on.
+    let cases: [(&[u32], &[&str], &[u32], usize); 5] = [
+        (&[2], &["stop before 2"], &[1], 0),
+        (&[1, 2], &["kill"], &[], 0),
+        (&[1], &["kill"], &[], 1),
+        (&[0, 1, 2], &["kill"], &[], 0),
+        (&[7], &[], &[1, 2], 0),
+    ];
+    for (revoke, effects, still, handed_back) in cases {
+        let (mut book, now) = rendering(3, 1);
+        let got = book.reply(revoked(revoke), now);
+        assert_eq!(words(&got), effects, "revoking {revoke:?}");
+        assert_eq!(held(&book), kinds(still), "revoking {revoke:?}");
+        assert_eq!(book.handed_back().len(), handed_back, "revoking {revoke:?}");
+    }
+}
+
+#[test]
+fn a_dead_worker_is_blamed_on_the_output_it_made_and_the_rest_is_handed_back() {
+    let (mut book, now) = rendering(4, 1);
+    let failure = engine_error("worker exited: signal 9".to_owned());
+    let effects = book.slot(
+        0,
+        SlotEvent::Failed {
+            run: RUN,
+            output: 1,
+            failure,
+        },
+        now,
+    );
+    assert_eq!(words(&effects), ["clean"]);
+    let reports: Vec<_> = book
+        .reports()
+        .iter()
+        .map(|report| (report.task.kind, report.result.is_ok()))
+        .collect();
+    assert_eq!(
+        reports,
+        [(TaskKind::Segment(0), true), (TaskKind::Segment(1), false)]
+    );
+    assert_eq!(book.handed_back(), [segment(2), segment(3)]);
+    assert_eq!(book.free_slots(), 0, "not before a new child is ready");
+    book.slot(0, SlotEvent::Ready, now);
+    assert_eq!(book.free_slots(), 1);
+}
+
+#[test]
+fn reports_are_repeated_until_confirmed_and_scratch_goes_with_the_run() {
+    let (mut book, now) = rendering(1, 0);
+    let output = SlotEvent::Output {
+        run: RUN,
+        output: 0,
+        body: Vec::new(),
+    };
+    assert_eq!(words(&book.slot(0, output, now)), ["publish 0"]);
+    let finished = book.slot(0, SlotEvent::Finished { run: RUN }, now);
+    assert!(
+        words(&finished).is_empty(),
+        "the file is still being published"
+    );
+    assert_eq!(held(&book), kinds(&[0]));
+    let file = TaskOutput::Segment {
+        object: object("file", 1),
+        from_cache: false,
+    };
+    assert_eq!(words(&book.published(RUN, 0, Ok(file))), ["clean"]);
+    assert_eq!((held(&book).len(), book.reports().len()), (0, 1));
+    book.reply(PollReply::default(), now);
+    assert_eq!(
+        book.reports().len(),
+        1,
+        "an answer that does not list it confirms nothing"
+    );
+    let (task, epoch) = segment(0);
+    let confirmed = PollReply {
+        reported: vec![(task, epoch, Ok(()))],
+        ..PollReply::default()
+    };
+    book.reply(confirmed, now);
+    assert!(book.is_idle());
+}
+
+#[test]
+fn an_assignment_is_begun_once_and_only_in_a_free_slot() {
+    let now = Instant::now();
+    let mut book = Book::new(Timings::default(), 1);
+    assert!(
+        words(&book.reply(assigned(2), now)).is_empty(),
+        "no child is up"
+    );
+    book.slot(0, SlotEvent::Ready, now);
+    assert_eq!(words(&book.reply(assigned(2), now)), ["stage 2"]);
+    assert!(
+        words(&book.reply(assigned(2), now)).is_empty(),
+        "sent again"
+    );
+    let effects = book.reply(revoked(&[0, 1]), now);
+    assert_eq!(words(&effects), ["abort staging"]);
+    assert_eq!(book.free_slots(), 1, "the child was never told");
+}
+
+#[test]
+fn a_slot_whose_outputs_are_all_made_takes_the_next_run_at_once() {
+    let (mut book, now) = rendering(1, 1);
+    assert_eq!(book.free_slots(), 1, "its child is ready in a moment");
+    let mut next = assigned(1);
+    next.assign[0][0].granted.task.kind = TaskKind::Join;
+    next.assign[0][0].granted.epoch = Epoch(99);
+    assert_eq!(words(&book.reply(next, now)), ["stage 1"]);
+    assert_eq!(book.free_slots(), 0);
+    book.slot(0, SlotEvent::Finished { run: RUN }, now);
+    book.slot(0, SlotEvent::Ready, now);
+    assert_eq!(book.free_slots(), 0, "the slot is the next run's");
+}
+
+#[test]
+fn staging_that_stands_still_is_given_up() {
+    let now = Instant::now();
+    let timings = Timings::default();
+    let mut book = Book::new(timings, 1);
+    book.slot(0, SlotEvent::Ready, now);
+    book.reply(assigned(2), now);
+    assert!(
+        book.tick(now + timings.stall - Duration::from_secs(1))
+            .is_empty()
+    );
+    let effects = book.tick(now + timings.stall);
+    assert_eq!(words(&effects), ["abort staging"]);
+    assert_eq!((book.reports().len(), book.handed_back().len()), (1, 1));
+}
+
+#[test]
+fn draining_hands_back_what_is_unfinished_without_blame() {
+    let (mut book, now) = rendering(3, 1);
+    book.drain();
+    assert_eq!(book.free_slots(), 0);
+    assert_eq!(words(&book.hand_back_all()), ["kill"]);
+    assert_eq!(book.handed_back(), [segment(1), segment(2)]);
+    assert!(book.reports().iter().all(|report| report.result.is_ok()));
+    let killed = engine_error("worker exited: signal 9".to_owned());
+    book.slot(
+        0,
+        SlotEvent::Failed {
+            run: RUN,
+            output: 1,
+            failure: killed,
+        },
+        now,
+    );
+    assert_eq!(book.reports().len(), 1, "the kill is nobody's failure");
+}
+
+#[test]
+fn a_tail_taken_while_inputs_are_fetched_is_never_begun() {
+    let now = Instant::now();
+    let mut book = Book::new(Timings::default(), 1);
+    book.slot(0, SlotEvent::Ready, now);
+    book.reply(assigned(4), now);
+    assert!(words(&book.reply(revoked(&[2, 3]), now)).is_empty());
+    let staged = Staged {
+        order: vec![1],
+        scratch: PathBuf::from("s"),
+    };
+    assert_eq!(
+        words(&book.staged(RUN, Ok(staged), now)),
+        ["start", "stop before 2"]
+    );
+}

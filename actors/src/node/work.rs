@@ -20,7 +20,12 @@ impl NodeActorState {
                 });
             }
             Effect::AbortStage(run) => self.abort(run),
-            Effect::Start { slot, run, order, limits } => {
+            Effect::Start {
+                slot,
+                run,
+                order,
+                limits,
+            } => {
                 if let Some(slot) = self.slots.get(slot) {
                     slot.execute(Execute { run, order, limits });
                 }
@@ -35,14 +40,20 @@ impl NodeActorState {
                     slot.kill();
                 }
             }
-            Effect::Publish { run, output, assignment, body } => {
+            Effect::Publish {
+                run,
+                output,
+                assignment,
+                body,
+            } => {
                 let publishing = self.args.host.publish(*assignment, body);
                 let limit = self.args.timings.publish_limit;
                 self.spawn(run, async move {
                     let result = match tokio::time::timeout(limit, publishing).await {
                         Ok(result) => result,
                         Err(_) => {
-                            let mut failure = engine_error("storing an output took too long".to_owned());
+                            let mut failure =
+                                engine_error("storing an output took too long".to_owned());
                             "storage_unavailable".clone_into(&mut failure.code);
                             Err(failure)
                         }
@@ -54,7 +65,8 @@ impl NodeActorState {
                 self.abort(run);
                 let host = Arc::clone(&self.args.host);
                 // Not one of the run's tasks: it must outlive them.
-                self.tasks.spawn(async move { host.clean(staged.scratch).await });
+                self.tasks
+                    .spawn(async move { host.clean(staged.scratch).await });
             }
             Effect::Poll => self.polls.is_wanted = true,
         }

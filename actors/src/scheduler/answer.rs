@@ -25,7 +25,9 @@ impl Core {
         let mut answers = Vec::new();
         for (id, ticket, since) in waiting {
             let is_parked_long = now.saturating_duration_since(since) >= self.timings.poll;
-            let Some(node) = self.nodes.get(&id) else { continue };
+            let Some(node) = self.nodes.get(&id) else {
+                continue;
+            };
             let has_open_reports = !node.reports.is_empty() || !node.handed_back.is_empty();
             if has_open_reports && !is_parked_long {
                 continue;
@@ -52,7 +54,11 @@ impl Core {
         let mut assign: Vec<Vec<Assignment>> = node
             .to_send
             .iter()
-            .map(|run| run.iter().filter_map(|granted| assignment(state, granted)).collect())
+            .map(|run| {
+                run.iter()
+                    .filter_map(|granted| assignment(state, granted))
+                    .collect()
+            })
             .collect();
         assign.extend(again.iter().filter_map(|&(task, epoch)| {
             let granted = regranted(state, task, epoch)?;
@@ -68,7 +74,10 @@ impl Core {
         let revoke = revoked
             .into_iter()
             .filter(|lease| {
-                !node.confirmed.iter().any(|(task, epoch, _)| (*task, *epoch) == *lease)
+                !node
+                    .confirmed
+                    .iter()
+                    .any(|(task, epoch, _)| (*task, *epoch) == *lease)
             })
             .collect();
         PollReply {
@@ -84,16 +93,22 @@ impl Core {
 fn is_acceptable(state: &State, task: TaskRef, epoch: Epoch) -> bool {
     state.jobs.get(&task.job).is_some_and(|job| {
         !job.status.is_terminal()
-            && job.tasks.get(&task.kind).is_some_and(|task| {
-                task.phase == TaskPhase::Open && task.attempt(epoch).is_some()
-            })
+            && job
+                .tasks
+                .get(&task.kind)
+                .is_some_and(|task| task.phase == TaskPhase::Open && task.attempt(epoch).is_some())
     })
 }
 
 /// The grant of a live attempt, told again.
 fn regranted(state: &State, task: TaskRef, epoch: Epoch) -> Option<Granted> {
     let job = state.jobs.get(&task.job)?;
-    let attempt = job.tasks.get(&task.kind)?.live.iter().find(|attempt| attempt.epoch == epoch)?;
+    let attempt = job
+        .tasks
+        .get(&task.kind)?
+        .live
+        .iter()
+        .find(|attempt| attempt.epoch == epoch)?;
     let frames = match task.kind {
         TaskKind::Segment(index) => {
             let index = usize::try_from(index).ok()?;
@@ -114,7 +129,10 @@ fn regranted(state: &State, task: TaskRef, epoch: Epoch) -> Option<Granted> {
 pub(super) fn assignment(state: &State, granted: &Granted) -> Option<Assignment> {
     let job = state.jobs.get(&granted.task.job)?;
     let task = job.tasks.get(&granted.task.kind)?;
-    let is_live = task.live.iter().any(|attempt| attempt.epoch == granted.epoch);
+    let is_live = task
+        .live
+        .iter()
+        .any(|attempt| attempt.epoch == granted.epoch);
     if !is_live || job.status.is_terminal() {
         return None;
     }
@@ -126,7 +144,11 @@ pub(super) fn assignment(state: &State, granted: &Granted) -> Option<Assignment>
     Some(Assignment {
         granted: granted.clone(),
         request: job.request.clone(),
-        plan: if granted.task.kind == TaskKind::Prepare { None } else { plan },
+        plan: if granted.task.kind == TaskKind::Prepare {
+            None
+        } else {
+            plan
+        },
         inputs,
         has_audio,
         no_cache: task.no_cache,
@@ -141,8 +163,9 @@ fn join_inputs(job: &Job) -> Option<(Vec<cluster::model::ObjectRef>, bool)> {
         TaskPhase::Done(None) | TaskPhase::Blocked | TaskPhase::Open => None,
     };
     let count = u32::try_from(facts.segments.len()).ok()?;
-    let mut inputs: Vec<_> =
-        (0..count).map(|index| file(TaskKind::Segment(index))).collect::<Option<_>>()?;
+    let mut inputs: Vec<_> = (0..count)
+        .map(|index| file(TaskKind::Segment(index)))
+        .collect::<Option<_>>()?;
     if facts.has_audio {
         inputs.push(file(TaskKind::Audio)?);
     }

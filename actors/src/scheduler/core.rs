@@ -97,8 +97,11 @@ impl Core {
 
     /// Renews what the poll lists and counts a miss for what it should have listed.
     fn renew(&mut self, poll: &Poll, now: Instant) {
-        let units: BTreeMap<Lease, u64> =
-            poll.held.iter().map(|held| ((held.task, held.epoch), held.units)).collect();
+        let units: BTreeMap<Lease, u64> = poll
+            .held
+            .iter()
+            .map(|held| ((held.task, held.epoch), held.units))
+            .collect();
         let ended: BTreeSet<Lease> = poll
             .reports
             .iter()
@@ -164,8 +167,11 @@ impl Core {
         self.is_dirty = false;
         self.last_round = Some(now);
         self.follow(state, now);
-        let mut in_flight =
-            InFlight { reports: Vec::new(), handed_back: Vec::new(), grants: Vec::new() };
+        let mut in_flight = InFlight {
+            reports: Vec::new(),
+            handed_back: Vec::new(),
+            grants: Vec::new(),
+        };
         let mut batch = Batch {
             reports: self.reports(state, stamp, jitter, &mut in_flight),
             releases: self.releases(now, &mut in_flight),
@@ -214,7 +220,9 @@ impl Core {
         self.is_dirty = true;
         for ((node, lease), result) in in_flight.reports.into_iter().zip(outcome.reports) {
             if let Some(facts) = self.nodes.get_mut(&node) {
-                facts.reports.retain(|report| (report.task, report.epoch) != lease);
+                facts
+                    .reports
+                    .retain(|report| (report.task, report.epoch) != lease);
                 facts.confirmed.push((lease.0, lease.1, result));
             }
         }
@@ -290,7 +298,8 @@ impl Core {
             if !self.leases.contains_key(&lease) {
                 let run = self.new_run();
                 // Another leader's grant: a whole lease long it may be renewed from now on.
-                self.leases.insert(lease, new_lease(node, run, now.max(self.started)));
+                self.leases
+                    .insert(lease, new_lease(node, run, now.max(self.started)));
             }
         }
     }
@@ -334,11 +343,19 @@ impl Core {
         for (&id, node) in &self.nodes {
             for &lease in &node.handed_back {
                 in_flight.handed_back.push((id, lease));
-                releases.push(Release { task: lease.0, epoch: lease.1, lost: false });
+                releases.push(Release {
+                    task: lease.0,
+                    epoch: lease.1,
+                    lost: false,
+                });
             }
         }
-        let reported: BTreeSet<Lease> =
-            in_flight.reports.iter().chain(&in_flight.handed_back).map(|(_, lease)| *lease).collect();
+        let reported: BTreeSet<Lease> = in_flight
+            .reports
+            .iter()
+            .chain(&in_flight.handed_back)
+            .map(|(_, lease)| *lease)
+            .collect();
         for (&lease, facts) in &self.leases {
             if reported.contains(&lease) {
                 continue;
@@ -347,7 +364,11 @@ impl Core {
             if is_lost || facts.misses >= MISSES_BEFORE_RELEASE {
                 tracing::warn!(job = %lease.0.job, task = ?lease.0.kind, epoch = %lease.1,
                     node = %facts.node, is_lost, "lease is released");
-                releases.push(Release { task: lease.0, epoch: lease.1, lost: is_lost });
+                releases.push(Release {
+                    task: lease.0,
+                    epoch: lease.1,
+                    lost: is_lost,
+                });
             }
         }
         releases
@@ -358,7 +379,11 @@ impl Core {
     fn free_slots(&self, state: &State, now: Instant) -> Vec<select::FreeSlots> {
         let mut pending: BTreeMap<NodeId, BTreeMap<RunNumber, bool>> = BTreeMap::new();
         for facts in self.leases.values() {
-            let is_known = pending.entry(facts.node).or_default().entry(facts.run).or_default();
+            let is_known = pending
+                .entry(facts.node)
+                .or_default()
+                .entry(facts.run)
+                .or_default();
             *is_known |= facts.is_listed || facts.misses > 0;
         }
         self.nodes
@@ -369,9 +394,9 @@ impl Core {
                     && info.state == cluster::model::NodeState::Ready
                     && !facts.is_draining
                     && now.saturating_duration_since(facts.last_poll) <= self.timings.suspect;
-                let unknown = pending
-                    .get(&id)
-                    .map_or(0, |runs| runs.values().filter(|&&is_known| !is_known).count());
+                let unknown = pending.get(&id).map_or(0, |runs| {
+                    runs.values().filter(|&&is_known| !is_known).count()
+                });
                 let unknown = u32::try_from(unknown).unwrap_or(u32::MAX);
                 let free = facts.free_slots.saturating_sub(unknown);
                 (is_eligible && free > 0).then_some(select::FreeSlots {
@@ -394,7 +419,10 @@ impl Core {
         }
         runs.into_iter()
             .map(|(workspace, runs)| {
-                (workspace.to_owned(), u32::try_from(runs.len()).unwrap_or(u32::MAX))
+                (
+                    workspace.to_owned(),
+                    u32::try_from(runs.len()).unwrap_or(u32::MAX),
+                )
             })
             .collect()
     }

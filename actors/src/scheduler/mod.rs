@@ -147,7 +147,10 @@ impl SchedulerState {
         let applied = self.args.coordinator.state();
         if self.core.wants_round(now) {
             let stamp = self.args.clock.log_time();
-            if let Some(batch) = self.core.round(&applied, now, stamp, &mut rand::random::<f64>) {
+            if let Some(batch) = self
+                .core
+                .round(&applied, now, stamp, &mut rand::random::<f64>)
+            {
                 self.rounds += 1;
                 let proposal = self.args.coordinator.propose(Command::Batch(batch));
                 let (limit, myself) = (self.args.timings.propose, myself.clone());

@@ -10,7 +10,9 @@ use std::collections::{BTreeMap, VecDeque};
 
 use cluster::State;
 use cluster::command::Grant;
-use cluster::model::{AttemptOutcome, Fingerprint, Incarnation, LogTime, NodeId, TaskKind, TaskRef};
+use cluster::model::{
+    AttemptOutcome, Fingerprint, Incarnation, LogTime, NodeId, TaskKind, TaskRef,
+};
 use cluster::state::Job;
 
 use super::core::grant;
@@ -77,8 +79,11 @@ pub(super) fn select(
 
 impl<'a> OpenJob<'a> {
     fn new(job: &'a Job, now: LogTime) -> Self {
-        let is_open =
-            |kind: &TaskKind| job.tasks.get(kind).is_some_and(|task| task.is_grantable(now));
+        let is_open = |kind: &TaskKind| {
+            job.tasks
+                .get(kind)
+                .is_some_and(|task| task.is_grantable(now))
+        };
         let single = [TaskKind::Prepare, TaskKind::Join, TaskKind::Audio]
             .into_iter()
             .filter(is_open)
@@ -91,7 +96,13 @@ impl<'a> OpenJob<'a> {
                 TaskKind::Segment(_) | TaskKind::Prepare | TaskKind::Audio | TaskKind::Join => None,
             })
             .collect();
-        Self { job, single, segments, fingerprint: job.fingerprint, audio_slots: 0 }
+        Self {
+            job,
+            single,
+            segments,
+            fingerprint: job.fingerprint,
+            audio_slots: 0,
+        }
     }
 
     fn is_empty(&self) -> bool {
@@ -116,14 +127,21 @@ impl<'a> OpenJob<'a> {
             .map(|node| node.free)
             .sum::<u32>()
             + self.audio_slots;
-        let share = self.segments.len().div_ceil(usize::try_from(sharing.max(1)).unwrap_or(1));
+        let share = self
+            .segments
+            .len()
+            .div_ceil(usize::try_from(sharing.max(1)).unwrap_or(1));
         slots[node].free -= 1;
         self.fingerprint = Some(fingerprint);
         let mut run = Vec::new();
         let mut next = first;
         while run.len() < share && self.segments.front() == Some(&next) {
             self.segments.pop_front();
-            run.push(grant(self.task(TaskKind::Segment(next)), &slots[node], false));
+            run.push(grant(
+                self.task(TaskKind::Segment(next)),
+                &slots[node],
+                false,
+            ));
             next += 1;
         }
         Some(run)
@@ -145,12 +163,17 @@ impl<'a> OpenJob<'a> {
     }
 
     fn task(&self, kind: TaskKind) -> TaskRef {
-        TaskRef { job: self.job.id, kind }
+        TaskRef {
+            job: self.job.id,
+            kind,
+        }
     }
 }
 
 fn prepared(job: &Job, node: NodeId) -> bool {
-    job.plan.as_ref().is_some_and(|plan| plan.prepared_by == node)
+    job.plan
+        .as_ref()
+        .is_some_and(|plan| plan.prepared_by == node)
 }
 
 /// The best node with a free slot for this task, as a position in `slots`.

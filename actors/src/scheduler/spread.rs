@@ -25,7 +25,10 @@ pub(super) fn ahead(state: &State, stamp: LogTime, batch: &Batch) -> State {
     let mut ahead = state.clone();
     if *batch != Batch::default() {
         let command = Command::Batch(batch.clone());
-        ahead.apply(LogIndex(state.applied.0 + 1), Stamped { at: stamp, command });
+        ahead.apply(
+            LogIndex(state.applied.0 + 1),
+            Stamped { at: stamp, command },
+        );
     }
     ahead
 }
@@ -53,7 +56,11 @@ pub(super) fn steal(
             return None;
         }
         let idle = slots.iter_mut().find(|node| {
-            node.free > 0 && run.job.fingerprint.is_none_or(|wanted| wanted == node.fingerprint)
+            node.free > 0
+                && run
+                    .job
+                    .fingerprint
+                    .is_none_or(|wanted| wanted == node.fingerprint)
         })?;
         let kept = run.waiting.len() / 2;
         let tail = &run.waiting[kept..];
@@ -61,9 +68,16 @@ pub(super) fn steal(
         Some(Moved {
             releases: tail
                 .iter()
-                .map(|&(task, epoch)| Release { task, epoch, lost: false })
+                .map(|&(task, epoch)| Release {
+                    task,
+                    epoch,
+                    lost: false,
+                })
                 .collect(),
-            grants: tail.iter().map(|&(task, _)| grant(task, idle, false)).collect(),
+            grants: tail
+                .iter()
+                .map(|&(task, _)| grant(task, idle, false))
+                .collect(),
         })
     })
 }
@@ -80,10 +94,16 @@ fn runs_of<'a>(state: &'a State, leases: &BTreeMap<Lease, LeaseFacts>) -> Vec<Ru
         .into_values()
         .filter_map(|members| {
             // The last begun one is current; before the first sign of life, the first.
-            let current = members.iter().rposition(|(_, facts)| facts.units > 0).unwrap_or(0);
+            let current = members
+                .iter()
+                .rposition(|(_, facts)| facts.units > 0)
+                .unwrap_or(0);
             let (lease, facts) = members.get(current)?;
             let job = state.jobs.get(&lease.0.job)?;
-            let waiting: Vec<Lease> = members[current + 1..].iter().map(|(lease, _)| *lease).collect();
+            let waiting: Vec<Lease> = members[current + 1..]
+                .iter()
+                .map(|(lease, _)| *lease)
+                .collect();
             (!waiting.is_empty() && !job.status.is_terminal()).then(|| Run {
                 job,
                 waiting,
@@ -136,7 +156,9 @@ pub(super) fn copy_straggler(
         let idle = slots.iter().find(|node| {
             node.free > 0
                 && node.node != facts.node
-                && job.fingerprint.is_none_or(|wanted| wanted == node.fingerprint)
+                && job
+                    .fingerprint
+                    .is_none_or(|wanted| wanted == node.fingerprint)
         })?;
         is_straggler.then(|| Moved {
             releases: Vec::new(),

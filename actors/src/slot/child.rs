@@ -20,7 +20,10 @@ const EXIT_GRACE: Duration = Duration::from_millis(500);
 #[derive(Debug)]
 pub(super) enum Input {
     /// The child of this generation said something.
-    Said { generation: u64, message: FromWorker },
+    Said {
+        generation: u64,
+        message: FromWorker,
+    },
     /// Nothing more comes from the child of this generation.
     Gone { generation: u64 },
     /// The node wants the run to end before this output.
@@ -56,7 +59,9 @@ impl KillSwitch {
         let deadline = Instant::now() + grace;
         let mut child = loop {
             let mut held = self.lock();
-            let has_ended = held.as_mut().is_none_or(|child| matches!(child.try_wait(), Ok(Some(_))));
+            let has_ended = held
+                .as_mut()
+                .is_none_or(|child| matches!(child.try_wait(), Ok(Some(_))));
             if has_ended || Instant::now() >= deadline {
                 break held.take()?;
             }
@@ -113,11 +118,18 @@ impl Worker {
             .name(format!("slot-{slot}-err"))
             .spawn(move || forward_log(stderr, slot, pid))?;
         tracing::debug!(slot, pid, "worker started");
-        Ok(Self { generation, stdin, kill: kill.clone() })
+        Ok(Self {
+            generation,
+            stdin,
+            kill: kill.clone(),
+        })
     }
 
     /// Sends the child a message.
-    pub(super) fn send(&mut self, message: &ToWorker) -> Result<(), crate::protocol::ProtocolError> {
+    pub(super) fn send(
+        &mut self,
+        message: &ToWorker,
+    ) -> Result<(), crate::protocol::ProtocolError> {
         write_message(&mut self.stdin, message)
     }
 
@@ -150,7 +162,13 @@ fn read_output(
     loop {
         match read_message(&mut stdout) {
             Ok(Some(message)) => {
-                if inputs.send(Input::Said { generation, message }).is_err() {
+                if inputs
+                    .send(Input::Said {
+                        generation,
+                        message,
+                    })
+                    .is_err()
+                {
                     return;
                 }
             }

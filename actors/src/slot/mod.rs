@@ -17,8 +17,8 @@ mod system;
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -45,9 +45,17 @@ pub(crate) enum SlotEvent {
     /// Work goes on.
     Progress { run: RunId, output: u32, units: u64 },
     /// The child has made an output.
-    Output { run: RunId, output: u32, body: Vec<u8> },
+    Output {
+        run: RunId,
+        output: u32,
+        body: Vec<u8>,
+    },
     /// The run has ended with this output blamed.
-    Failed { run: RunId, output: u32, failure: Failure },
+    Failed {
+        run: RunId,
+        output: u32,
+        failure: Failure,
+    },
     /// The run has ended.
     Finished { run: RunId },
 }
@@ -166,10 +174,16 @@ impl SlotHandle {
             generations: Arc::clone(&generations),
         };
         let name = format!("slot-{index}");
-        let address = system
-            .start_arbiter(&name, move || SlotActor { slot: Slot::new(parts.clone()) })?;
+        let address = system.start_arbiter(&name, move || SlotActor {
+            slot: Slot::new(parts.clone()),
+        })?;
         address.do_send(Keep);
-        Ok(Self { address, sender, kill, generations })
+        Ok(Self {
+            address,
+            sender,
+            kill,
+            generations,
+        })
     }
 
     /// Gives the slot a run; only while it is ready.
@@ -202,7 +216,10 @@ impl SlotHandle {
     pub(crate) async fn close(&self, limit: Duration) {
         let _ = self.sender.send(Input::Close);
         self.kill.kill();
-        if tokio::time::timeout(limit, self.address.send(Close)).await.is_err() {
+        if tokio::time::timeout(limit, self.address.send(Close))
+            .await
+            .is_err()
+        {
             tracing::warn!("slot did not close in time");
         }
     }

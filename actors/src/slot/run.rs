@@ -55,11 +55,16 @@ impl Slot {
 
     /// Sees that a child is up and ready; tries until it is, or the slot closes.
     pub(super) fn keep(&mut self) {
-        self.notice_death();
+        let was_ready = self.is_ready;
+        self.catch_up();
+        let mut is_settled = was_ready && self.is_ready;
         let mut delay = FIRST_RESTART_DELAY;
-        while !self.is_closed && !self.is_ready {
+        while !self.is_closed && !is_settled {
             match self.make_ready() {
-                Ok(()) => self.say(SlotEvent::Ready),
+                Ok(()) => {
+                    is_settled = true;
+                    self.say(SlotEvent::Ready);
+                }
                 Err(reason) => {
                     self.say(SlotEvent::Down { reason });
                     self.pause(delay);
@@ -91,7 +96,11 @@ impl Slot {
     pub(super) fn recover(&mut self) {
         if let Some(run) = self.running.take() {
             let failure = engine_error("slot panicked".to_owned());
-            self.say(SlotEvent::Failed { run, output: 0, failure });
+            self.say(SlotEvent::Failed {
+                run,
+                output: 0,
+                failure,
+            });
         }
         self.drop_worker();
         if let Some(address) = &self.address {
@@ -111,16 +120,26 @@ impl Slot {
     }
 
     fn receive(&self, wait: Duration) -> Result<Input, RecvTimeoutError> {
-        let inputs = self.parts.inputs.lock().unwrap_or_else(PoisonError::into_inner);
+        let inputs = self
+            .parts
+            .inputs
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         inputs.recv_timeout(wait)
     }
 
-    /// Takes in what came while nothing ran: at most the child's death.
-    fn notice_death(&mut self) {
+    /// Takes in what came while nobody received: that the child is ready, or has died.
+    fn catch_up(&mut self) {
         while let Ok(input) = self.receive(Duration::ZERO) {
             match input {
                 Input::Gone { generation } => self.lost(generation),
                 Input::Close => self.is_closed = true,
+                Input::Said {
+                    generation,
+                    message: FromWorker::Ready { version: VERSION },
+                } => {
+                    self.is_ready |= self.is_current(generation);
+                }
                 Input::Said { .. } | Input::StopBefore { .. } => {}
             }
         }
@@ -128,7 +147,10 @@ impl Slot {
 
     /// Reaps the child if it is the one that has gone, and says so.
     fn lost(&mut self, generation: u64) {
-        if let Some(worker) = self.worker.take_if(|worker| worker.generation == generation) {
+        if let Some(worker) = self
+            .worker
+            .take_if(|worker| worker.generation == generation)
+        {
             self.is_ready = false;
             let reason = worker.ended();
             self.say(SlotEvent::Down { reason });
@@ -157,7 +179,10 @@ impl Slot {
         while !self.is_ready {
             let wait = deadline.saturating_duration_since(Instant::now());
             match self.receive(wait) {
-                Ok(Input::Said { generation, message }) if self.is_current(generation) => {
+                Ok(Input::Said {
+                    generation,
+                    message,
+                }) if self.is_current(generation) => {
                     match message {
                         FromWorker::Ready { version: VERSION } => self.is_ready = true,
                         FromWorker::Ready { version } => {
@@ -221,7 +246,9 @@ impl Slot {
     }
 
     fn is_current(&self, generation: u64) -> bool {
-        self.worker.as_ref().is_some_and(|worker| worker.generation == generation)
+        self.worker
+            .as_ref()
+            .is_some_and(|worker| worker.generation == generation)
     }
 
     fn run(&mut self, order: &Execute) -> Result<(), SlotEvent> {
@@ -230,37 +257,52 @@ impl Slot {
             output,
             failure: engine_error(message),
         };
-        self.notice_death();
+        self.catch_up();
         self.make_ready().map_err(|reason| failed(0, reason))?;
         // Ready again only once the child says so.
         self.is_ready = false;
-        self.tell(&ToWorker::Run { order: order.order.clone() });
+        self.tell(&ToWorker::Run {
+            order: order.order.clone(),
+        });
         let mut watch = Watch::new(order, self.parts.timings.stall);
         loop {
             let now = Instant::now();
             let deadline = watch.stall_at.min(watch.hard_at);
             match self.receive(deadline.saturating_duration_since(now)) {
-                Ok(Input::Said { generation, message }) if self.is_current(generation) => {
-                    match message {
-                        FromWorker::Progress { output, units } => {
-                            watch.progress(order, output, units, self.parts.timings.stall);
-                            self.say(SlotEvent::Progress { run: order.run, output, units });
-                        }
-                        FromWorker::Output { output, body } => {
-                            watch.begin(order, output.saturating_add(1), self.parts.timings.stall);
-                            self.say(SlotEvent::Output { run: order.run, output, body });
-                        }
-                        FromWorker::Failed { output, failure } => {
-                            return Err(SlotEvent::Failed { run: order.run, output, failure });
-                        }
-                        FromWorker::Finished => return Ok(()),
-                        FromWorker::Ready { .. } => {
-                            self.drop_worker();
-                            let message = "worker forgot its run".to_owned();
-                            return Err(failed(watch.output, message));
-                        }
+                Ok(Input::Said {
+                    generation,
+                    message,
+                }) if self.is_current(generation) => match message {
+                    FromWorker::Progress { output, units } => {
+                        watch.progress(order, output, units, self.parts.timings.stall);
+                        self.say(SlotEvent::Progress {
+                            run: order.run,
+                            output,
+                            units,
+                        });
                     }
-                }
+                    FromWorker::Output { output, body } => {
+                        watch.begin(order, output.saturating_add(1), self.parts.timings.stall);
+                        self.say(SlotEvent::Output {
+                            run: order.run,
+                            output,
+                            body,
+                        });
+                    }
+                    FromWorker::Failed { output, failure } => {
+                        return Err(SlotEvent::Failed {
+                            run: order.run,
+                            output,
+                            failure,
+                        });
+                    }
+                    FromWorker::Finished => return Ok(()),
+                    FromWorker::Ready { .. } => {
+                        self.drop_worker();
+                        let message = "worker forgot its run".to_owned();
+                        return Err(failed(watch.output, message));
+                    }
+                },
                 Ok(Input::Gone { generation }) if self.is_current(generation) => {
                     let reason = self.worker.take().map_or_else(String::new, Worker::ended);
                     return Err(failed(watch.output, reason));
@@ -276,7 +318,10 @@ impl Slot {
                 Ok(Input::Said { .. } | Input::Gone { .. } | Input::StopBefore { .. }) => {}
                 Err(_) => {
                     self.drop_worker();
-                    return Err(failed(watch.output, watch.overdue(self.parts.timings.stall)));
+                    return Err(failed(
+                        watch.output,
+                        watch.overdue(self.parts.timings.stall),
+                    ));
                 }
             }
         }
@@ -295,7 +340,12 @@ impl Slot {
 impl Watch {
     fn new(order: &Execute, stall: Duration) -> Self {
         let now = Instant::now();
-        let mut watch = Self { output: 0, units: 0, stall_at: now + stall, hard_at: now };
+        let mut watch = Self {
+            output: 0,
+            units: 0,
+            stall_at: now + stall,
+            hard_at: now,
+        };
         watch.begin(order, 0, stall);
         watch
     }
@@ -307,7 +357,12 @@ impl Watch {
             .and_then(|output| order.limits.get(output))
             // Past the last output only the end of the run is waited for.
             .map_or(stall, |limit| *limit);
-        *self = Self { output, units: 0, stall_at: now + stall, hard_at: now + limit };
+        *self = Self {
+            output,
+            units: 0,
+            stall_at: now + stall,
+            hard_at: now + limit,
+        };
     }
 
     fn progress(&mut self, order: &Execute, output: u32, units: u64, stall: Duration) {

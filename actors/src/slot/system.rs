@@ -29,8 +29,13 @@ impl SlotSystem {
                 tracing::error!(%error, "slot system failed");
             }
         })?;
-        let system = started.recv_timeout(START_LIMIT).map_err(io::Error::other)?;
-        Ok(Self { system, thread: Some(thread) })
+        let system = started
+            .recv_timeout(START_LIMIT)
+            .map_err(io::Error::other)?;
+        Ok(Self {
+            system,
+            thread: Some(thread),
+        })
     }
 
     /// Starts an arbiter of exactly one thread for the actor that `factory` makes.

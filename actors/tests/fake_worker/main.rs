@@ -19,7 +19,11 @@ fn main() {
         "crash" => std::process::exit(3),
         _ => {}
     }
-    let version = if start == "version" { VERSION + 1 } else { VERSION };
+    let version = if start == "version" {
+        VERSION + 1
+    } else {
+        VERSION
+    };
     let (sender, orders) = channel();
     std::thread::spawn(move || {
         while let Ok(Some(message)) = read_message::<ToWorker>(&mut io::stdin().lock()) {
@@ -69,9 +73,15 @@ fn run(order: &str, orders: &Receiver<ToWorker>) {
                 }
                 _ => {}
             }
-            say(&FromWorker::Progress { output, units: frame + 1 });
+            say(&FromWorker::Progress {
+                output,
+                units: frame + 1,
+            });
         }
-        say(&FromWorker::Output { output, body: b"made".to_vec() });
+        say(&FromWorker::Output {
+            output,
+            body: b"made".to_vec(),
+        });
     }
     say(&FromWorker::Finished);
 }

@@ -32,7 +32,8 @@ async fn a_job_goes_from_queued_to_completed() {
         .map(|kind| (kind, 1))
         .collect();
     assert_eq!(published, once, "every task is done exactly once");
-    tree.until("scratch is gone", |tree| tree.host.scratch() == 0).await;
+    tree.until("scratch is gone", |tree| tree.host.scratch() == 0)
+        .await;
     tree.stop().await;
 }
 
@@ -62,17 +63,27 @@ async fn progress_rises_to_the_last_frame_and_never_falls() {
     let mut seen = Vec::new();
     let watching = async {
         while let Ok(changed) = changes.recv().await {
-            seen.extend(board.get(changed).map(|progress| (progress.frames_done, progress.fraction)));
+            seen.extend(
+                board
+                    .get(changed)
+                    .map(|progress| (progress.frames_done, progress.fraction)),
+            );
         }
     };
     tokio::select! {
         () = watching => {}
         ended = tree.ended(job) => assert_eq!(ended.status, JobStatus::Completed),
     }
-    assert!(seen.windows(2).all(|pair| pair[0].0 <= pair[1].0 && pair[0].1 <= pair[1].1));
+    assert!(
+        seen.windows(2)
+            .all(|pair| pair[0].0 <= pair[1].0 && pair[0].1 <= pair[1].1)
+    );
     assert!(seen.iter().all(|&(_, fraction)| fraction < 1.0));
     assert!(seen.iter().any(|&(frames, _)| frames > 0), "{seen:?}");
-    tree.until("an ended job leaves the board", |_| board.get(job).is_none()).await;
+    tree.until("an ended job leaves the board", |_| {
+        board.get(job).is_none()
+    })
+    .await;
     tree.stop().await;
 }
 
@@ -80,17 +91,29 @@ async fn progress_rises_to_the_last_frame_and_never_falls() {
 async fn work_goes_on_when_leadership_is_lost_and_regained() {
     let tree = Tree::start(1, 3, 40, false).await;
     let job = tree.submit(1);
-    tree.until("a segment is committed", |tree| tree.committed(job) >= 1).await;
+    tree.until("a segment is committed", |tree| tree.committed(job) >= 1)
+        .await;
     tree.coordinator.set_leadership(Leadership::Other);
     tree.until_tree("the leader's actors are gone", |root| {
-        root.children.iter().all(|child| child.kind != "SchedulerActor")
+        root.children
+            .iter()
+            .all(|child| child.kind != "SchedulerActor")
     })
     .await;
-    tree.coordinator.set_leadership(Leadership::Leader { term: 2 });
+    tree.coordinator
+        .set_leadership(Leadership::Leader { term: 2 });
     assert_eq!(tree.ended(job).await.status, JobStatus::Completed);
-    let attempts: Vec<u32> =
-        tree.host.staged().iter().flatten().map(|&(_, attempt)| attempt).collect();
-    assert!(attempts.iter().all(|&attempt| attempt == 1), "nothing is done twice: {attempts:?}");
+    let attempts: Vec<u32> = tree
+        .host
+        .staged()
+        .iter()
+        .flatten()
+        .map(|&(_, attempt)| attempt)
+        .collect();
+    assert!(
+        attempts.iter().all(|&attempt| attempt == 1),
+        "nothing is done twice: {attempts:?}"
+    );
     tree.stop().await;
 }
 
@@ -98,13 +121,20 @@ async fn work_goes_on_when_leadership_is_lost_and_regained() {
 async fn a_node_that_restarts_begins_anew_and_the_job_completes() {
     let tree = Tree::start(1, 3, 60, false).await;
     let job = tree.submit(1);
-    tree.until("a segment is committed", |tree| tree.committed(job) >= 1).await;
+    tree.until("a segment is committed", |tree| tree.committed(job) >= 1)
+        .await;
     let tree = tree.restart(2).await;
     let ended = tree.ended(job).await;
     assert_eq!(ended.status, JobStatus::Completed, "{:?}", ended.error);
     let done: Vec<_> = tree.host.published();
-    assert!(!done.contains(&TaskKind::Prepare), "committed work is not done again: {done:?}");
-    assert!(!done.contains(&TaskKind::Segment(0)), "committed work is not done again: {done:?}");
+    assert!(
+        !done.contains(&TaskKind::Prepare),
+        "committed work is not done again: {done:?}"
+    );
+    assert!(
+        !done.contains(&TaskKind::Segment(0)),
+        "committed work is not done again: {done:?}"
+    );
     tree.stop().await;
 }
 
@@ -112,12 +142,22 @@ async fn a_node_that_restarts_begins_anew_and_the_job_completes() {
 async fn draining_finishes_what_is_held_and_takes_nothing_new() {
     let tree = Tree::start(1, 2, 40, false).await;
     let job = tree.submit(1);
-    tree.until("a segment is committed", |tree| tree.committed(job) >= 1).await;
+    tree.until("a segment is committed", |tree| tree.committed(job) >= 1)
+        .await;
     tree.handle.drain(Duration::from_millis(50)).await;
     let state = tree.coordinator.state();
-    let live = state.jobs[&job].tasks.values().map(|task| task.live.len()).sum::<usize>();
+    let live = state.jobs[&job]
+        .tasks
+        .values()
+        .map(|task| task.live.len())
+        .sum::<usize>();
     assert_eq!(live, 0, "nothing is left leased");
-    assert!(state.jobs[&job].tasks.values().all(|task| task.failures + task.losses == 0));
+    assert!(
+        state.jobs[&job]
+            .tasks
+            .values()
+            .all(|task| task.failures + task.losses == 0)
+    );
     tree.stop().await;
 }
 
@@ -125,9 +165,12 @@ async fn draining_finishes_what_is_held_and_takes_nothing_new() {
 async fn a_superseded_incarnation_stops_working() {
     let tree = Tree::start(1, 2, 400, false).await;
     let job = tree.submit(1);
-    tree.until("work is held", |tree| tree.handle.nodes()[0].attempts > 0).await;
-    tree.coordinator.apply(Command::RegisterNode(node(1, 99, 1)));
-    tree.until("its scratch is gone", |tree| tree.host.scratch() == 0).await;
+    tree.until("work is held", |tree| tree.handle.nodes()[0].attempts > 0)
+        .await;
+    tree.coordinator
+        .apply(Command::RegisterNode(node(1, 99, 1)));
+    tree.until("its scratch is gone", |tree| tree.host.scratch() == 0)
+        .await;
     assert!(!tree.coordinator.state().jobs[&job].status.is_terminal());
     tree.stop().await;
 }

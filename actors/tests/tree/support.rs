@@ -64,7 +64,12 @@ impl Tree {
             clock: Arc::new(SystemClock),
         };
         let handle = start(config, ports).await.unwrap();
-        Self { handle, coordinator, host, slots }
+        Self {
+            handle,
+            coordinator,
+            host,
+            slots,
+        }
     }
 
     /// Stops everything and starts it again as another incarnation, with a fresh host.
@@ -73,7 +78,10 @@ impl Tree {
             let state = self.coordinator.state();
             let job = state.jobs.values().next().unwrap();
             let segments = &job.plan.as_ref().unwrap().facts.segments;
-            (segments.len() as u64, segments.first().copied().map_or(0, FrameRange::count))
+            (
+                segments.len() as u64,
+                segments.first().copied().map_or(0, FrameRange::count),
+            )
         };
         self.handle.stop().await;
         let host = FakeHost::new(frames.0, frames.1, false);
@@ -93,16 +101,25 @@ impl Tree {
 
     /// Committed segments.
     pub(crate) fn committed(&self, job: JobId) -> usize {
-        self.job(job).segments().filter(|(_, task)| task.is_done()).count()
+        self.job(job)
+            .segments()
+            .filter(|(_, task)| task.is_done())
+            .count()
     }
 
     pub(crate) fn is_all_free(&self) -> bool {
-        self.handle.nodes().first().is_some_and(|node| node.slots_free == self.slots)
+        self.handle
+            .nodes()
+            .first()
+            .is_some_and(|node| node.slots_free == self.slots)
     }
 
     /// The job once it is terminal.
     pub(crate) async fn ended(&self, job: JobId) -> Arc<Job> {
-        self.until("the job has ended", |tree| tree.job(job).status.is_terminal()).await;
+        self.until("the job has ended", |tree| {
+            tree.job(job).status.is_terminal()
+        })
+        .await;
         self.job(job)
     }
 
@@ -115,7 +132,10 @@ impl Tree {
         };
         if tokio::time::timeout(PATIENCE, looking).await.is_err() {
             let tree = self.handle.tree().await;
-            panic!("never: {what}\n{tree:#?}\n{:#?}", self.coordinator.state().jobs);
+            panic!(
+                "never: {what}\n{tree:#?}\n{:#?}",
+                self.coordinator.state().jobs
+            );
         }
     }
 
@@ -125,13 +145,20 @@ impl Tree {
                 tokio::time::sleep(Duration::from_millis(2)).await;
             }
         };
-        assert!(tokio::time::timeout(PATIENCE, looking).await.is_ok(), "never: {what}");
+        assert!(
+            tokio::time::timeout(PATIENCE, looking).await.is_ok(),
+            "never: {what}"
+        );
     }
 
     /// Process ids of the children, as the tree shows them.
     pub(crate) async fn worker_pids(&self) -> Vec<u32> {
         let tree = self.handle.tree().await.unwrap();
-        let node = tree.children.iter().find(|child| child.kind == "NodeActor").unwrap();
+        let node = tree
+            .children
+            .iter()
+            .find(|child| child.kind == "NodeActor")
+            .unwrap();
         let pid = |slot: &ActorNode| slot.state.get("worker_pid")?.parse().ok();
         node.children.iter().filter_map(pid).collect()
     }
@@ -145,6 +172,6 @@ impl Tree {
     }
 }
 
-pub(crate) fn is_alive(pid: u32) -> bool {
+fn is_alive(pid: u32) -> bool {
     PathBuf::from(format!("/proc/{pid}")).try_exists().unwrap()
 }
