@@ -7,7 +7,6 @@ mod secrets;
 
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,8 +14,7 @@ use actors::ports::{Clock, Coordinator as CoordinatorPort};
 use actors::{RootHandle, Timings, WorkerCommand};
 use anyhow::Context;
 use cluster::coordinator::{Coordinator, Identity, Options};
-use cluster::model::{Fingerprint, LogTime, NodeInfo, NodeState, Roles};
-use serde::Deserialize;
+use cluster::model::{LogTime, NodeInfo, NodeState, Roles};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -29,13 +27,11 @@ use crate::store::fetch::{FetchLimits, Fetcher, Guard};
 use crate::store::{LocalStore, ObjectStore};
 use crate::telemetry;
 use crate::worker::host::{Host, HostSettings};
+use crate::worker::fingerprint::RenderFacts;
 use crate::worker::scratch::{Scratch, sweep_scratch};
 use crate::worker::settings::WorkerSettings;
 
 pub use clock::SystemClock;
-
-/// Longest time a worker may take to say what its output depends on.
-const FINGERPRINT_LIMIT: Duration = Duration::from_secs(60);
 
 /// A running server with all its roles.
 #[derive(Debug)]
@@ -65,10 +61,14 @@ impl App {
             .with_context(|| format!("cannot listen on {}", settings.edge.listen))?;
         let address = listener.local_addr()?;
 
-        let worker = worker_command(&settings)?;
-        let (coordinator, traits) = tokio::try_join!(
+        let program = std::env::current_exe().context("this program cannot find itself")?;
+        let worker = WorkerSettings {
+            adapter: settings.render.adapter.clone(),
+            pixels: settings.limits.pixels,
+        };
+        let (coordinator, facts) = tokio::try_join!(
             open_coordinator(&data_dir, address),
-            ask_fingerprint(&worker),
+            ask_facts(&program, &worker),
         )?;
         let identity = coordinator.identity().clone();
         sweep_scratch(&data_dir, identity.incarnation).context("scratch cannot be swept")?;
@@ -78,8 +78,12 @@ impl App {
         let host = task_host(&settings, &data_dir, &identity, Arc::clone(&store))?;
         let actors = actors::start(
             actors::Config {
-                node: node_info(&settings, &identity, address, traits),
-                worker,
+                node: node_info(&settings, &identity, address, facts),
+                worker: WorkerCommand {
+                    program,
+                    args: vec!["worker".to_owned()],
+                    envs: worker.environment(),
+                },
                 timings: Timings { stall: settings.render.stall_timeout, ..Timings::default() },
             },
             actors::Ports {
@@ -92,7 +96,7 @@ impl App {
 
         let draining = CancellationToken::new();
         let stopped = CancellationToken::new();
-        let observer = observer::ProcessObserver::new(coordinator.clone(), actors.clone());
+        let observer = observer::ProcessObserver::new(coordinator.clone(), &actors);
         let edge = Edge::new(edge::Parts {
             coordinator: Arc::clone(&port),
             observer: Arc::new(observer),
@@ -100,7 +104,7 @@ impl App {
             clock: Arc::clone(&clock),
             config: edge_config(&settings, &data_dir, address)?,
             draining: draining.clone(),
-            exposition: telemetry::metrics::install(),
+            exposition: telemetry::metrics::Exposition::install()?,
         });
         let janitor = tokio::spawn(janitor::run(
             janitor::Janitor::new(port, clock, store, &settings),
@@ -136,8 +140,11 @@ impl App {
     }
 
     /// Waits until a part has failed for good, and says why. The process must then end.
-    pub async fn failed(&self) -> String {
-        format!("the coordinator failed: {}", self.coordinator.failed().await)
+    pub async fn failed(&mut self) -> String {
+        tokio::select! {
+            reason = self.coordinator.failed() => format!("the coordinator failed: {reason}"),
+            () = self.actors.failed() => "an actor kept failing".to_owned(),
+        }
     }
 
     /// Admits nothing more, lets running work end within `grace`, and stops.
@@ -167,11 +174,16 @@ pub fn composition_limits(limits: &Limits) -> composition::Limits {
 
 async fn open_coordinator(data_dir: &Path, address: SocketAddr) -> anyhow::Result<Coordinator> {
     let options = Options {
-        data_dir: data_dir.join("raft"),
+        data_dir: data_dir.to_owned(),
         advertise: address.to_string(),
         node_id: None,
     };
     Ok(Coordinator::open(options).await?)
+}
+
+async fn ask_facts(program: &Path, settings: &WorkerSettings) -> anyhow::Result<RenderFacts> {
+    let facts = RenderFacts::ask(program, settings).await;
+    facts.context("the worker cannot render on this machine (see `framelane doctor`)")
 }
 
 async fn wait_for_leader(coordinator: &Coordinator) -> anyhow::Result<()> {
@@ -184,45 +196,6 @@ async fn wait_for_leader(coordinator: &Coordinator) -> anyhow::Result<()> {
         .context("no leader was elected within 30 s")?
         .context("the coordinator stopped while it started")?;
     Ok(())
-}
-
-/// What a worker says of itself before it is given work.
-#[derive(Debug, Deserialize)]
-struct WorkerTraits {
-    fingerprint: String,
-    gpu: String,
-}
-
-async fn ask_fingerprint(worker: &WorkerCommand) -> anyhow::Result<WorkerTraits> {
-    let child = tokio::process::Command::new(&worker.program)
-        .args(&worker.args)
-        .arg("--fingerprint")
-        .envs(worker.envs.iter().map(|(name, value)| (name, value)))
-        .stdin(Stdio::null())
-        .stderr(Stdio::inherit())
-        .kill_on_drop(true)
-        .output();
-    let output = tokio::time::timeout(FINGERPRINT_LIMIT, child)
-        .await
-        .context("the worker did not say what it is within a minute")?
-        .context("the worker cannot be started")?;
-    anyhow::ensure!(
-        output.status.success(),
-        "the worker cannot render on this machine (see `framelane doctor`)"
-    );
-    serde_json::from_slice(&output.stdout).context("the worker's answer makes no sense")
-}
-
-fn worker_command(settings: &Settings) -> anyhow::Result<WorkerCommand> {
-    Ok(WorkerCommand {
-        program: std::env::current_exe().context("this program cannot find itself")?,
-        args: vec!["worker".to_owned()],
-        envs: WorkerSettings {
-            adapter: settings.render.adapter.clone(),
-            pixels: settings.limits.pixels,
-        }
-        .environment(),
-    })
 }
 
 fn task_host(
@@ -261,7 +234,7 @@ fn node_info(
     settings: &Settings,
     identity: &Identity,
     address: SocketAddr,
-    traits: WorkerTraits,
+    facts: RenderFacts,
 ) -> NodeInfo {
     NodeInfo {
         id: identity.node_id,
@@ -270,8 +243,8 @@ fn node_info(
         version: env!("CARGO_PKG_VERSION").to_owned(),
         roles: Roles { edge: true, coordinator: true, render: true },
         slots: settings.slot_count(),
-        gpu: traits.gpu,
-        fingerprint: Fingerprint(crate::store::digest(traits.fingerprint.as_bytes())),
+        gpu: facts.gpu,
+        fingerprint: facts.fingerprint,
         state: NodeState::Ready,
         registered_at: LogTime(0),
     }
@@ -297,7 +270,7 @@ fn edge_config(
             composition: composition_limits(&settings.limits),
         },
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        fonts: crate::render::text::known_families(),
+        fonts: crate::render::text::TextEngine::new().known_families(),
         scratch: data_dir.join("scratch"),
     })
 }

@@ -2,14 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use actors::{ActorNode, RootHandle};
+use actors::{ActorNode, Health, ProgressBoard, RootHandle};
 use cluster::coordinator::{Coordinator, Member};
-use cluster::model::{JobId, NodeId, TaskKind};
-use cluster::state::TaskPhase;
+use cluster::model::{JobId, NodeId};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 
-use crate::edge::ports::{
+use crate::edge::{
     ActorBody, JobProgress, MemberBody, NodeHealth, NodeSight, Observer, RaftBody,
 };
 
@@ -17,22 +16,23 @@ use crate::edge::ports::{
 #[derive(Debug)]
 pub(super) struct ProcessObserver {
     coordinator: Coordinator,
-    actors: RootHandle,
+    actors: actors::Observer,
+    progress: ProgressBoard,
 }
 
 impl ProcessObserver {
-    pub(super) fn new(coordinator: Coordinator, actors: RootHandle) -> Self {
-        Self { coordinator, actors }
+    pub(super) fn new(coordinator: Coordinator, actors: &RootHandle) -> Self {
+        Self { coordinator, actors: actors.observer(), progress: actors.progress() }
     }
 }
 
 impl Observer for ProcessObserver {
     fn progress(&self, job: JobId) -> Option<JobProgress> {
-        let progress = self.actors.progress().get(job)?;
-        let committed = self.committed_frames(job);
+        let progress = self.progress.get(job)?;
         Some(JobProgress {
-            open_frames: progress.frames_done.saturating_sub(committed),
-            frames_per_second: progress.fps.unwrap_or(0.0),
+            frames_done: progress.frames_done,
+            fraction: progress.fraction,
+            eta_seconds: progress.eta_seconds,
         })
     }
 
@@ -41,17 +41,15 @@ impl Observer for ProcessObserver {
             .nodes()
             .into_iter()
             .map(|view| {
-                let health = if view.is_dead {
-                    NodeHealth::Dead
-                } else if view.is_suspect {
-                    NodeHealth::Suspect
-                } else {
-                    NodeHealth::Heard
+                let health = match view.health {
+                    Health::Live => NodeHealth::Heard,
+                    Health::Suspect => NodeHealth::Suspect,
+                    Health::Dead => NodeHealth::Dead,
                 };
                 let sight = NodeSight {
                     health,
-                    busy_slots: view.busy_slots,
-                    lease_expires_in_ms: view.lease_expires_in_ms,
+                    busy_slots: view.slots.saturating_sub(view.slots_free),
+                    lease_expires_in_ms: view.lease_expires_in_millis.unwrap_or(0),
                     cache_bytes: 0,
                 };
                 (view.id, sight)
@@ -61,7 +59,18 @@ impl Observer for ProcessObserver {
 
     fn actors(&self) -> BoxFuture<'static, ActorBody> {
         let actors = self.actors.clone();
-        async move { actor_body(actors.tree().await) }.boxed()
+        async move {
+            let stopped = || ActorNode {
+                name: "root".to_owned(),
+                kind: "stopped".to_owned(),
+                state: BTreeMap::new(),
+                restarts: 0,
+                mailbox: None,
+                children: Vec::new(),
+            };
+            actor_body(actors.tree().await.unwrap_or_else(stopped))
+        }
+        .boxed()
     }
 
     fn raft(&self) -> RaftBody {
@@ -80,22 +89,6 @@ impl Observer for ProcessObserver {
     }
 }
 
-impl ProcessObserver {
-    /// Frames of segments that are committed.
-    fn committed_frames(&self, job: JobId) -> u64 {
-        let state = self.coordinator.state();
-        let Some(job) = state.jobs.get(&job) else { return 0 };
-        let Some(plan) = &job.plan else { return 0 };
-        let is_done = |index: usize| {
-            let kind = u32::try_from(index).map(TaskKind::Segment).ok();
-            let task = kind.and_then(|kind| job.tasks.get(&kind));
-            task.is_some_and(|task| matches!(task.phase, TaskPhase::Done(_)))
-        };
-        let segments = plan.facts.segments.iter().enumerate();
-        segments.filter(|(index, _)| is_done(*index)).map(|(_, range)| range.count()).sum()
-    }
-}
-
 fn member_body(member: Member) -> MemberBody {
     MemberBody { id: member.id.0, address: member.address, reachable: member.reachable }
 }
@@ -106,7 +99,7 @@ fn actor_body(node: ActorNode) -> ActorBody {
         kind: node.kind,
         state: serde_json::json!(node.state),
         restarts: node.restarts,
-        mailbox: node.mailbox.unwrap_or(0),
+        mailbox: node.mailbox,
         children: node.children.into_iter().map(actor_body).collect(),
     }
 }

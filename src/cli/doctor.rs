@@ -51,16 +51,18 @@ fn check_settings(settings: &Settings) -> Finding {
 
 #[cfg(feature = "gst")]
 fn check_media() -> Finding {
-    match crate::media::gst::missing_elements() {
+    use crate::media::MediaEngine;
+    use crate::media::gst::GstEngine;
+    match GstEngine::new() {
         Err(error) => missing("gstreamer", error.to_string(), GSTREAMER_ADVICE),
-        Ok(elements) if elements.is_empty() => {
-            found("gstreamer", crate::media::gst::version())
-        }
-        Ok(elements) => missing(
-            "gstreamer",
-            format!("elements not installed: {}", elements.join(", ")),
-            GSTREAMER_ADVICE,
-        ),
+        Ok(engine) => match GstEngine::missing_elements().as_slice() {
+            [] => found("gstreamer", engine.fingerprint()),
+            elements => missing(
+                "gstreamer",
+                format!("elements not installed: {}", elements.join(", ")),
+                GSTREAMER_ADVICE,
+            ),
+        },
     }
 }
 
@@ -84,7 +86,7 @@ fn check_adapter(_settings: &Settings) -> Finding {
 }
 
 fn check_fonts() -> Finding {
-    let families = crate::render::text::known_families();
+    let families = crate::render::text::TextEngine::new().known_families();
     found("fonts", format!("bundled: {}", families.join(", ")))
 }
 

@@ -143,6 +143,16 @@ impl ServerFlags {
     }
 }
 
+fn start_logging(log: &crate::settings::Log) -> anyhow::Result<()> {
+    use crate::settings::LogFormat as Wanted;
+    use crate::telemetry::{LogFormat, start_logging};
+    let format = match log.format {
+        Wanted::Text => LogFormat::Text,
+        Wanted::Json => LogFormat::Json,
+    };
+    Ok(start_logging(format, &log.filter)?)
+}
+
 /// The bytes of `file`, or of standard input for `-`.
 fn read(file: &std::path::Path) -> anyhow::Result<Vec<u8>> {
     use anyhow::Context;

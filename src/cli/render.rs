@@ -31,15 +31,16 @@ pub(super) fn run(
         settings.log.filter = "warn".into();
     }
     settings.validate()?;
-    crate::telemetry::init(&settings.log);
+    super::start_logging(&settings.log)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .context("the async runtime cannot be started")?;
     runtime.block_on(async {
-        let app = App::start(settings).await?;
+        let mut app = App::start(settings).await?;
+        let base = app.base_url();
         let outcome = tokio::select! {
-            outcome = render(&app.base_url(), body, output, json) => outcome,
+            outcome = render(&base, body, output, json) => outcome,
             _ = tokio::signal::ctrl_c() => Err(anyhow::anyhow!("interrupted")),
             reason = app.failed() => Err(anyhow::anyhow!(reason)),
         };

@@ -14,7 +14,7 @@ const GRACE: Duration = Duration::from_secs(10);
 
 pub(super) fn run(flags: ServerFlags) -> anyhow::Result<ExitCode> {
     let settings = flags.load()?;
-    crate::telemetry::init(&settings.log);
+    super::start_logging(&settings.log)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -22,7 +22,7 @@ pub(super) fn run(flags: ServerFlags) -> anyhow::Result<ExitCode> {
     runtime.block_on(async {
         let mut terminate = signal(SignalKind::terminate()).context("no signal handler")?;
         let mut interrupt = signal(SignalKind::interrupt()).context("no signal handler")?;
-        let app = App::start(settings).await?;
+        let mut app = App::start(settings).await?;
         println!("{}", app.listening_line());
         let reason = tokio::select! {
             _ = terminate.recv() => None,

@@ -10,7 +10,7 @@ use crate::composition;
 
 pub(super) fn run(file: &Path, as_json: bool, flags: &ConfigFlags) -> anyhow::Result<ExitCode> {
     let settings = flags.load()?;
-    let tree = composition::json::parse(&super::read(file)?)?;
+    let tree = composition::Json::parse(&super::read(file)?)?;
     let (violations, warnings) =
         match composition::validate(&tree, &crate::app::composition_limits(&settings.limits)) {
             Ok((_, warnings)) => (Vec::new(), warnings),

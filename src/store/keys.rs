@@ -28,6 +28,17 @@ pub fn source(digest: Digest) -> ObjectKey {
     ObjectKey(format!("sources/{digest}"))
 }
 
+/// Where sources are, whatever is in them.
+pub const SOURCES: &str = "sources/";
+
+/// What attempts left, without the request, what clients are told from, and the artifact.
+pub fn intermediate_prefixes(job: JobId, segments: u32) -> impl Iterator<Item = String> {
+    let kinds = [TaskKind::Prepare, TaskKind::Audio].into_iter();
+    kinds
+        .chain((0..segments).map(TaskKind::Segment))
+        .map(move |kind| format!("jobs/{job}/{}/", task(kind)))
+}
+
 /// Everything of one job.
 pub fn job_prefix(job: JobId) -> String {
     format!("jobs/{job}/")
