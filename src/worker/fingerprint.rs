@@ -146,7 +146,9 @@ mod tests {
     #[test]
     fn facts_survive_the_way_through_json() {
         let facts = RenderFacts {
-            fingerprint: Fingerprint(Digest(std::array::from_fn(|n| (n * 7 % 256) as u8))),
+            fingerprint: Fingerprint(Digest(std::array::from_fn(|n| {
+                u8::try_from(n * 7).unwrap()
+            }))),
             gpu: "llvmpipe".to_owned(),
             media: "gstreamer".to_owned(),
             fonts: "abc".to_owned(),

@@ -118,7 +118,7 @@ impl Bench {
     }
 }
 
-fn valid(composition: serde_json::Value) -> ValidComposition {
+fn valid(composition: &serde_json::Value) -> ValidComposition {
     let json = Json::parse(composition.to_string().as_bytes()).unwrap();
     match validate(&json, &Limits::default()) {
         Ok((composition, _)) => composition,
@@ -132,7 +132,7 @@ fn video(url: &str) -> serde_json::Value {
 
 /// Three seconds of a clip from 0.5 s on, with words at the bottom edge for the first one.
 fn titled(rate: u32) -> ValidComposition {
-    valid(json!({
+    valid(&json!({
         "width": 64, "height": 64, "duration": 3, "frame_rate": rate,
         "elements": [
             video("http://host/a.mp4"),
@@ -175,7 +175,7 @@ fn a_run_may_begin_anywhere_and_even_go_back() {
 #[test]
 fn prepare_names_the_element_whose_source_is_not_media() {
     let mut bench = Bench::new();
-    let composition = valid(json!({
+    let composition = valid(&json!({
         "width": 64, "height": 64, "duration": 1,
         "elements": [
             {"type": "text", "text": "a", "duration": 1},

@@ -107,15 +107,14 @@ pub fn is_public(address: IpAddr) -> bool {
 fn is_public_v4(address: Ipv4Addr) -> bool {
     let [a, b, c, _] = address.octets();
     let special = match a {
-        0 | 10 | 127 => true,
+        // This network, private, loopback; multicast, reserved, broadcast.
+        0 | 10 | 127 | 224.. => true,
         100 => b & 0b1100_0000 == 64,
         169 => b == 254,
         172 => b & 0b1111_0000 == 16,
         192 => matches!((b, c), (0, 0 | 2) | (88, 99) | (168, _)),
         198 => matches!((b, c), (18 | 19, _) | (51, 100)),
         203 => (b, c) == (0, 113),
-        // Multicast, reserved, broadcast.
-        224.. => true,
         _ => false,
     };
     !special

@@ -79,10 +79,13 @@ impl Position {
     }
 }
 
+/// How a run's messages leave.
+type Send = dyn Fn(&FromWorker) -> Result<(), ProtocolError>;
+
 /// The current run.
 pub struct Run {
     position: Arc<Position>,
-    send: Box<dyn Fn(&FromWorker) -> Result<(), ProtocolError>>,
+    send: Box<Send>,
 }
 
 impl std::fmt::Debug for Run {

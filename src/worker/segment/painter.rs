@@ -178,8 +178,8 @@ impl<'a> Painter<'a> {
             .and_then(|info| info.video.as_ref())
             .is_some_and(|video| video.plain);
         is_plain
-            && list.width % 2 == 0
-            && list.height % 2 == 0
+            && list.width.is_multiple_of(2)
+            && list.height.is_multiple_of(2)
             && damage::covers_exactly(layer, picture, list.width, list.height)
     }
 
