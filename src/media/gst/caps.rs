@@ -157,7 +157,11 @@ fn color(info: &gst_video::VideoInfo, coded: &gst::CapsRef) -> YuvColor {
         .structure(0)
         .is_some_and(|structure| structure.has_field("colorimetry"))
         || assumed_by_library(info).is_some_and(|plain| plain.colorimetry() != colorimetry);
-    let matrix = match colorimetry.matrix() {
+    let declared = coded
+        .structure(0)
+        .and_then(|structure| structure.get::<String>("colorimetry").ok())
+        .and_then(|text| text.parse::<gst_video::VideoColorimetry>().ok());
+    let matrix = match declared.as_ref().unwrap_or(&colorimetry).matrix() {
         _ if !tagged => size_says,
         VideoColorMatrix::Bt709 => Matrix::Bt709,
         VideoColorMatrix::Bt601 | VideoColorMatrix::Fcc | VideoColorMatrix::Smpte240m => {
@@ -176,7 +180,10 @@ fn color(info: &gst_video::VideoInfo, coded: &gst::CapsRef) -> YuvColor {
         .is_some_and(|plain| plain.chroma_site() != info.chroma_site());
     YuvColor {
         matrix,
-        full_range: colorimetry.range() == VideoColorRange::Range0_255,
+        full_range: [Some(&colorimetry), declared.as_ref()]
+            .into_iter()
+            .flatten()
+            .any(|tag| tag.range() == VideoColorRange::Range0_255),
         centered_chroma: already_420 && says_site && info.chroma_site() == VideoChromaSite::JPEG,
     }
 }

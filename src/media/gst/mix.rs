@@ -148,6 +148,11 @@ impl Encoder {
         let encoder = element("avenc_aac")?;
         let bits = i32::try_from(kbps.saturating_mul(1000)).unwrap_or(i32::MAX);
         encoder.set_property("bitrate", bits);
+        // Joint stereo is broken between this element and the library: a sound on one side alone
+        // comes out on both, at half its height.
+        for tool in ["aac-ms", "aac-is"] {
+            encoder.set_property_from_str(tool, "false");
+        }
         let parser = element("aacparse")?;
         let muxer = element("mp4mux")?;
         let sink = element("filesink")?;

@@ -66,7 +66,10 @@ impl Pictures {
         offer_strides(&sink);
         add(&pipeline, &[sink.upcast_ref()])?;
         let (weak, tail) = (pipeline.downgrade(), sink.clone());
-        let faults = demux(&pipeline, file, container, move |kind, caps, _| {
+        let faults = demux(&pipeline, file, container, move |kind, caps, pad| {
+            if shape == Shape::AsDecoded {
+                leave_colour_to_stream(pad);
+            }
             let Some(pipeline) = weak.upgrade().filter(|_| kind == Kind::Video) else {
                 return Ok(None);
             };
@@ -125,6 +128,28 @@ impl Pictures {
             }
         }
     }
+}
+
+/// Takes the container's colour tag out of a track's caps. It says nothing of the range, and
+/// while it is there the parser does not look for what the stream itself says.
+fn leave_colour_to_stream(pad: &gst::Pad) {
+    pad.add_probe(gst::PadProbeType::EVENT_DOWNSTREAM, |_, info| {
+        let bare = info.event().and_then(|event| match event.view() {
+            gst::EventView::Caps(caps) => {
+                let mut caps = caps.caps_owned();
+                let structure = caps.make_mut().structure_mut(0)?;
+                let replaced = structure.name().starts_with("video/x-h26")
+                    && structure.has_field("colorimetry");
+                structure.remove_field("colorimetry");
+                replaced.then_some(caps)
+            }
+            _ => None,
+        });
+        if let Some(caps) = bare {
+            info.data = Some(gst::PadProbeData::Event(gst::event::Caps::new(&caps)));
+        }
+        gst::PadProbeReturn::Ok
+    });
 }
 
 fn reshaping(shape: Shape) -> Result<Vec<gst::Element>, MediaError> {

@@ -76,7 +76,8 @@ impl Container {
     /// Caps of the only stream, where the format has no tracks.
     pub(super) fn bare(self) -> Option<&'static str> {
         match self {
-            Self::Mp3 => Some("audio/mpeg,mpegversion=(int)1,layer=(int)3"),
+            // A tag is nearly always an MP3's.
+            Self::Mp3 | Self::Id3 => Some("audio/mpeg,mpegversion=(int)1,layer=(int)3"),
             Self::Flac => Some("audio/x-flac"),
             Self::Adts => Some("audio/mpeg,mpegversion=(int)4"),
             Self::Wav => Some("audio/x-raw"),

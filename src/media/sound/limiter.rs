@@ -35,6 +35,8 @@ pub struct Limiter {
     /// Released gains over which the mean is taken.
     recent: VecDeque<f64>,
     released: f64,
+    /// Silence put before the first sample, so that its gain has something to come down over.
+    lead: usize,
     /// Samples left in which the ceiling holds.
     hold: u64,
     /// Samples put in that have not come out.
@@ -45,8 +47,9 @@ impl Default for Limiter {
     fn default() -> Self {
         Self {
             incoming: VecDeque::from(vec![[0.0; 2]; REACH - 1]),
-            waiting: VecDeque::new(),
-            wanted: VecDeque::new(),
+            waiting: VecDeque::from(vec![[0.0; 2]; LOOK_AHEAD]),
+            wanted: VecDeque::from(vec![1.0; LOOK_AHEAD]),
+            lead: LOOK_AHEAD,
             recent: VecDeque::from(vec![1.0; LOOK_AHEAD]),
             released: 1.0,
             hold: 0,
@@ -124,6 +127,10 @@ impl Limiter {
         let Some(sample) = self.waiting.pop_front() else {
             return;
         };
+        if self.lead > 0 {
+            self.lead -= 1;
+            return;
+        }
         if self.owed == 0 {
             return;
         }
