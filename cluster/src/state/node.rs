@@ -2,7 +2,7 @@
 
 use super::{State, fail};
 use crate::command::{Outcome, Rejection};
-use crate::model::{Attempt, Incarnation, JobId, NodeId, NodeInfo, NodeState, TaskKind};
+use crate::model::{Attempt, AttemptOutcome, Incarnation, JobId, NodeId, NodeInfo, NodeState, TaskKind};
 
 impl State {
     pub(super) fn register_node(&mut self, mut info: NodeInfo) -> Outcome {
@@ -35,6 +35,10 @@ impl State {
 
     /// Ends everything that `node` held before its current incarnation. The process that
     /// held it is gone, so nothing lingers.
+    ///
+    /// A run is many attempts of which one was worked on, and the log does not say which:
+    /// the first open segment of a job is held to have been it. Others are lost without
+    /// blame, else three restarts of a healthy node would end every long job.
     fn release_former(&mut self, node: NodeId, current: Incarnation) {
         let is_former = |attempt: &Attempt| attempt.node == node && attempt.incarnation != current;
         let affected: Vec<(JobId, TaskKind)> = self
@@ -48,6 +52,7 @@ impl State {
                     .map(|(kind, _)| (job.id, *kind))
             })
             .collect();
+        let mut blamed: Option<JobId> = None;
         for (id, kind) in affected {
             let Some((job, mut ledger)) = self.open_job(id) else {
                 continue;
@@ -62,8 +67,16 @@ impl State {
                 .partition(is_former);
             task.live = kept;
             let former: Vec<Attempt> = former;
+            let is_blamed = match kind {
+                TaskKind::Segment(_) => blamed.replace(id) != Some(id),
+                TaskKind::Prepare | TaskKind::Audio | TaskKind::Join => true,
+            };
             for attempt in former {
-                fail::count_loss(job, &mut ledger, kind, attempt);
+                if is_blamed {
+                    fail::count_loss(job, &mut ledger, kind, attempt);
+                } else if let Some(task) = job.tasks.get_mut(&kind) {
+                    task.record(attempt, ledger.now, AttemptOutcome::Lost);
+                }
             }
         }
     }

@@ -240,6 +240,20 @@ fn a_report_and_the_grant_it_enables_share_a_batch() {
 }
 
 #[test]
+fn of_a_lost_run_only_the_first_open_segment_is_blamed() {
+    let mut world = World::planned();
+    world.grant(TaskKind::Segment(0)).unwrap();
+    world.grant(TaskKind::Segment(1)).unwrap();
+    world.apply(Command::RegisterNode(node(NODE, 2)));
+    for (segment, losses) in [(0, 1), (1, 0)] {
+        let task = world.task(TaskKind::Segment(segment));
+        assert!(task.live.is_empty(), "segment {segment}");
+        assert_eq!(task.losses, losses, "segment {segment}");
+        assert_eq!(task.history[0].2, AttemptOutcome::Lost, "segment {segment}");
+    }
+}
+
+#[test]
 fn a_new_incarnation_ends_what_the_old_one_held() {
     let kind = TaskKind::Segment(0);
     let mut world = World::planned();

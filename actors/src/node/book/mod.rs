@@ -8,22 +8,23 @@
 //! An output is held (and its lease renewed) until its report is confirmed; an output
 //! that is revoked leaves no report.
 
+mod ending;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
 use cluster::command::Report;
 use cluster::model::{Epoch, Failure, LogTime, TaskOutput, TaskRef};
+
+use ending::stop_before;
 
 use super::slots::{RunId, SlotIndex, Slots};
 use crate::config::Timings;
 use crate::poll::{Held, PollReply};
 use crate::ports::{Assignment, Staged};
 use crate::slot::SlotEvent;
-
-/// Beyond its own limits a slot gets this long before the node kills its child.
-const WATCHDOG_GRACE: Duration = Duration::from_secs(15);
 
 /// What the node is to do.
 #[derive(Debug)]
@@ -464,143 +465,6 @@ impl Book {
         effects.push(Effect::Poll);
         effects
     }
-
-    /// Looks for runs that stand still where no slot can see it: while inputs are fetched,
-    /// and when a slot itself hangs in a write to its child.
-    pub(crate) fn tick(&mut self, now: Instant) -> Vec<Effect> {
-        let mut effects = Vec::new();
-        let mut stalled = Vec::new();
-        let watchdog = self.timings.stall + self.timings.ready + WATCHDOG_GRACE;
-        for (&id, run) in &mut self.runs {
-            let quiet = now.saturating_duration_since(run.last_sign);
-            match run.phase {
-                Phase::Staging => {
-                    let fetched = run.fetched.load(Ordering::Relaxed);
-                    if fetched != run.fetched_seen {
-                        run.fetched_seen = fetched;
-                        run.last_sign = now;
-                    } else if quiet >= self.timings.stall {
-                        stalled.push(id);
-                    }
-                }
-                Phase::WithChild { .. } if quiet >= watchdog => {
-                    run.last_sign = now;
-                    effects.push(Effect::Kill(run.slot));
-                }
-                Phase::WithChild { .. } | Phase::Over => {}
-            }
-        }
-        for id in stalled {
-            let seconds = self.timings.stall.as_secs();
-            effects.push(Effect::AbortStage(id));
-            let failure = engine_error(format!("fetching inputs stood still for {seconds} s"));
-            effects.extend(self.staged(id, Err(failure), now));
-        }
-        effects
-    }
-
-    /// Stops and forgets attempts. The output being worked on is stopped by killing the
-    /// child: simple, and certain however deep in native code it is.
-    fn revoke(&mut self, leases: &[(TaskRef, Epoch)]) -> Vec<Effect> {
-        if leases.is_empty() {
-            return Vec::new();
-        }
-        self.reports
-            .retain(|report| !leases.contains(&(report.task, report.epoch)));
-        self.handed_back.retain(|lease| !leases.contains(lease));
-        let mut effects = Vec::new();
-        let mut over = Vec::new();
-        for (&id, run) in &mut self.runs {
-            let (current, mut hit_current, mut hit) = (run.current, false, false);
-            for (index, piece) in run.pieces.iter_mut().enumerate() {
-                if piece.state == PieceState::Ended || !leases.contains(&piece.lease()) {
-                    continue;
-                }
-                hit = true;
-                hit_current |= index == current && piece.state == PieceState::Waiting;
-                piece.state = PieceState::Ended;
-            }
-            if !hit {
-                continue;
-            }
-            match run.phase {
-                Phase::Staging if !run.has(PieceState::Waiting) => {
-                    run.phase = Phase::Over;
-                    self.slots.release(id, true);
-                    effects.push(Effect::AbortStage(id));
-                }
-                Phase::WithChild { is_killed: false } if hit_current => {
-                    run.phase = Phase::WithChild { is_killed: true };
-                    effects.push(Effect::Kill(run.slot));
-                    for piece in &mut run.pieces {
-                        if piece.state == PieceState::Waiting {
-                            piece.state = PieceState::Ended;
-                            self.handed_back.push(piece.lease());
-                        }
-                    }
-                }
-                Phase::WithChild { is_killed: false } => effects.extend(stop_before(id, run)),
-                Phase::Staging | Phase::WithChild { is_killed: true } | Phase::Over => {}
-            }
-            over.push(id);
-        }
-        for id in over {
-            effects.extend(self.sweep(id));
-        }
-        effects.push(Effect::Poll);
-        effects
-    }
-
-    /// Blames output `blamed` of an ended run and hands back the rest of what waits.
-    fn fail(&mut self, id: RunId, blamed: usize, failure: Failure) -> Vec<Effect> {
-        if let Some(run) = self.runs.get_mut(&id) {
-            let mut failure = Some(failure);
-            for (index, piece) in run.pieces.iter_mut().enumerate() {
-                if piece.state != PieceState::Waiting {
-                    continue;
-                }
-                piece.state = PieceState::Ended;
-                match failure.take_if(|_| index >= blamed) {
-                    Some(failure) => self.reports.push(piece.report(Err(failure))),
-                    None => self.handed_back.push(piece.lease()),
-                }
-            }
-        }
-        let mut effects = self.sweep(id);
-        effects.push(Effect::Poll);
-        effects
-    }
-
-    /// Forgets a run of which nothing is needed any more.
-    fn sweep(&mut self, id: RunId) -> Vec<Effect> {
-        let is_over = self
-            .runs
-            .get(&id)
-            .is_some_and(|run| run.phase == Phase::Over && !run.has(PieceState::Publishing));
-        if !is_over {
-            return Vec::new();
-        }
-        let staged = self.runs.remove(&id).and_then(|run| run.staged);
-        staged
-            .map(|staged| Effect::Clean(id, staged))
-            .into_iter()
-            .collect()
-    }
-}
-
-/// Tells the child where its run ends now, if its tail was taken away.
-fn stop_before(id: RunId, run: &Run) -> Option<Effect> {
-    let last = run
-        .pieces
-        .iter()
-        .rposition(|piece| piece.state == PieceState::Waiting);
-    let end = last.map_or(run.current, |last| last + 1);
-    let output = u32::try_from(end).ok()?;
-    (end < run.pieces.len()).then_some(Effect::StopBefore {
-        slot: run.slot,
-        run: id,
-        output,
-    })
 }
 
 /// The longest the child may take over one output.
