@@ -464,6 +464,11 @@ impl Log {
         }
     }
 
+    /// How many wait for the log to move.
+    pub fn waiters(&self) -> usize {
+        self.applied.receiver_count()
+    }
+
     /// Applies `command`.
     pub fn apply(&self, command: Command) -> Outcome {
         let mut shared = self.state.lock().expect("no test panics in here");
