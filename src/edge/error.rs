@@ -215,11 +215,6 @@ impl ApiError {
         self
     }
 
-    /// The code.
-    pub(crate) fn code(&self) -> Code {
-        self.code
-    }
-
     /// The error for a status that something other than a handler of ours chose.
     pub(super) fn from_status(status: StatusCode) -> Self {
         match status {
