@@ -1,5 +1,5 @@
 //! The HTTP API against API.md: the real router over the real state machine, with a store in
-//! memory and no media. Every answer is also held to the OpenAPI document the router serves.
+//! memory and no media. Every answer is also held to the `OpenAPI` document the router serves.
 
 mod admin;
 mod contract;
@@ -7,5 +7,6 @@ mod errors;
 mod idempotency;
 mod links;
 mod listing;
+mod memory_store;
 mod renders;
 mod world;

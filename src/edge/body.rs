@@ -9,171 +9,171 @@ use utoipa::ToSchema;
 /// A render.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 #[schema(as = Render)]
-pub struct RenderBody {
+pub(crate) struct RenderBody {
     /// Its id, `render_` and a ULID.
     #[schema(example = "render_01JABCDEFGHJKMNPQRSTVWXYZ0")]
-    pub id: String,
+    pub(crate) id: String,
     /// Always `render`.
     #[schema(example = "render")]
-    pub object: &'static str,
+    pub(crate) object: &'static str,
     /// `queued`, `processing`, `completed`, `failed` or `cancelled`; the last three are final.
     #[schema(schema_with = status_schema)]
-    pub status: &'static str,
+    pub(crate) status: &'static str,
     /// Rises with every change.
-    pub sequence: u64,
+    pub(crate) sequence: u64,
     /// When it was accepted.
     #[schema(format = DateTime)]
-    pub created_at: String,
+    pub(crate) created_at: String,
     /// When work on it began.
     #[schema(format = DateTime)]
-    pub started_at: Option<String>,
+    pub(crate) started_at: Option<String>,
     /// When it became final.
     #[schema(format = DateTime)]
-    pub finished_at: Option<String>,
+    pub(crate) finished_at: Option<String>,
     /// From 0 to 1; never goes back, and is 1 only when completed.
     #[schema(minimum = 0, maximum = 1)]
-    pub progress: f64,
+    pub(crate) progress: f64,
     /// Seconds until it is expected to be completed, while that can be told.
-    pub eta_seconds: Option<f64>,
+    pub(crate) eta_seconds: Option<f64>,
     /// Frames rendered.
-    pub frames: FramesBody,
+    pub(crate) frames: FramesBody,
     /// The request in short.
-    pub composition: Option<CompositionBody>,
+    pub(crate) composition: Option<CompositionBody>,
     /// The finished file, once completed.
-    pub output: Option<OutputBody>,
+    pub(crate) output: Option<OutputBody>,
     /// Why it failed.
-    pub error: Option<RenderErrorBody>,
+    pub(crate) error: Option<RenderErrorBody>,
     /// As sent.
-    pub metadata: BTreeMap<String, String>,
+    pub(crate) metadata: BTreeMap<String, String>,
     /// What the client should know that stopped nothing.
-    pub warnings: Vec<WarningBody>,
+    pub(crate) warnings: Vec<WarningBody>,
     /// The key it was submitted with.
-    pub idempotency_key: Option<String>,
+    pub(crate) idempotency_key: Option<String>,
     /// Where the time went.
-    pub timing: TimingBody,
+    pub(crate) timing: TimingBody,
 }
 
 /// Frames of a render.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = Frames)]
-pub struct FramesBody {
+pub(crate) struct FramesBody {
     /// Frames of the output; null until the sources are probed.
-    pub total: Option<u64>,
+    pub(crate) total: Option<u64>,
     /// Frames rendered so far.
-    pub done: u64,
+    pub(crate) done: u64,
 }
 
 /// A composition in short.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 #[schema(as = CompositionSummary)]
-pub struct CompositionBody {
+pub(crate) struct CompositionBody {
     /// Canvas width.
-    pub width: u64,
+    pub(crate) width: u64,
     /// Canvas height.
-    pub height: u64,
+    pub(crate) height: u64,
     /// Seconds; null until the sources are probed, unless it was given.
-    pub duration: Option<f64>,
+    pub(crate) duration: Option<f64>,
     /// Frames a second: a number, or a fraction such as `30000/1001`.
     #[schema(schema_with = rate_schema)]
-    pub frame_rate: serde_json::Value,
+    pub(crate) frame_rate: serde_json::Value,
     /// The container.
-    pub output_format: String,
+    pub(crate) output_format: String,
     /// How many elements.
-    pub element_count: usize,
+    pub(crate) element_count: usize,
 }
 
 /// The finished file.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 #[schema(as = RenderOutput)]
-pub struct OutputBody {
+pub(crate) struct OutputBody {
     /// A signed link, fresh with every answer.
     #[schema(format = "uri")]
-    pub url: String,
+    pub(crate) url: String,
     /// When the link ends.
     #[schema(format = DateTime)]
-    pub expires_at: String,
+    pub(crate) expires_at: String,
     /// The container.
-    pub format: String,
+    pub(crate) format: String,
     /// Width of the file.
-    pub width: u32,
+    pub(crate) width: u32,
     /// Height of the file.
-    pub height: u32,
+    pub(crate) height: u32,
     /// Seconds.
-    pub duration: f64,
+    pub(crate) duration: f64,
     /// Frames a second: a number, or a fraction such as `30000/1001`.
     #[schema(schema_with = rate_schema)]
-    pub frame_rate: serde_json::Value,
+    pub(crate) frame_rate: serde_json::Value,
     /// Length of the file.
-    pub size_bytes: u64,
+    pub(crate) size_bytes: u64,
     /// Digest of the file, in hexadecimal.
-    pub sha256: String,
+    pub(crate) sha256: String,
     /// A signed link to a small picture of it, if there is one.
     #[schema(format = "uri")]
-    pub thumbnail_url: Option<String>,
+    pub(crate) thumbnail_url: Option<String>,
 }
 
 /// Why a render failed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = RenderError)]
-pub struct RenderErrorBody {
+pub(crate) struct RenderErrorBody {
     /// In one word, such as `source_not_found`.
-    pub code: String,
+    pub(crate) code: String,
     /// A sentence.
-    pub message: String,
+    pub(crate) message: String,
     /// The element at fault, where there is one.
-    pub details: Vec<super::error::Detail>,
+    pub(crate) details: Vec<super::error::Detail>,
 }
 
 /// Something the client should know that stopped nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = Warning)]
-pub struct WarningBody {
+pub(crate) struct WarningBody {
     /// Where, like `elements[1]`; empty for the whole.
-    pub path: String,
+    pub(crate) path: String,
     /// In one word, like `font_substituted`.
-    pub code: String,
+    pub(crate) code: String,
     /// A sentence.
-    pub message: String,
+    pub(crate) message: String,
 }
 
 /// Where a render's time went. What has not happened yet is null.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = Timing)]
-pub struct TimingBody {
+pub(crate) struct TimingBody {
     /// From acceptance to the first lease.
-    pub queued_ms: Option<u64>,
+    pub(crate) queued_ms: Option<u64>,
     /// From the first lease to the last piece.
-    pub render_ms: Option<u64>,
+    pub(crate) render_ms: Option<u64>,
     /// Joining the pieces.
-    pub join_ms: Option<u64>,
+    pub(crate) join_ms: Option<u64>,
     /// Pieces it was cut into.
-    pub segments: u32,
+    pub(crate) segments: u32,
     /// Pieces that came from the cache.
-    pub segments_from_cache: u32,
+    pub(crate) segments_from_cache: u32,
 }
 
 /// A page of renders, newest first.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 #[schema(as = RenderList)]
-pub struct RenderListBody {
+pub(crate) struct RenderListBody {
     /// The renders.
-    pub data: Vec<RenderBody>,
+    pub(crate) data: Vec<RenderBody>,
     /// Hand this back as `cursor` for the next page.
-    pub next_cursor: Option<String>,
+    pub(crate) next_cursor: Option<String>,
     /// Whether there is a next page.
-    pub has_more: bool,
+    pub(crate) has_more: bool,
 }
 
 /// A link to a finished file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = Download)]
-pub struct DownloadBody {
+pub(crate) struct DownloadBody {
     /// The signed link.
     #[schema(format = "uri")]
-    pub url: String,
+    pub(crate) url: String,
     /// When it ends.
     #[schema(format = DateTime)]
-    pub expires_at: String,
+    pub(crate) expires_at: String,
 }
 
 fn status_schema() -> utoipa::openapi::schema::Schema {

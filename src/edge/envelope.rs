@@ -4,8 +4,8 @@
 use std::time::Instant;
 
 use axum::extract::{MatchedPath, Request};
-use axum::http::header::{self, HeaderName};
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::header::HeaderName;
+use axum::http::{HeaderMap, HeaderValue};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use tracing::Instrument;
@@ -55,13 +55,8 @@ fn enveloped(mut response: Response, request_id: &str) -> Response {
         .extensions_mut()
         .remove::<ApiError>()
         .unwrap_or_else(|| ApiError::from_status(status));
-    // The router's own 405 says what is allowed; nothing else of the old response is kept.
-    let allow = response.headers_mut().remove(header::ALLOW);
-    let mut response = error.into_envelope(request_id);
-    if let (StatusCode::METHOD_NOT_ALLOWED, Some(allow)) = (status, allow) {
-        response.headers_mut().insert(header::ALLOW, allow);
-    }
-    response
+    // Nothing else of the old response is kept; the router adds `Allow` to a 405 by itself.
+    error.into_envelope(request_id)
 }
 
 /// The client's own name for the request if it is a sane one, else a fresh one.

@@ -15,20 +15,20 @@ macro_rules! codes {
     ($($(#[$doc:meta])* $name:ident => $status:ident, $text:literal;)+) => {
         /// Every `error.code` there is.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        pub enum Code {
+        pub(crate) enum Code {
             $($(#[$doc])* $name,)+
         }
 
         impl Code {
             /// The HTTP status it comes with.
-            pub fn status(self) -> StatusCode {
+            pub(crate) fn status(self) -> StatusCode {
                 match self {
                     $(Self::$name => StatusCode::$status,)+
                 }
             }
 
             /// The word in the envelope.
-            pub fn as_str(self) -> &'static str {
+            pub(crate) fn as_str(self) -> &'static str {
                 match self {
                     $(Self::$name => $text,)+
                 }
@@ -100,7 +100,7 @@ impl Code {
 
 /// An error on its way to the client.
 #[derive(Debug, Clone)]
-pub struct ApiError {
+pub(crate) struct ApiError {
     code: Code,
     message: String,
     details: Vec<Detail>,
@@ -110,42 +110,42 @@ pub struct ApiError {
 /// One of possibly many reasons of an error.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(as = ErrorDetail)]
-pub struct Detail {
+pub(crate) struct Detail {
     /// Where, like `elements[1].text_color`, or a parameter's name.
-    pub path: String,
+    pub(crate) path: String,
     /// In one word.
-    pub code: String,
+    pub(crate) code: String,
     /// A sentence.
-    pub message: String,
+    pub(crate) message: String,
     /// The nearest known name or value.
     #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub suggestion: Option<String>,
+    pub(crate) suggestion: Option<String>,
 }
 
 /// The envelope of every 4xx and 5xx.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[schema(as = Error)]
-pub struct ErrorBody {
+pub(crate) struct ErrorBody {
     /// The error.
-    pub error: ErrorContent,
+    pub(crate) error: ErrorContent,
 }
 
 /// What is in the envelope.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
-pub struct ErrorContent {
+pub(crate) struct ErrorContent {
     /// In one word.
-    pub code: String,
+    pub(crate) code: String,
     /// A sentence.
-    pub message: String,
+    pub(crate) message: String,
     /// Every reason, where there are several.
-    pub details: Vec<Detail>,
+    pub(crate) details: Vec<Detail>,
     /// The request, as in the `X-Request-Id` header.
-    pub request_id: String,
+    pub(crate) request_id: String,
 }
 
 impl ApiError {
     /// An error with `code` and a sentence for the client.
-    pub fn new(code: Code, message: impl Into<String>) -> Self {
+    pub(crate) fn new(code: Code, message: impl Into<String>) -> Self {
         Self {
             code,
             message: message.into(),
@@ -155,23 +155,23 @@ impl ApiError {
     }
 
     /// A fault of this server; what it was is in the log only.
-    pub fn internal() -> Self {
+    pub(crate) fn internal() -> Self {
         Self::new(Code::Internal, "The server failed to handle the request.")
     }
 
     /// There is no such thing, or none this caller may know of.
-    pub fn not_found(what: &str) -> Self {
+    pub(crate) fn not_found(what: &str) -> Self {
         Self::new(Code::NotFound, format!("There is no such {what}."))
     }
 
     /// A query parameter that cannot be used.
-    pub fn parameter(name: &str, code: &str, message: impl Into<String>) -> Self {
+    pub(crate) fn parameter(name: &str, code: &str, message: impl Into<String>) -> Self {
         let message = message.into();
         Self::new(Code::InvalidParameter, message.clone()).with_detail(name, code, message)
     }
 
     /// A body that breaks the contract.
-    pub fn validation(violations: Vec<Violation>) -> Self {
+    pub(crate) fn validation(violations: Vec<Violation>) -> Self {
         let message = match violations.len() {
             1 => "The request has 1 violation.".to_owned(),
             count => format!("The request has {count} violations."),
@@ -184,7 +184,12 @@ impl ApiError {
 
     /// The same with one more reason.
     #[must_use]
-    pub fn with_detail(mut self, path: &str, code: &str, message: impl Into<String>) -> Self {
+    pub(crate) fn with_detail(
+        mut self,
+        path: &str,
+        code: &str,
+        message: impl Into<String>,
+    ) -> Self {
         self.details.push(Detail {
             path: path.to_owned(),
             code: code.to_owned(),
@@ -196,7 +201,7 @@ impl ApiError {
 
     /// The same with a suggestion on its last reason.
     #[must_use]
-    pub fn with_suggestion(mut self, suggestion: Option<String>) -> Self {
+    pub(crate) fn with_suggestion(mut self, suggestion: Option<String>) -> Self {
         if let Some(detail) = self.details.last_mut() {
             detail.suggestion = suggestion;
         }
@@ -205,14 +210,9 @@ impl ApiError {
 
     /// The same with a header.
     #[must_use]
-    pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+    pub(crate) fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.push((name, value));
         self
-    }
-
-    /// The code.
-    pub fn code(&self) -> Code {
-        self.code
     }
 
     /// The error for a status that something other than a handler of ours chose.

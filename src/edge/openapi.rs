@@ -1,4 +1,4 @@
-//! The OpenAPI document, made from the handlers themselves, with what holds for every
+//! The `OpenAPI` document, made from the handlers themselves, with what holds for every
 //! operation added once and the composition's schema put in its place.
 
 use std::sync::Arc;
@@ -118,7 +118,7 @@ fn preview_schema() -> Value {
     schema
 }
 
-/// This API as an OpenAPI 3.1 document.
+/// This API as an `OpenAPI` 3.1 document.
 #[utoipa::path(get, path = "/openapi.json", tag = "documents",
     responses(
         (status = 200, body = Object, description = "The document"),

@@ -1,4 +1,4 @@
-//! Every route there is, once: the router and the OpenAPI document are made from the same
+//! Every route there is, once: the router and the `OpenAPI` document are made from the same
 //! list, so neither can name a route that the other does not have.
 
 use axum::extract::Request;

@@ -10,7 +10,7 @@ use super::error::{ApiError, Code};
 
 /// Which file of a render.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FilePart {
+pub(crate) enum FilePart {
     /// The finished file.
     Output,
     /// The small picture of it.
@@ -19,7 +19,7 @@ pub enum FilePart {
 
 impl FilePart {
     /// Its name in a link.
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Output => "output",
             Self::Thumbnail => "thumbnail",
@@ -27,7 +27,7 @@ impl FilePart {
     }
 
     /// The part a link calls `name`.
-    pub fn from_name(name: &str) -> Option<Self> {
+    pub(crate) fn from_name(name: &str) -> Option<Self> {
         [Self::Output, Self::Thumbnail]
             .into_iter()
             .find(|part| part.as_str() == name)
@@ -36,45 +36,45 @@ impl FilePart {
 
 /// A file as a link names it.
 #[derive(Debug, Clone, Copy)]
-pub struct FileName<'a> {
+pub(crate) struct FileName<'a> {
     /// The render.
-    pub job: JobId,
+    pub(crate) job: JobId,
     /// Which of its files.
-    pub part: FilePart,
+    pub(crate) part: FilePart,
     /// What it is called when it is saved.
-    pub filename: &'a str,
+    pub(crate) filename: &'a str,
 }
 
 /// What a link claims beside the file's name.
 #[derive(Debug, Clone, Copy)]
-pub struct Claim<'a> {
+pub(crate) struct Claim<'a> {
     /// Unix seconds after which it is worth nothing.
-    pub expires: u64,
+    pub(crate) expires: u64,
     /// Name of the key that signed it.
-    pub key: &'a str,
+    pub(crate) key: &'a str,
     /// The signature in hexadecimal.
-    pub signature: &'a str,
+    pub(crate) signature: &'a str,
 }
 
 /// A link and its end.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SignedLink {
+pub(crate) struct SignedLink {
     /// The link.
-    pub url: String,
+    pub(crate) url: String,
     /// When it ends.
-    pub expires_at: LogTime,
+    pub(crate) expires_at: LogTime,
 }
 
 /// Makes and checks links.
 #[derive(Debug)]
-pub struct Signer {
+pub(crate) struct Signer {
     keys: Vec<SigningKey>,
     ttl_seconds: u64,
 }
 
 impl Signer {
     /// Signs with the first of `keys`, accepts all of them.
-    pub fn new(keys: Vec<SigningKey>, ttl: std::time::Duration) -> Self {
+    pub(crate) fn new(keys: Vec<SigningKey>, ttl: std::time::Duration) -> Self {
         Self {
             keys,
             ttl_seconds: ttl.as_secs().max(1),
@@ -85,7 +85,7 @@ impl Signer {
     ///
     /// # Errors
     /// An internal [`ApiError`] if no key is configured.
-    pub fn link(
+    pub(crate) fn link(
         &self,
         base: &str,
         file: FileName<'_>,
@@ -118,7 +118,7 @@ impl Signer {
     ///
     /// # Errors
     /// A 403 [`ApiError`] otherwise.
-    pub fn check(
+    pub(crate) fn check(
         &self,
         file: FileName<'_>,
         claim: Claim<'_>,

@@ -5,7 +5,7 @@ use cluster::model::LogTime;
 const MILLIS_PER_DAY: u64 = 86_400_000;
 
 /// `time` like `2026-02-28T09:30:00.125Z`.
-pub fn rfc3339(time: LogTime) -> String {
+pub(crate) fn rfc3339(time: LogTime) -> String {
     let (year, month, day) = civil(time.0 / MILLIS_PER_DAY);
     let in_day = time.0 % MILLIS_PER_DAY;
     let (seconds, millis) = (in_day / 1000, in_day % 1000);

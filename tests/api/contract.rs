@@ -1,4 +1,4 @@
-//! The OpenAPI document says what is there, all of it and nothing else.
+//! The `OpenAPI` document says what is there, all of it and nothing else.
 
 use axum::body::Body;
 use axum::http::Request;

@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -26,18 +25,19 @@ use framelane::edge::{
     Access, ActorBody, Edge, EdgeConfig, EdgeLimits, JobProgress, NodeHealth, NodeSight, Observer,
     Parts, RaftBody, SigningKey, router,
 };
-use framelane::store::{ObjectStore, StoreError, keys};
+use framelane::store::{ObjectStore, keys};
 use framelane::telemetry::metrics::Exposition;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use serde_json::{Value, json};
-use sha2::{Digest as _, Sha256};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
+use super::memory_store::MemoryStore;
+
 /// When the clock starts: 2026-01-01T00:00:00Z.
-pub const START: u64 = 1_767_225_600_000;
+pub(crate) const START: u64 = 1_767_225_600_000;
 
 /// The fingerprint of the one node.
 const FINGERPRINT: Fingerprint = Fingerprint(Digest([7; 32]));
@@ -46,38 +46,38 @@ const INCARNATION: Incarnation = Incarnation(1);
 
 /// Everything a test touches.
 #[derive(Clone)]
-pub struct World {
-    pub coordinator: Arc<Log>,
-    pub store: Arc<MemoryStore>,
-    pub observer: Arc<Sights>,
-    pub clock: Arc<StillClock>,
-    pub draining: CancellationToken,
-    pub router: Router,
+pub(crate) struct World {
+    pub(crate) coordinator: Arc<Log>,
+    pub(crate) store: Arc<MemoryStore>,
+    pub(crate) observer: Arc<Sights>,
+    pub(crate) clock: Arc<StillClock>,
+    pub(crate) draining: CancellationToken,
+    pub(crate) router: Router,
     document: Arc<Value>,
 }
 
 /// An answer, read whole.
 #[derive(Debug, Clone)]
-pub struct Answer {
-    pub status: StatusCode,
-    pub headers: HeaderMap,
-    pub bytes: Bytes,
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) bytes: Bytes,
 }
 
 impl Answer {
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.bytes)
             .unwrap_or_else(|error| panic!("{error} in {:?}", String::from_utf8_lossy(&self.bytes)))
     }
 
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers
             .get(name)
             .map(|value| value.to_str().expect("ASCII"))
     }
 
     /// `error.code` of the envelope.
-    pub fn code(&self) -> String {
+    pub(crate) fn code(&self) -> String {
         let code = self.json()["error"]["code"].clone();
         code.as_str()
             .unwrap_or_else(|| panic!("no envelope: {self:?}"))
@@ -86,11 +86,11 @@ impl Answer {
 }
 
 impl World {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with(|_| {})
     }
 
-    pub fn with(adjust: impl FnOnce(&mut EdgeConfig)) -> Self {
+    pub(crate) fn with(adjust: impl FnOnce(&mut EdgeConfig)) -> Self {
         let store = Arc::new(MemoryStore::new());
         let mut config = EdgeConfig {
             public_url: None,
@@ -154,12 +154,12 @@ impl World {
         }
     }
 
-    pub fn document(&self) -> &Value {
+    pub(crate) fn document(&self) -> &Value {
         &self.document
     }
 
     /// Sends `request` from a peer on loopback.
-    pub async fn send(&self, mut request: Request<Body>) -> Answer {
+    pub(crate) async fn send(&self, mut request: Request<Body>) -> Answer {
         let peer: SocketAddr = "127.0.0.1:50000".parse().expect("an address");
         if request
             .extensions()
@@ -187,7 +187,7 @@ impl World {
         answer
     }
 
-    pub async fn get(&self, uri: &str) -> Answer {
+    pub(crate) async fn get(&self, uri: &str) -> Answer {
         self.send(
             Request::get(uri)
                 .header("host", "edge.test")
@@ -197,12 +197,12 @@ impl World {
         .await
     }
 
-    pub async fn delete(&self, uri: &str) -> Answer {
+    pub(crate) async fn delete(&self, uri: &str) -> Answer {
         self.send(Request::delete(uri).body(Body::empty()).expect("a request"))
             .await
     }
 
-    pub async fn post(&self, uri: &str, body: &Value) -> Answer {
+    pub(crate) async fn post(&self, uri: &str, body: &Value) -> Answer {
         self.send(
             post(uri)
                 .body(Body::from(body.to_string()))
@@ -212,21 +212,21 @@ impl World {
     }
 
     /// Submits `body` under `key`.
-    pub async fn submit_keyed(&self, key: &str, body: impl Into<Body>) -> Answer {
+    pub(crate) async fn submit_keyed(&self, key: &str, body: impl Into<Body>) -> Answer {
         let request = post("/v1/renders").header("idempotency-key", key);
         self.send(request.body(body.into()).expect("a request"))
             .await
     }
 
     /// Submits a good composition and gives its id.
-    pub async fn submit(&self) -> JobId {
+    pub(crate) async fn submit(&self) -> JobId {
         let answer = self.post("/v1/renders", &composition()).await;
         assert_eq!(answer.status, StatusCode::ACCEPTED, "{answer:?}");
         id_of(&answer.json())
     }
 
     /// Takes the job from the queue to its finished file, of these bytes.
-    pub async fn complete(&self, job: JobId, bytes: &'static [u8]) {
+    pub(crate) async fn complete(&self, job: JobId, bytes: &'static [u8]) {
         self.begin(job).await;
         let one = FrameRange::new(0, 300).expect("a range");
         let rate = FrameRate::new(30, 1).expect("a rate");
@@ -277,7 +277,7 @@ impl World {
     }
 
     /// Registers the node and grants it the job's prepare.
-    pub async fn begin(&self, job: JobId) {
+    pub(crate) async fn begin(&self, job: JobId) {
         let outcome = self
             .coordinator
             .propose(Command::RegisterNode(node()))
@@ -404,12 +404,12 @@ fn fits(template: &str, path: &str) -> bool {
 }
 
 /// A POST of JSON.
-pub fn post(uri: &str) -> axum::http::request::Builder {
+pub(crate) fn post(uri: &str) -> axum::http::request::Builder {
     Request::post(uri).header("content-type", "application/json")
 }
 
 /// A composition without fault.
-pub fn composition() -> Value {
+pub(crate) fn composition() -> Value {
     json!({
         "width": 1280, "height": 720, "duration": 10.0, "frame_rate": 30,
         "metadata": {"order": "42"},
@@ -419,7 +419,7 @@ pub fn composition() -> Value {
     })
 }
 
-pub fn id_of(render: &Value) -> JobId {
+pub(crate) fn id_of(render: &Value) -> JobId {
     let id = render["id"]
         .as_str()
         .unwrap_or_else(|| panic!("no id in {render}"));
@@ -446,12 +446,12 @@ fn node() -> NodeInfo {
 }
 
 /// A log of one: a command is applied as it is proposed.
-pub struct Log {
+pub(crate) struct Log {
     state: Mutex<Arc<State>>,
     applied: watch::Sender<LogIndex>,
     leadership: watch::Sender<Leadership>,
     /// What proposals come to instead of being applied.
-    pub fault: Mutex<Option<ProposeError>>,
+    pub(crate) fault: Mutex<Option<ProposeError>>,
 }
 
 impl Log {
@@ -464,8 +464,13 @@ impl Log {
         }
     }
 
+    /// How many wait for the log to move.
+    pub(crate) fn waiters(&self) -> usize {
+        self.applied.receiver_count()
+    }
+
     /// Applies `command`.
-    pub fn apply(&self, command: Command) -> Outcome {
+    pub(crate) fn apply(&self, command: Command) -> Outcome {
         let mut shared = self.state.lock().expect("no test panics in here");
         let mut state = State::clone(&shared);
         let index = LogIndex(state.applied.0 + 1);
@@ -508,7 +513,7 @@ impl Coordinator for Log {
 }
 
 /// A clock that tests move.
-pub struct StillClock(pub AtomicU64);
+pub(crate) struct StillClock(pub(crate) AtomicU64);
 
 impl Clock for StillClock {
     fn now(&self) -> Instant {
@@ -522,10 +527,10 @@ impl Clock for StillClock {
 
 /// What the edge sees of the work, as tests set it.
 #[derive(Default)]
-pub struct Sights {
-    pub progress: Mutex<BTreeMap<JobId, JobProgress>>,
-    pub is_leaderless: AtomicBool,
-    pub is_node_gone: AtomicBool,
+pub(crate) struct Sights {
+    pub(crate) progress: Mutex<BTreeMap<JobId, JobProgress>>,
+    pub(crate) is_leaderless: AtomicBool,
+    pub(crate) is_node_gone: AtomicBool,
 }
 
 impl Observer for Sights {
@@ -577,115 +582,5 @@ impl Observer for Sights {
             voters: Vec::new(),
             learners: Vec::new(),
         }
-    }
-}
-
-/// A store in memory, with files on disk for those who need them.
-pub struct MemoryStore {
-    pub directory: tempfile::TempDir,
-    pub objects: Mutex<BTreeMap<ObjectKey, Bytes>>,
-    pub is_full: AtomicBool,
-}
-
-impl MemoryStore {
-    fn new() -> Self {
-        Self {
-            directory: tempfile::tempdir().expect("a temporary directory"),
-            objects: Mutex::default(),
-            is_full: AtomicBool::new(false),
-        }
-    }
-
-    pub fn keys(&self) -> Vec<String> {
-        let objects = self.objects.lock().expect("no test panics in here");
-        objects.keys().map(|key| key.0.clone()).collect()
-    }
-
-    fn read(&self, key: &ObjectKey) -> Result<Bytes, StoreError> {
-        let objects = self.objects.lock().expect("no test panics in here");
-        objects
-            .get(key)
-            .cloned()
-            .ok_or_else(|| StoreError::NotFound(key.clone()))
-    }
-}
-
-impl ObjectStore for MemoryStore {
-    fn put(&self, key: ObjectKey, bytes: Bytes) -> BoxFuture<'_, Result<ObjectRef, StoreError>> {
-        async move {
-            if self.is_full.load(Ordering::SeqCst) {
-                return Err(StoreError::Full);
-            }
-            let object = ObjectRef {
-                key: key.clone(),
-                sha256: Digest(Sha256::digest(&bytes).into()),
-                size: u64::try_from(bytes.len()).expect("a length fits"),
-            };
-            self.objects
-                .lock()
-                .expect("no test panics in here")
-                .insert(key, bytes);
-            tokio::task::yield_now().await;
-            Ok(object)
-        }
-        .boxed()
-    }
-
-    fn put_file<'a>(
-        &'a self,
-        _key: ObjectKey,
-        _file: &'a Path,
-    ) -> BoxFuture<'a, Result<ObjectRef, StoreError>> {
-        unimplemented!("the edge puts no files")
-    }
-
-    fn get<'a>(&'a self, key: &'a ObjectKey) -> BoxFuture<'a, Result<Bytes, StoreError>> {
-        async move { self.read(key) }.boxed()
-    }
-
-    fn local_file<'a>(
-        &'a self,
-        object: &'a ObjectRef,
-        _scratch: &'a Path,
-    ) -> BoxFuture<'a, Result<PathBuf, StoreError>> {
-        async move {
-            let path = self.directory.path().join(object.sha256.to_string());
-            let bytes = self.read(&object.key)?;
-            tokio::fs::write(&path, bytes)
-                .await
-                .map_err(StoreError::Io)?;
-            Ok(path)
-        }
-        .boxed()
-    }
-
-    fn head<'a>(&'a self, key: &'a ObjectKey) -> BoxFuture<'a, Result<Option<u64>, StoreError>> {
-        async move {
-            Ok(self
-                .read(key)
-                .ok()
-                .and_then(|bytes| u64::try_from(bytes.len()).ok()))
-        }
-        .boxed()
-    }
-
-    fn delete<'a>(&'a self, key: &'a ObjectKey) -> BoxFuture<'a, Result<(), StoreError>> {
-        async move {
-            self.objects
-                .lock()
-                .expect("no test panics in here")
-                .remove(key);
-            Ok(())
-        }
-        .boxed()
-    }
-
-    fn delete_prefix<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<(), StoreError>> {
-        async move {
-            let mut objects = self.objects.lock().expect("no test panics in here");
-            objects.retain(|key, _| !key.0.starts_with(prefix));
-            Ok(())
-        }
-        .boxed()
     }
 }

@@ -4,7 +4,8 @@
 use std::net::SocketAddr;
 
 use axum::extract::{ConnectInfo, Request, State};
-use axum::http::{HeaderMap, header};
+use axum::http::HeaderMap;
+use axum::http::header::{self, HeaderName};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
@@ -38,6 +39,6 @@ pub(crate) async fn guard(State(edge): State<Edge>, request: Request, next: Next
 fn is_forwarded(headers: &HeaderMap) -> bool {
     headers
         .keys()
-        .map(|name| name.as_str())
+        .map(HeaderName::as_str)
         .any(|name| name == "forwarded" || name.starts_with("x-forwarded-"))
 }

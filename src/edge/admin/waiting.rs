@@ -28,7 +28,7 @@ pub(super) fn reason(state: &State, job: &Job) -> Option<&'static str> {
         job.fingerprint
             .is_none_or(|needed| needed == node.fingerprint)
     };
-    if !nodes.iter().any(|node| fits(node)) {
+    if !nodes.iter().any(fits) {
         return Some("fingerprint");
     }
     Some("no_slot")

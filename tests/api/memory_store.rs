@@ -1,0 +1,123 @@
+//! An object store in memory, with files on disk for those who need them.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use bytes::Bytes;
+use cluster::model::{Digest, ObjectKey, ObjectRef};
+use framelane::store::{ObjectStore, StoreError};
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use sha2::{Digest as _, Sha256};
+
+/// The store.
+pub(crate) struct MemoryStore {
+    pub(crate) directory: tempfile::TempDir,
+    pub(crate) objects: Mutex<BTreeMap<ObjectKey, Bytes>>,
+    pub(crate) is_full: AtomicBool,
+}
+
+impl MemoryStore {
+    pub(crate) fn new() -> Self {
+        Self {
+            directory: tempfile::tempdir().expect("a temporary directory"),
+            objects: Mutex::default(),
+            is_full: AtomicBool::new(false),
+        }
+    }
+
+    pub(crate) fn keys(&self) -> Vec<String> {
+        let objects = self.objects.lock().expect("no test panics in here");
+        objects.keys().map(|key| key.0.clone()).collect()
+    }
+
+    fn read(&self, key: &ObjectKey) -> Result<Bytes, StoreError> {
+        let objects = self.objects.lock().expect("no test panics in here");
+        objects
+            .get(key)
+            .cloned()
+            .ok_or_else(|| StoreError::NotFound(key.clone()))
+    }
+}
+
+impl ObjectStore for MemoryStore {
+    fn put(&self, key: ObjectKey, bytes: Bytes) -> BoxFuture<'_, Result<ObjectRef, StoreError>> {
+        async move {
+            if self.is_full.load(Ordering::SeqCst) {
+                return Err(StoreError::Full);
+            }
+            let object = ObjectRef {
+                key: key.clone(),
+                sha256: Digest(Sha256::digest(&bytes).into()),
+                size: u64::try_from(bytes.len()).expect("a length fits"),
+            };
+            self.objects
+                .lock()
+                .expect("no test panics in here")
+                .insert(key, bytes);
+            tokio::task::yield_now().await;
+            Ok(object)
+        }
+        .boxed()
+    }
+
+    fn put_file<'a>(
+        &'a self,
+        _key: ObjectKey,
+        _file: &'a Path,
+    ) -> BoxFuture<'a, Result<ObjectRef, StoreError>> {
+        unimplemented!("the edge puts no files")
+    }
+
+    fn get<'a>(&'a self, key: &'a ObjectKey) -> BoxFuture<'a, Result<Bytes, StoreError>> {
+        async move { self.read(key) }.boxed()
+    }
+
+    fn local_file<'a>(
+        &'a self,
+        object: &'a ObjectRef,
+        _scratch: &'a Path,
+    ) -> BoxFuture<'a, Result<PathBuf, StoreError>> {
+        async move {
+            let path = self.directory.path().join(object.sha256.to_string());
+            let bytes = self.read(&object.key)?;
+            tokio::fs::write(&path, bytes)
+                .await
+                .map_err(StoreError::Io)?;
+            Ok(path)
+        }
+        .boxed()
+    }
+
+    fn head<'a>(&'a self, key: &'a ObjectKey) -> BoxFuture<'a, Result<Option<u64>, StoreError>> {
+        async move {
+            Ok(self
+                .read(key)
+                .ok()
+                .and_then(|bytes| u64::try_from(bytes.len()).ok()))
+        }
+        .boxed()
+    }
+
+    fn delete<'a>(&'a self, key: &'a ObjectKey) -> BoxFuture<'a, Result<(), StoreError>> {
+        async move {
+            self.objects
+                .lock()
+                .expect("no test panics in here")
+                .remove(key);
+            Ok(())
+        }
+        .boxed()
+    }
+
+    fn delete_prefix<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<(), StoreError>> {
+        async move {
+            let mut objects = self.objects.lock().expect("no test panics in here");
+            objects.retain(|key, _| !key.0.starts_with(prefix));
+            Ok(())
+        }
+        .boxed()
+    }
+}
