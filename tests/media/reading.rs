@@ -365,6 +365,8 @@ fn sound_is_measured_without_codec_delay() {
             "a.aac" => 50_000_000,
             // The demuxer keeps back a last packet that its track cuts short.
             "a.m4a" => 1024 * 1_000_000_000 / 48_000,
+            // What is to be discarded of the last packet is told beside it, not in its length.
+            "a.webm" => 20_000_000,
             _ => 1_000_000,
         };
         let error = audio.duration - 3_000_000_000;
