@@ -51,6 +51,20 @@ pub struct Assignment {
     pub no_cache: bool,
 }
 
+/// The path of a join's failure that blames its input number `index` (segments in order,
+/// then the sound): that input's task is then done again.
+pub fn damaged_input_path(index: usize) -> String {
+    format!("inputs[{index}]")
+}
+
+/// The input that a join's failure blames, if it blames one.
+pub fn damaged_input(path: &str) -> Option<u32> {
+    path.strip_prefix("inputs[")?
+        .strip_suffix(']')?
+        .parse()
+        .ok()
+}
+
 /// Work staged for a child: what to send it, and where it writes.
 #[derive(Debug, Clone)]
 pub struct Staged {

@@ -15,7 +15,9 @@ impl Clock for SystemClock {
     }
 
     fn log_time(&self) -> LogTime {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let since = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
         LogTime(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
     }
 }

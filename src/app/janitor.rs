@@ -69,7 +69,10 @@ impl Janitor {
             .collect();
         // The rows go first: a row without its files could be asked for, files without a
         // row are only removed twice.
-        let sweep = Command::Sweep { idempotency_before: before(now, IDEMPOTENCY), jobs_before };
+        let sweep = Command::Sweep {
+            idempotency_before: before(now, IDEMPOTENCY),
+            jobs_before,
+        };
         let has_old_keys = state
             .idempotency
             .values()
@@ -130,7 +133,10 @@ pub(super) async fn run(mut janitor: Janitor, stop: CancellationToken) {
 }
 
 fn before(now: LogTime, age: Duration) -> LogTime {
-    LogTime(now.0.saturating_sub(u64::try_from(age.as_millis()).unwrap_or(u64::MAX)))
+    LogTime(
+        now.0
+            .saturating_sub(u64::try_from(age.as_millis()).unwrap_or(u64::MAX)),
+    )
 }
 
 fn ended_before(job: &Job, time: LogTime) -> bool {

@@ -26,8 +26,8 @@ use crate::settings::{Limits, Settings};
 use crate::store::fetch::{FetchLimits, Fetcher, Guard};
 use crate::store::{LocalStore, ObjectStore};
 use crate::telemetry;
-use crate::worker::host::{Host, HostSettings};
 use crate::worker::fingerprint::RenderFacts;
+use crate::worker::host::{Host, HostSettings};
 use crate::worker::scratch::{Scratch, sweep_scratch};
 use crate::worker::settings::WorkerSettings;
 
@@ -42,7 +42,7 @@ pub struct App {
     draining: CancellationToken,
     stopped: CancellationToken,
     server: JoinHandle<std::io::Result<()>>,
-    janitor: JoinHandle<()>,
+    background: [JoinHandle<()>; 2],
 }
 
 impl App {
@@ -52,7 +52,10 @@ impl App {
     /// When a part cannot start: the message says which and why.
     pub async fn start(settings: Settings) -> anyhow::Result<Self> {
         std::fs::create_dir_all(&settings.data_dir).with_context(|| {
-            format!("data directory `{}` cannot be made", settings.data_dir.display())
+            format!(
+                "data directory `{}` cannot be made",
+                settings.data_dir.display()
+            )
         })?;
         let data_dir = settings.data_dir.canonicalize()?;
         // Bound first: a port that is taken must not cost a Raft election.
@@ -84,7 +87,10 @@ impl App {
                     args: vec!["worker".to_owned()],
                     envs: worker.environment(),
                 },
-                timings: Timings { stall: settings.render.stall_timeout, ..Timings::default() },
+                timings: Timings {
+                    stall: settings.render.stall_timeout,
+                    ..Timings::default()
+                },
             },
             actors::Ports {
                 coordinator: Arc::clone(&port),
@@ -106,6 +112,7 @@ impl App {
             draining: draining.clone(),
             exposition: telemetry::metrics::Exposition::install()?,
         });
+        let memory = tokio::spawn(edge::remember_jobs(edge.clone(), stopped.clone()));
         let janitor = tokio::spawn(janitor::run(
             janitor::Janitor::new(port, clock, store, &settings),
             stopped.clone(),
@@ -121,7 +128,15 @@ impl App {
         if settings.auth.required != Some(false) {
             tracing::warn!("no API key exists: everyone on this machine may use the API");
         }
-        Ok(Self { address, coordinator, actors, draining, stopped, server, janitor })
+        Ok(Self {
+            address,
+            coordinator,
+            actors,
+            draining,
+            stopped,
+            server,
+            background: [memory, janitor],
+        })
     }
 
     /// The line that scripts wait for.
@@ -156,7 +171,9 @@ impl App {
         if tokio::time::timeout(grace, self.server).await.is_err() {
             tracing::warn!("connections were cut");
         }
-        self.janitor.abort();
+        for task in self.background {
+            task.abort();
+        }
         self.actors.stop().await;
         self.coordinator.shutdown().await;
     }
@@ -241,7 +258,11 @@ fn node_info(
         incarnation: identity.incarnation,
         address: address.to_string(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        roles: Roles { edge: true, coordinator: true, render: true },
+        roles: Roles {
+            edge: true,
+            coordinator: true,
+            render: true,
+        },
         slots: settings.slot_count(),
         gpu: facts.gpu,
         fingerprint: facts.fingerprint,
@@ -261,7 +282,10 @@ fn edge_config(
         listen_url: format!("http://{address}"),
         url_ttl: settings.storage.url_ttl,
         signing_keys: vec![secrets::signing_key(data_dir)?],
-        access: edge::Access { is_open: true, is_admin_open: address.ip().is_loopback() },
+        access: edge::Access {
+            is_open: true,
+            is_admin_open: address.ip().is_loopback(),
+        },
         admin_on_edge: true,
         limits: edge::EdgeLimits {
             body_bytes: usize::try_from(settings.limits.body_bytes.as_u64()).unwrap_or(usize::MAX),

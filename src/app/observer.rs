@@ -8,9 +8,7 @@ use cluster::model::{JobId, NodeId};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 
-use crate::edge::{
-    ActorBody, JobProgress, MemberBody, NodeHealth, NodeSight, Observer, RaftBody,
-};
+use crate::edge::{ActorBody, JobProgress, MemberBody, NodeHealth, NodeSight, Observer, RaftBody};
 
 /// The embedded process as the edge sees it.
 #[derive(Debug)]
@@ -22,7 +20,11 @@ pub(super) struct ProcessObserver {
 
 impl ProcessObserver {
     pub(super) fn new(coordinator: Coordinator, actors: &RootHandle) -> Self {
-        Self { coordinator, actors: actors.observer(), progress: actors.progress() }
+        Self {
+            coordinator,
+            actors: actors.observer(),
+            progress: actors.progress(),
+        }
     }
 }
 
@@ -90,7 +92,11 @@ impl Observer for ProcessObserver {
 }
 
 fn member_body(member: Member) -> MemberBody {
-    MemberBody { id: member.id.0, address: member.address, reachable: member.reachable }
+    MemberBody {
+        id: member.id.0,
+        address: member.address,
+        reachable: member.reachable,
+    }
 }
 
 fn actor_body(node: ActorNode) -> ActorBody {

@@ -28,13 +28,20 @@ pub(super) fn signing_key(data_dir: &Path) -> anyhow::Result<SigningKey> {
         "`{}` is not a signing key; remove it to draw another",
         path.display()
     );
-    Ok(SigningKey { id: "1".to_owned(), secret })
+    Ok(SigningKey {
+        id: "1".to_owned(),
+        secret,
+    })
 }
 
 fn write_once(path: &Path, secret: &[u8]) -> io::Result<()> {
     let beside = path.with_extension("new");
-    let mut file =
-        fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
+    let mut file = fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&beside)?;
     file.write_all(secret)?;
     file.sync_all()?;
     fs::rename(beside, path)

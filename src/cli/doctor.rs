@@ -17,8 +17,10 @@ struct Finding {
     advice: Option<&'static str>,
 }
 
-const GSTREAMER_ADVICE: &str = "install gstreamer1.0-plugins-base, -good, -bad, -ugly and gstreamer1.0-libav";
-const ADAPTER_ADVICE: &str = "install a Vulkan driver; mesa-vulkan-drivers has one that needs no GPU";
+const GSTREAMER_ADVICE: &str =
+    "install gstreamer1.0-plugins-base, -good, -bad, -ugly and gstreamer1.0-libav";
+const ADAPTER_ADVICE: &str =
+    "install a Vulkan driver; mesa-vulkan-drivers has one that needs no GPU";
 
 pub(super) fn run(as_json: bool, flags: &ConfigFlags) -> anyhow::Result<ExitCode> {
     let settings = flags.load()?;
@@ -29,7 +31,10 @@ pub(super) fn run(as_json: bool, flags: &ConfigFlags) -> anyhow::Result<ExitCode
     findings.push(check_storage(&settings));
     let healthy = findings.iter().all(|finding| finding.ok);
     if as_json {
-        println!("{}", serde_json::json!({"ok": healthy, "findings": findings}));
+        println!(
+            "{}",
+            serde_json::json!({"ok": healthy, "findings": findings})
+        );
     } else {
         for finding in &findings {
             let mark = if finding.ok { "ok     " } else { "MISSING" };
@@ -39,7 +44,11 @@ pub(super) fn run(as_json: bool, flags: &ConfigFlags) -> anyhow::Result<ExitCode
             }
         }
     }
-    Ok(if healthy { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if healthy {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 fn check_settings(settings: &Settings) -> Finding {
@@ -68,7 +77,11 @@ fn check_media() -> Finding {
 
 #[cfg(not(feature = "gst"))]
 fn check_media() -> Finding {
-    missing("gstreamer", "this build is without it".into(), GSTREAMER_ADVICE)
+    missing(
+        "gstreamer",
+        "this build is without it".into(),
+        GSTREAMER_ADVICE,
+    )
 }
 
 #[cfg(feature = "gpu")]
@@ -82,7 +95,11 @@ fn check_adapter(settings: &Settings) -> Finding {
 
 #[cfg(not(feature = "gpu"))]
 fn check_adapter(_settings: &Settings) -> Finding {
-    missing("graphics adapter", "this build is without one".into(), ADAPTER_ADVICE)
+    missing(
+        "graphics adapter",
+        "this build is without one".into(),
+        ADAPTER_ADVICE,
+    )
 }
 
 fn check_fonts() -> Finding {
@@ -107,9 +124,19 @@ fn check_storage(settings: &Settings) -> Finding {
 }
 
 fn found(what: &'static str, detail: String) -> Finding {
-    Finding { what, ok: true, detail, advice: None }
+    Finding {
+        what,
+        ok: true,
+        detail,
+        advice: None,
+    }
 }
 
 fn missing(what: &'static str, detail: String, advice: &'static str) -> Finding {
-    Finding { what, ok: false, detail, advice: Some(advice) }
+    Finding {
+        what,
+        ok: false,
+        detail,
+        advice: Some(advice),
+    }
 }

@@ -1,5 +1,9 @@
 //! The command line. Exit codes: 0 done, 1 it could not be done, 2 the call was wrong.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line prints")]
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command line prints"
+)]
 
 mod doctor;
 mod render;
@@ -93,9 +97,12 @@ struct ServerFlags {
 pub fn run() -> ExitCode {
     match Call::parse().command {
         Command::Serve(flags) => report(serve::run(flags)),
-        Command::Render { file, output, json, flags } => {
-            report(render::run(&file, &output, json, &flags))
-        }
+        Command::Render {
+            file,
+            output,
+            json,
+            flags,
+        } => report(render::run(&file, &output, json, &flags)),
         Command::Validate { file, json, flags } => report(validate::run(&file, json, &flags)),
         Command::Doctor { json, flags } => report(doctor::run(json, &flags)),
         Command::Worker { fingerprint } => worker(fingerprint),
@@ -159,7 +166,9 @@ fn read(file: &std::path::Path) -> anyhow::Result<Vec<u8>> {
     use std::io::Read;
     if file.as_os_str() == "-" {
         let mut bytes = Vec::new();
-        std::io::stdin().read_to_end(&mut bytes).context("standard input cannot be read")?;
+        std::io::stdin()
+            .read_to_end(&mut bytes)
+            .context("standard input cannot be read")?;
         return Ok(bytes);
     }
     std::fs::read(file).with_context(|| format!("`{}` cannot be read", file.display()))

@@ -49,13 +49,10 @@ pub(super) fn run(
     })
 }
 
-async fn render(
-    base: &str,
-    body: Vec<u8>,
-    output: &Path,
-    json: bool,
-) -> anyhow::Result<ExitCode> {
-    let client = reqwest::Client::builder().timeout(Duration::from_secs(90)).build()?;
+async fn render(base: &str, body: Vec<u8>, output: &Path, json: bool) -> anyhow::Result<ExitCode> {
+    let client = reqwest::Client::builder()
+        .timeout(Duration::from_secs(90))
+        .build()?;
     let answer = client
         .post(format!("{base}/v1/renders"))
         .header("content-type", "application/json")
@@ -68,7 +65,10 @@ async fn render(
         show_refusal(&render, json);
         return Ok(ExitCode::FAILURE);
     }
-    let id = render["id"].as_str().context("the render has no id")?.to_owned();
+    let id = render["id"]
+        .as_str()
+        .context("the render has no id")?
+        .to_owned();
     let bar = progress_bar(json);
     loop {
         show_progress(&bar, &render);
@@ -89,7 +89,9 @@ async fn render(
         render = serde_json::from_slice(&answer.bytes().await?)?;
     }
     bar.finish_and_clear();
-    let url = render["output"]["url"].as_str().context("the render has no output")?;
+    let url = render["output"]["url"]
+        .as_str()
+        .context("the render has no output")?;
     save(&client, url, output).await?;
     if json {
         println!("{render}");
@@ -97,7 +99,10 @@ async fn render(
         let seconds = render["timing"]["render_ms"].as_f64().unwrap_or_default() / 1000.0;
         eprintln!("{} written in {seconds:.1} s", output.display());
         for warning in render["warnings"].as_array().into_iter().flatten() {
-            eprintln!("warning: {}", warning["message"].as_str().unwrap_or_default());
+            eprintln!(
+                "warning: {}",
+                warning["message"].as_str().unwrap_or_default()
+            );
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -118,7 +123,9 @@ fn show_progress(bar: &ProgressBar, render: &Value) {
     let elapsed = bar.elapsed().as_secs_f64();
     if let (Some(done), true) = (render["frames"]["done"].as_f64(), elapsed > 0.0) {
         let eta = render["eta_seconds"].as_f64();
-        let eta = eta.map(|eta| format!(", {eta:.0} s left")).unwrap_or_default();
+        let eta = eta
+            .map(|eta| format!(", {eta:.0} s left"))
+            .unwrap_or_default();
         bar.set_message(format!("{:.1} fps{eta}", done / elapsed));
     }
 }
@@ -129,7 +136,12 @@ fn show_refusal(answer: &Value, json: bool) {
         return;
     }
     let error = &answer["error"];
-    eprintln!("framelane: {}", error["message"].as_str().unwrap_or("the render was refused"));
+    eprintln!(
+        "framelane: {}",
+        error["message"]
+            .as_str()
+            .unwrap_or("the render was refused")
+    );
     for detail in error["details"].as_array().into_iter().flatten() {
         eprintln!(
             "  {}: {}",
@@ -141,7 +153,11 @@ fn show_refusal(answer: &Value, json: bool) {
 
 async fn save(client: &reqwest::Client, url: &str, output: &Path) -> anyhow::Result<()> {
     use tokio::io::AsyncWriteExt;
-    let mut answer = client.get(url).timeout(Duration::from_secs(3600)).send().await?;
+    let mut answer = client
+        .get(url)
+        .timeout(Duration::from_secs(3600))
+        .send()
+        .await?;
     if !answer.status().is_success() {
         bail!("the finished video cannot be fetched: {}", answer.status());
     }

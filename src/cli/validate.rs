@@ -18,11 +18,16 @@ pub(super) fn run(file: &Path, as_json: bool, flags: &ConfigFlags) -> anyhow::Re
         };
     let is_valid = violations.is_empty();
     if as_json {
-        println!("{}", json!({"valid": is_valid, "violations": violations, "warnings": warnings}));
+        println!(
+            "{}",
+            json!({"valid": is_valid, "violations": violations, "warnings": warnings})
+        );
     } else {
         for violation in &violations {
             let hint = violation.suggestion.as_ref();
-            let hint = hint.map(|name| format!(" (did you mean `{name}`?)")).unwrap_or_default();
+            let hint = hint
+                .map(|name| format!(" (did you mean `{name}`?)"))
+                .unwrap_or_default();
             println!("{}: {}{hint}", violation.path, violation.message);
         }
         for warning in &warnings {
@@ -32,5 +37,9 @@ pub(super) fn run(file: &Path, as_json: bool, flags: &ConfigFlags) -> anyhow::Re
             println!("valid");
         }
     }
-    Ok(if is_valid { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if is_valid {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }

@@ -15,6 +15,7 @@ use cluster::state::Job;
 use tokio_util::sync::CancellationToken;
 use ulid::Ulid;
 
+use super::admin::{self, JobMemory};
 use super::config::EdgeConfig;
 use super::details::DetailCache;
 use super::error::{ApiError, Code};
@@ -74,6 +75,8 @@ pub struct Shared {
     pub(super) high_water: HighWater,
     /// Local files that were verified against their digest.
     pub(super) verified: Recent<ObjectKey, PathBuf>,
+    /// Jobs with their tasks, for operators.
+    pub(super) jobs: JobMemory,
     ids: Mutex<ulid::Generator>,
 }
 
@@ -95,6 +98,7 @@ impl Edge {
             details: DetailCache::new(),
             high_water: HighWater::new(),
             verified: Recent::new(VERIFIED_FILES),
+            jobs: admin::empty_memory(),
             ids: Mutex::new(ulid::Generator::new()),
         }))
     }

@@ -28,6 +28,7 @@ mod signing;
 mod status;
 mod timestamp;
 
+pub use admin::remember_jobs;
 pub use config::{Access, EdgeConfig, EdgeLimits, SigningKey};
 pub use context::{Edge, Parts};
 pub use ports::{ActorBody, JobProgress, MemberBody, NodeHealth, NodeSight, Observer, RaftBody};

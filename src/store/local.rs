@@ -166,7 +166,9 @@ impl ObjectStore for LocalStore {
         self.blocking(move |shared| {
             let directory = ObjectKey(prefix.trim_end_matches('/').to_owned());
             let mut found = Vec::new();
-            shared.walk(&shared.path(&directory)?, &mut found).map_err(from_io)?;
+            shared
+                .walk(&shared.path(&directory)?, &mut found)
+                .map_err(from_io)?;
             Ok(found)
         })
     }

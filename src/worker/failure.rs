@@ -87,7 +87,10 @@ pub(super) fn of_store(error: &StoreError) -> Failure {
 
 /// A join's input that is not what was committed; its task has to be done again.
 pub(super) fn damaged_input(index: usize, error: &StoreError) -> Failure {
-    engine(format!("input {index} of the join: {error}"))
+    Failure {
+        path: Some(actors::ports::damaged_input_path(index)),
+        ..engine(format!("input {index} of the join: {error}"))
+    }
 }
 
 /// A scratch file that could not be read or written.

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use cluster::command::{Command, Outcome};
-use cluster::model::{Epoch, Fingerprint, JobError, JobId, LogTime, TaskKind};
+use cluster::model::{AttemptOutcome, Epoch, Fingerprint, JobError, JobId, LogTime, TaskKind};
 use cluster::state::{Job, TaskPhase};
 
 use super::rate::Rate;
 use crate::config::Timings;
-use crate::ports::ProposeError;
+use crate::ports::{ProposeError, damaged_input};
 use crate::progress::JobProgress;
 
 /// Something that happened to a job.
@@ -113,13 +113,36 @@ impl JobDriver {
         );
         since(&mut self.without_node_since, !any, now);
         since(&mut self.without_fingerprint_since, any && !fits, now);
-        if let Some(command) = self.overdue(job, sight.stamp, now)
+        let due = || self.overdue(job, sight.stamp, now);
+        if let Some(command) = self.spoiled(job).or_else(due)
             && !self.is_proposing
         {
             self.is_proposing = true;
             effects.push(Effect::Propose(command));
         }
         effects
+    }
+
+    /// Opens again what the last join found missing or damaged, unless that was made anew
+    /// since.
+    fn spoiled(&self, job: &Job) -> Option<Command> {
+        let join = job.tasks.get(&TaskKind::Join)?;
+        let (attempt, _, outcome) = join.history.last()?;
+        let AttemptOutcome::Failed(failure) = outcome else {
+            return None;
+        };
+        let input = damaged_input(failure.path.as_deref()?)?;
+        let kind = if input < job.segment_count {
+            TaskKind::Segment(input)
+        } else {
+            TaskKind::Audio
+        };
+        let mark = job.tasks.get(&kind)?.mark()?;
+        (mark.epoch < attempt.epoch).then(|| Command::ReopenTasks {
+            job: self.id,
+            generation: job.generation,
+            tasks: vec![kind],
+        })
     }
 
     /// The command a limit in time calls for, if one has passed.

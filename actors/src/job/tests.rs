@@ -5,12 +5,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use cluster::command::Command;
-use cluster::model::{Digest, Epoch, Fingerprint, JobId, LogTime, TaskKind};
-use cluster::state::Job;
+use cluster::model::{
+    Attempt, AttemptOutcome, Digest, Epoch, Failure, Fingerprint, JobId, LogTime, SegmentMark,
+    TaskKind,
+};
+use cluster::state::{Job, TaskPhase};
 
 use super::driver::{Effect, JobDriver, JobEvent, Sight};
 use crate::config::Timings;
-use crate::testkit::planned;
+use crate::testkit::{object, planned};
 
 const JOB: JobId = JobId(1);
 const OURS: Fingerprint = Fingerprint(Digest([1; 32]));
@@ -155,4 +158,68 @@ fn a_node_that_comes_back_starts_the_wait_anew() {
     driver.on(sight(job, 0, &[], &[OURS]), start + timings.no_node / 2);
     let effects = driver.on(sight(job, 0, &[], &[]), start + timings.no_node);
     assert!(proposals(&effects).is_empty());
+}
+
+#[test]
+fn a_damaged_input_of_the_join_is_made_anew_once() {
+    let (state, epochs) = planned(JOB, 2, 30);
+    let mut job = Job::clone(&state.jobs[&JOB]);
+    let spoil = |job: &mut Job, mark_epoch: Epoch, path: &str| {
+        let made = job.tasks.get_mut(&TaskKind::Segment(1)).unwrap();
+        let attempt = made
+            .live
+            .pop()
+            .or(made.history.last().map(|last| last.0.clone()))
+            .unwrap();
+        made.phase = TaskPhase::Done(Some(SegmentMark {
+            object: object("segment", 10),
+            epoch: mark_epoch,
+            from_cache: false,
+            fingerprint: OURS,
+        }));
+        made.history = vec![(attempt.clone(), LogTime(1), AttemptOutcome::Done)];
+        let failure = Failure {
+            code: "engine_error".to_owned(),
+            message: "input 1 of the join is damaged".to_owned(),
+            path: Some(path.to_owned()),
+            permanent: false,
+        };
+        let join = job.tasks.get_mut(&TaskKind::Join).unwrap();
+        let failed = Attempt {
+            epoch: Epoch(100),
+            ..attempt
+        };
+        join.history = vec![(failed, LogTime(2), AttemptOutcome::Failed(failure))];
+    };
+    let reopened = vec![Command::ReopenTasks {
+        job: JOB,
+        generation: job.generation,
+        tasks: vec![TaskKind::Segment(1)],
+    }];
+    let cases = [
+        (
+            "made before the join that blames it",
+            epochs[1],
+            "inputs[1]",
+            true,
+        ),
+        ("made anew since", Epoch(101), "inputs[1]", false),
+        ("nothing is blamed", epochs[1], "elements[0]", false),
+        (
+            "a task that is not done is blamed",
+            epochs[1],
+            "inputs[0]",
+            false,
+        ),
+    ];
+    for (what, mark_epoch, path, wants) in cases {
+        spoil(&mut job, mark_epoch, path);
+        let mut driver = JobDriver::new(JOB, Timings::default());
+        let effects = driver.on(
+            sight(&Arc::new(job.clone()), 0, &[], &[OURS]),
+            Instant::now(),
+        );
+        let want: Vec<&Command> = reopened.iter().filter(|_| wants).collect();
+        assert_eq!(proposals(&effects), want, "{what}");
+    }
 }

@@ -2,7 +2,9 @@
 
 use super::{State, fail};
 use crate::command::{Outcome, Rejection};
-use crate::model::{Attempt, AttemptOutcome, Incarnation, JobId, NodeId, NodeInfo, NodeState, TaskKind};
+use crate::model::{
+    Attempt, AttemptOutcome, Incarnation, JobId, NodeId, NodeInfo, NodeState, TaskKind,
+};
 
 impl State {
     pub(super) fn register_node(&mut self, mut info: NodeInfo) -> Outcome {

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use super::memory;
 use super::tasks::{TaskBody, tasks};
 use super::waiting;
 use crate::composition::{Json, Violation, ViolationCode};
@@ -104,7 +105,11 @@ pub(crate) async fn jobs(
     });
     let state = edge.state();
     Ok(JsonResponse(JobListBody {
-        data: page.jobs.iter().map(|job| describe(&state, job)).collect(),
+        data: page
+            .jobs
+            .iter()
+            .map(|job| describe(&edge, &state, job))
+            .collect(),
         has_more: page.next_cursor.is_some(),
         next_cursor: page.next_cursor,
     }))
@@ -125,7 +130,7 @@ pub(crate) async fn job(
 ) -> Result<JsonResponse<JobBody>, ApiError> {
     params.only(&[])?;
     let job = found(&edge, id)?;
-    Ok(JsonResponse(describe(&edge.state(), &job)))
+    Ok(JsonResponse(describe(&edge, &edge.state(), &job)))
 }
 
 /// Cancel a job of any workspace.
@@ -148,7 +153,7 @@ pub(crate) async fn cancel_job(
     let workspace = found(&edge, id)?.workspace.clone();
     end(&edge, workspace, id).await?;
     let job = edge.caught_up(id, |job| job.status.is_terminal()).await?;
-    Ok(JsonResponse(describe(&edge.state(), &job)))
+    Ok(JsonResponse(describe(&edge, &edge.state(), &job)))
 }
 
 /// Change a job's place in the queue.
@@ -195,7 +200,7 @@ pub(crate) async fn change_job(
             job.priority == priority || job.status.is_terminal()
         })
         .await?;
-    Ok(JsonResponse(describe(&edge.state(), &job)))
+    Ok(JsonResponse(describe(&edge, &edge.state(), &job)))
 }
 
 fn priority_of(json: &Json) -> Result<i8, Vec<Violation>> {
@@ -249,7 +254,7 @@ fn found(edge: &Edge, id: JobId) -> Result<Arc<Job>, ApiError> {
         .ok_or_else(|| ApiError::not_found("job"))
 }
 
-fn describe(state: &cluster::State, job: &Job) -> JobBody {
+fn describe(edge: &Edge, state: &cluster::State, job: &Arc<Job>) -> JobBody {
     JobBody {
         id: job.id.to_string(),
         workspace: job.workspace.clone(),
@@ -263,7 +268,7 @@ fn describe(state: &cluster::State, job: &Job) -> JobBody {
         fingerprint: job.fingerprint.map(|fingerprint| fingerprint.0.to_string()),
         waiting_reason: waiting::reason(state, job),
         error: job.error.as_ref().map(RenderErrorBody::from),
-        tasks: tasks(job),
+        tasks: tasks(&memory::with_tasks(&edge.jobs, job)),
         timing: timing(job),
     }
 }

@@ -4,6 +4,7 @@
 mod actors;
 mod guard;
 mod jobs;
+mod memory;
 mod nodes;
 mod raft;
 mod tasks;
@@ -15,5 +16,7 @@ pub(super) use jobs::{
     __path_cancel_job, __path_change_job, __path_job, __path_jobs, cancel_job, change_job, job,
     jobs,
 };
+pub use memory::remember_jobs;
+pub(super) use memory::{JobMemory, empty as empty_memory};
 pub(super) use nodes::{__path_nodes, nodes};
 pub(super) use raft::{__path_raft, raft};
