@@ -23,7 +23,7 @@ use crate::composition::time::FrameRate;
 const AHEAD: usize = 4;
 /// Names what besides the job's settings decides the bytes; part of the render fingerprint.
 pub(super) const REVISION: &str =
-    "x264 threads=1 cpu-independent=1 vbv=0 bframes=3 high; aac ms=0 is=0 fast";
+    "x264 threads=1 cpu-independent=1 vbv=0 bframes=3 high; aac ms=0 is=0";
 
 /// Writes one segment.
 pub(super) struct SegmentWriter {
