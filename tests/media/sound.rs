@@ -232,8 +232,9 @@ fn five_point_one_and_mono_fold_into_stereo() {
         (part.iter().map(|s| s * s).sum::<f32>() / part.len() as f32).sqrt()
     };
     let full = 0.5 / std::f32::consts::SQRT_2;
+    let half = std::f32::consts::FRAC_1_SQRT_2;
     let cases = [
-        (surround, [[0.7071, 0.7071], [0.7071, 0.0]]),
+        (surround, [[half, half], [half, 0.0]]),
         (mono, [[1.0, 1.0], [1.0, 1.0]]),
     ];
     for (file, expected) in cases {

@@ -41,7 +41,7 @@ impl SegmentWriter {
         out: &Path,
         stall: Duration,
     ) -> Result<Self, MediaError> {
-        if settings.width % 2 != 0 || settings.height % 2 != 0 {
+        if !settings.width.is_multiple_of(2) || !settings.height.is_multiple_of(2) {
             return Err(MediaError::Unsupported(format!(
                 "4:2:0 pictures of odd size {}×{}",
                 settings.width, settings.height
