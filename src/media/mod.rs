@@ -1,4 +1,4 @@
-//! Reading and writing media, behind traits: no GStreamer type appears in a signature.
+//! Reading and writing media, behind traits: no `GStreamer` type appears in a signature.
 
 mod frame;
 #[cfg(feature = "gst")]
@@ -108,7 +108,7 @@ pub enum MediaError {
     Engine(String),
 }
 
-/// The media engine: everything the worker asks of it. One implementation drives GStreamer,
+/// The media engine: everything the worker asks of it. One implementation drives `GStreamer`,
 /// one makes synthetic frames for tests without native libraries.
 pub trait MediaEngine: Send + Sync {
     /// Finds out what a file is, including every frame's time.

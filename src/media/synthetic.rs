@@ -129,7 +129,7 @@ impl MediaEngine for SyntheticEngine {
         Ok(Box::new(Sink {
             file: file.to_owned(),
             written: SyntheticFile {
-                codec_data: serde_json::to_vec(settings).map_err(broken)?,
+                codec_data: serde_json::to_vec(settings).map_err(|error| broken(&error))?,
                 indices: Vec::new(),
                 samples: None,
             },
@@ -180,7 +180,7 @@ impl MediaEngine for SyntheticEngine {
             return Err(MediaError::Invalid("wrong number of frames".into()));
         }
         joined.samples = audio
-            .map(|file| read_json::<MixPlan>(file))
+            .map(read_json::<MixPlan>)
             .transpose()?
             .map(|p| p.samples);
         if joined.samples != settings.samples {
@@ -258,11 +258,14 @@ fn read_json<T: DeserializeOwned>(file: &Path) -> Result<T, MediaError> {
 }
 
 fn write_json<T: Serialize>(file: &Path, value: &T) -> Result<(), MediaError> {
-    std::fs::write(file, serde_json::to_vec(value).map_err(broken)?)?;
+    std::fs::write(
+        file,
+        serde_json::to_vec(value).map_err(|error| broken(&error))?,
+    )?;
     Ok(())
 }
 
-fn broken(error: serde_json::Error) -> MediaError {
+fn broken(error: &serde_json::Error) -> MediaError {
     MediaError::Engine(format!("a synthetic file cannot be written: {error}"))
 }
 

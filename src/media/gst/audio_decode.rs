@@ -239,7 +239,7 @@ fn fold_of(info: &gst_audio::AudioInfo) -> Fold {
     let Some(positions) = info.positions().filter(|_| channels > 2) else {
         return Fold::unplaced(channels);
     };
-    if positions.iter().any(|&position| position == Position::None) {
+    if positions.contains(&Position::None) {
         return Fold::unplaced(channels);
     }
     let speakers: Vec<Speaker> = positions

@@ -23,7 +23,7 @@ use crate::composition::time::FrameRate;
 const AHEAD: usize = 4;
 /// Names what besides the job's settings decides the bytes; part of the render fingerprint.
 pub(super) const REVISION: &str =
-    "x264 threads=1 cpu-independent=1 vbv=0 bframes=3 high; aac ms=0 is=0 fast";
+    "x264 threads=1 cpu-independent=1 vbv=0 bframes=3 high; aac ms=0 is=0";
 
 /// Writes one segment.
 pub(super) struct SegmentWriter {
@@ -41,7 +41,7 @@ impl SegmentWriter {
         out: &Path,
         stall: Duration,
     ) -> Result<Self, MediaError> {
-        if settings.width % 2 != 0 || settings.height % 2 != 0 {
+        if !settings.width.is_multiple_of(2) || !settings.height.is_multiple_of(2) {
             return Err(MediaError::Unsupported(format!(
                 "4:2:0 pictures of odd size {}×{}",
                 settings.width, settings.height

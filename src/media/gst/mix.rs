@@ -153,9 +153,6 @@ impl Encoder {
         for tool in ["aac-ms", "aac-is"] {
             encoder.set_property_from_str(tool, "false");
         }
-        // Without joint stereo the default search overshoots a plain tone by 3 dB; this one
-        // reproduces it.
-        encoder.set_property_from_str("aac-coder", "fast");
         let parser = element("aacparse")?;
         let muxer = element("mp4mux")?;
         let sink = element("filesink")?;

@@ -149,6 +149,14 @@ fn drop_after(running: Running, mut scan: Scan) -> Result<Scan, MediaError> {
             .static_pad("sink")
             .and_then(|pad| pad.current_caps());
     }
+    // FLAC declares its length; its last block is shorter than its packets say.
+    let declared = running.pipeline().query_duration::<gst::ClockTime>();
+    if let (Some(seen), Some(length)) = (&mut scan.audio, declared)
+        && seen.codec.word == "flac"
+        && let Ok(length) = i64::try_from(length.nseconds())
+    {
+        seen.end = seen.end.min(length);
+    }
     let orientation = scan.video.as_ref().and_then(|seen| orientation(&seen.sink));
     drop(running);
     if let (Some(seen), Some(orientation)) = (&mut scan.video, orientation)

@@ -163,6 +163,10 @@ fn demanded(height: f32) -> f64 {
 }
 
 #[cfg(test)]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "samples are single precision"
+)]
 mod tests {
     use proptest::prelude::*;
 

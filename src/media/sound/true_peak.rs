@@ -44,6 +44,10 @@ fn position(index: usize) -> f64 {
 }
 
 #[cfg(test)]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "samples are single precision"
+)]
 mod tests {
     use super::*;
 
@@ -52,7 +56,9 @@ mod tests {
         // A quarter of the sampling rate, 45° off: samples at 0.707, crests at 1.
         let around: Vec<f32> = (0..2 * REACH)
             .map(|n| {
-                let phase = std::f64::consts::FRAC_PI_2 * position(n) + std::f64::consts::FRAC_PI_4;
+                // The middle two lie on either side of a crest.
+                let turns = position(n) - position(REACH - 1) + 0.5;
+                let phase = std::f64::consts::FRAC_PI_2 * turns;
                 libm::sin(phase) as f32
             })
             .collect();
