@@ -8,19 +8,14 @@
     reason = "a test that cannot be set up has failed, and its numbers are small"
 )]
 
-#[path = "support/clips.rs"]
-mod clips;
-#[path = "media/reading.rs"]
 mod reading;
-#[path = "media/sound.rs"]
 mod sound;
-#[path = "media/writing.rs"]
 mod writing;
 
 use framelane::media::gst::GstEngine;
 
 /// The engine with a deadline that a test can wait for.
-fn engine() -> GstEngine {
+pub(crate) fn engine() -> GstEngine {
     GstEngine::new()
         .expect("GStreamer starts")
         .with_stall(std::time::Duration::from_secs(20))

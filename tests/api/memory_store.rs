@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use cluster::model::{Digest, ObjectKey, ObjectRef};
-use framelane::store::{ObjectStore, StoreError};
+use framelane::store::{Listed, ObjectStore, StoreError};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use sha2::{Digest as _, Sha256};
@@ -68,7 +68,12 @@ impl ObjectStore for MemoryStore {
         _key: ObjectKey,
         _file: &'a Path,
     ) -> BoxFuture<'a, Result<ObjectRef, StoreError>> {
-        unimplemented!("the edge puts no files")
+        async move {
+            Err(StoreError::Io(std::io::Error::other(
+                "the edge never does this",
+            )))
+        }
+        .boxed()
     }
 
     fn get<'a>(&'a self, key: &'a ObjectKey) -> BoxFuture<'a, Result<Bytes, StoreError>> {
@@ -108,6 +113,24 @@ impl ObjectStore for MemoryStore {
                 .expect("no test panics in here")
                 .remove(key);
             Ok(())
+        }
+        .boxed()
+    }
+
+    fn list<'a>(&'a self, _prefix: &'a str) -> BoxFuture<'a, Result<Vec<Listed>, StoreError>> {
+        async move {
+            Err(StoreError::Io(std::io::Error::other(
+                "the edge never does this",
+            )))
+        }
+        .boxed()
+    }
+
+    fn touch<'a>(&'a self, _key: &'a ObjectKey) -> BoxFuture<'a, Result<(), StoreError>> {
+        async move {
+            Err(StoreError::Io(std::io::Error::other(
+                "the edge never does this",
+            )))
         }
         .boxed()
     }

@@ -5,10 +5,10 @@ use std::path::Path;
 use framelane::media::{FrameSource, MediaEngine, MediaError, MediaInfo, PixelFormat, VideoInfo};
 use framelane::timeline::{Matrix, YuvColor};
 
-use crate::clips::{
+use crate::media::engine;
+use crate::support::clips::{
     HEIGHT, WIDTH, ffmpeg, number_of, numbered, numbered_clip, sound_clip, vfr_clip,
 };
-use crate::engine;
 
 const FRAMES: u64 = 75;
 

@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 use framelane::composition::time::FrameRate;
 use framelane::media::{MediaEngine, MixClip, MixPlan};
 
-use crate::clips::{
+use super::writing::joined;
+use crate::media::engine;
+use crate::support::clips::{
     bytes_of, click_error, click_flash_clip, click_positions, clicks, decoded_sound, ffmpeg,
     sound_clip,
 };
-use crate::engine;
-use crate::writing::joined;
 
 const SECONDS: u64 = 6;
 

@@ -9,8 +9,8 @@ use framelane::media::{
 use framelane::timeline::YuvColor;
 use sha2::{Digest, Sha256};
 
-use crate::clips::{HEIGHT, WIDTH, decoded_numbers, ffmpeg, numbered, output_of};
-use crate::engine;
+use crate::media::engine;
+use crate::support::clips::{HEIGHT, WIDTH, decoded_numbers, ffmpeg, numbered, output_of};
 
 pub(crate) fn settings(rate: FrameRate) -> EncodeSettings {
     EncodeSettings {
