@@ -12,6 +12,7 @@ use cluster::state::Job;
 use tokio_util::sync::CancellationToken;
 
 use crate::settings::Settings;
+use crate::store::fetch::Fetcher;
 use crate::store::{ObjectStore, StoreError, keys};
 
 /// Between two rounds.
@@ -25,6 +26,7 @@ pub(super) struct Janitor {
     coordinator: Arc<dyn Coordinator>,
     clock: Arc<dyn Clock>,
     store: Arc<dyn ObjectStore>,
+    fetcher: Arc<Fetcher>,
     jobs: Duration,
     attempt_files: Duration,
     source_bytes: u64,
@@ -37,12 +39,14 @@ impl Janitor {
         coordinator: Arc<dyn Coordinator>,
         clock: Arc<dyn Clock>,
         store: Arc<dyn ObjectStore>,
+        fetcher: Arc<Fetcher>,
         settings: &Settings,
     ) -> Self {
         Self {
             coordinator,
             clock,
             store,
+            fetcher,
             jobs: settings.retention.jobs,
             attempt_files: settings.retention.attempt_files,
             source_bytes: settings.cache.max_bytes.as_u64(),
@@ -87,7 +91,7 @@ impl Janitor {
                 self.cleaned.remove(&job);
             }
         }
-        self.trim_sources(state.active.keys().next().copied()).await
+        self.trim_sources().await
     }
 
     async fn remove_attempt_files(&self, job: &Job) -> Result<(), StoreError> {
@@ -97,24 +101,15 @@ impl Janitor {
         Ok(())
     }
 
-    /// Drops the sources that were used longest ago until the rest fits. One that was used
-    /// after the oldest active job was submitted may be that job's: it stays.
-    async fn trim_sources(&self, oldest_active: Option<JobId>) -> Result<(), StoreError> {
-        let mut sources = self.store.list(keys::SOURCES).await?;
-        sources.sort_by_key(|source| source.used_at);
-        let mut total: u64 = sources.iter().map(|source| source.size).sum();
-        let state = self.coordinator.state();
-        let keep_after = oldest_active
-            .and_then(|job| state.jobs.get(&job))
-            .map_or_else(|| self.clock.log_time(), |job| job.submitted_at);
-        for source in sources {
-            if total <= self.source_bytes || source.used_at >= keep_after {
-                break;
-            }
-            self.store.delete(&source.key).await?;
-            total -= source.size;
-        }
-        Ok(())
+    /// A source used after the oldest active job was submitted may be that job's: it stays.
+    async fn trim_sources(&self) -> Result<(), StoreError> {
+        let oldest_need = || {
+            let state = self.coordinator.state();
+            let oldest = state.active.keys().filter_map(|id| state.jobs.get(id));
+            let submitted = oldest.map(|job| job.submitted_at).min();
+            submitted.unwrap_or_else(|| self.clock.log_time())
+        };
+        self.fetcher.trim(self.source_bytes, oldest_need).await
     }
 }
 

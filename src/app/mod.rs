@@ -78,7 +78,18 @@ impl App {
         let store: Arc<dyn ObjectStore> = Arc::new(LocalStore::open(settings.objects_dir())?);
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let port: Arc<dyn CoordinatorPort> = Arc::new(coordinator.clone());
-        let host = task_host(&settings, &data_dir, &identity, Arc::clone(&store))?;
+        let fetcher = Arc::new(source_fetcher(&settings, &data_dir, Arc::clone(&store))?);
+        let scratch = Scratch::open(&data_dir, identity.incarnation)?;
+        let host_settings = HostSettings {
+            limits: composition_limits(&settings.limits),
+            segment_frames: settings.render.segment_frames,
+        };
+        let host = Host::new(
+            Arc::clone(&store),
+            Arc::clone(&fetcher),
+            scratch,
+            host_settings,
+        );
         let actors = actors::start(
             actors::Config {
                 node: node_info(&settings, &identity, address, facts),
@@ -114,7 +125,7 @@ impl App {
         });
         let memory = tokio::spawn(edge::remember_jobs(edge.clone(), stopped.clone()));
         let janitor = tokio::spawn(janitor::run(
-            janitor::Janitor::new(port, clock, store, &settings),
+            janitor::Janitor::new(port, clock, store, fetcher, &settings),
             stopped.clone(),
         ));
         let service = edge::router(edge).into_make_service_with_connect_info::<SocketAddr>();
@@ -215,12 +226,11 @@ async fn wait_for_leader(coordinator: &Coordinator) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn task_host(
+fn source_fetcher(
     settings: &Settings,
     data_dir: &Path,
-    identity: &Identity,
     store: Arc<dyn ObjectStore>,
-) -> anyhow::Result<Host> {
+) -> anyhow::Result<Fetcher> {
     let media = &settings.media;
     let limits = FetchLimits {
         bytes: settings.limits.source_bytes.as_u64(),
@@ -229,22 +239,13 @@ fn task_host(
         total: media.fetch_timeout,
         ..FetchLimits::default()
     };
-    let fetcher = Fetcher::new(
-        Arc::clone(&store),
-        Guard::new(media.allow_private_networks),
+    let guard = Guard::new(media.allow_private_networks);
+    Ok(Fetcher::new(
+        store,
+        guard,
         limits,
         &data_dir.join("sources.json"),
-    )?;
-    let scratch = Scratch::open(data_dir, identity.incarnation)?;
-    Ok(Host::new(
-        store,
-        fetcher,
-        scratch,
-        HostSettings {
-            limits: composition_limits(&settings.limits),
-            segment_frames: settings.render.segment_frames,
-        },
-    ))
+    )?)
 }
 
 fn node_info(

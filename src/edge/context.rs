@@ -172,8 +172,18 @@ impl Shared {
         }
     }
 
+    /// The base to keep with a render: empty if the request came straight to this listener,
+    /// whose port may be another after a restart.
+    pub(super) fn lasting_url(&self, headers: &HeaderMap, uri: &Uri) -> String {
+        let url = self.public_url(headers, uri);
+        if url == self.config().listen_url {
+            return String::new();
+        }
+        url
+    }
+
     /// Base of links for a request with these headers, without a slash at the end.
-    pub(super) fn public_url(&self, headers: &HeaderMap, uri: &Uri) -> String {
+    fn public_url(&self, headers: &HeaderMap, uri: &Uri) -> String {
         let config = self.config();
         if let Some(url) = &config.public_url {
             return url.trim_end_matches('/').to_owned();

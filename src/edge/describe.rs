@@ -132,8 +132,8 @@ impl Shared {
     ) -> Result<SignedLink, ApiError> {
         let base = match (&self.config().public_url, &details.request) {
             (Some(url), _) => url.trim_end_matches('/'),
-            (None, Some(request)) => request.public_url.as_str(),
-            (None, None) => self.config().listen_url.trim_end_matches('/'),
+            (None, Some(request)) if !request.public_url.is_empty() => request.public_url.as_str(),
+            (None, _) => self.config().listen_url.trim_end_matches('/'),
         };
         let filename = match part {
             FilePart::Output => artifact.filename.as_str(),

@@ -15,7 +15,8 @@ pub struct RequestObject {
     pub composition: serde_json::Value,
     /// What validation had to say that stopped nothing.
     pub warnings: Vec<Warning>,
-    /// Base of the links this render's answers hold, without a slash at the end.
+    /// Base of the links this render's answers hold, without a slash at the end; empty:
+    /// wherever the server that answers listens.
     pub public_url: String,
 }
 

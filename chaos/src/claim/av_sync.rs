@@ -11,6 +11,9 @@ use crate::measure::sound;
 
 const LIMIT: f64 = 0.001;
 const TONE: f64 = 997.0;
+/// In samples. A dropped or doubled sample at a joint is a whole one; AAC alone moves the
+/// measured phase by up to 0.3.
+const SLIP_LIMIT: f64 = 0.5;
 
 /// Renders click and flash clips with each kind of sound, and a tone, cut into 1, 4 and 10
 /// segments.
@@ -53,7 +56,7 @@ pub async fn check(bench: &Bench, scale: Scale) -> Result<Figures> {
         let made = bench.rendered(&api, &toned).await?;
         let strayed = sound::tone_slip(&sound::decode(&made.file).await?, TONE)?;
         ensure!(
-            strayed < 0.2,
+            strayed < SLIP_LIMIT,
             "the tone slips by {strayed:.2} samples in {segments} segments"
         );
         slip = slip.max(strayed);

@@ -75,7 +75,7 @@ pub(crate) async fn submit(
             ApiError::validation(violations)
         })?;
     admits(&edge, &workspace)?;
-    let request = request_object(&json, warnings, edge.public_url(&headers, &uri))?;
+    let request = request_object(&json, warnings, edge.lasting_url(&headers, &uri))?;
     let row = key.map(|key| IdempotencyRow {
         key,
         scope: SCOPE.to_owned(),

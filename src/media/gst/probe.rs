@@ -72,6 +72,12 @@ pub(super) fn probe(
         .filter(|seen| !seen.packets.is_empty())
         .map(|seen| video_info(file, container, &seen, stall, max_pixels))
         .transpose()?;
+    let mut video = video;
+    if let (Container::Matroska, Some(video), Some(audio)) = (container, &mut video, &audio)
+        && audio.codec == "opus"
+    {
+        forgive_late_start(&mut video.frames);
+    }
     if video.is_none() && audio.is_none() {
         return Err(MediaError::Invalid(
             "it has neither pictures nor sound that can be read".into(),
@@ -82,6 +88,18 @@ pub(super) fn probe(
         video,
         audio,
     })
+}
+
+/// Some muxers delay every track by the sound's codec delay, which demuxing then takes off
+/// the sound alone: the pictures stay late by less than half a frame. Counting each as on
+/// time brings them back to their sound.
+fn forgive_late_start(frames: &mut crate::timeline::FrameTable) {
+    let [first, second, ..] = frames.pts[..] else {
+        return;
+    };
+    if first > 0 && first < (second - first) / 2 {
+        frames.tolerance += first;
+    }
 }
 
 /// Runs the whole file through demuxer and parsers.

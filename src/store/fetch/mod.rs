@@ -15,14 +15,14 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use cluster::model::ObjectRef;
+use cluster::model::{LogTime, ObjectRef};
 use reqwest::Client;
 use tokio::sync::{Mutex, Semaphore};
 
 pub use error::{FetchError, is_full};
 pub use guard::{Forbidden, Guard, is_public};
 
-use crate::store::{ObjectStore, keys};
+use crate::store::{ObjectStore, StoreError, keys};
 use download::{Download, Downloaded};
 use validators::Validators;
 
@@ -128,7 +128,10 @@ impl Fetcher {
         if let Some(known) = self.validators.get(url) {
             if self.store.head(&known.object.key).await? == Some(known.object.size) {
                 match download.run(&file.0, Some(&known)).await? {
-                    Downloaded::Unchanged => return Ok(known.object),
+                    Downloaded::Unchanged if self.holds(&known.object).await? => {
+                        return Ok(known.object);
+                    }
+                    Downloaded::Unchanged => {}
                     body @ Downloaded::Body { .. } => return self.keep(url, body, &file).await,
                 }
             }
@@ -136,6 +139,42 @@ impl Fetcher {
         }
         let body = download.run(&file.0, None).await?;
         self.keep(url, body, &file).await
+    }
+
+    /// Whether a source is in the store; if so it counts as used now, so that it is not
+    /// trimmed while a render that began before this moment needs it.
+    async fn holds(&self, object: &ObjectRef) -> Result<bool, FetchError> {
+        let _alone = self.storing.lock().await;
+        if self.store.head(&object.key).await? != Some(object.size) {
+            return Ok(false);
+        }
+        self.store.touch(&object.key).await?;
+        Ok(true)
+    }
+
+    /// Drops the sources that were used longest ago until `max_bytes` hold the rest. One used
+    /// at or after `keep_after()` stays; that is asked once nothing can be taken into use.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn trim(
+        &self,
+        max_bytes: u64,
+        keep_after: impl FnOnce() -> LogTime + Send,
+    ) -> Result<(), StoreError> {
+        let _alone = self.storing.lock().await;
+        let keep_after = keep_after();
+        let mut sources = self.store.list(keys::SOURCES).await?;
+        sources.sort_by_key(|source| source.used_at);
+        let mut total: u64 = sources.iter().map(|source| source.size).sum();
+        for source in sources {
+            if total <= max_bytes || source.used_at >= keep_after {
+                break;
+            }
+            self.store.delete(&source.key).await?;
+            total -= source.size;
+        }
+        Ok(())
     }
 
     async fn keep(
@@ -158,6 +197,7 @@ impl Fetcher {
         let key = keys::source(sha256);
         let _alone = self.storing.lock().await;
         let object = if self.store.head(&key).await? == Some(size) {
+            self.store.touch(&key).await?;
             ObjectRef { key, sha256, size }
         } else {
             self.store.put_file(key, &file.0).await?

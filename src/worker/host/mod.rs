@@ -35,7 +35,7 @@ pub struct Host {
 
 struct Shared {
     store: Arc<dyn ObjectStore>,
-    fetcher: Fetcher,
+    fetcher: Arc<Fetcher>,
     scratch: Scratch,
     settings: HostSettings,
 }
@@ -52,7 +52,7 @@ impl Host {
     /// A host for one start of a node.
     pub fn new(
         store: Arc<dyn ObjectStore>,
-        fetcher: Fetcher,
+        fetcher: Arc<Fetcher>,
         scratch: Scratch,
         settings: HostSettings,
     ) -> Self {
