@@ -3,12 +3,16 @@
 //!
 //! `config/default.toml` lists every key with its default; a test holds it to this file.
 
+mod load;
+
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use bytesize::ByteSize;
 use serde::{Deserialize, Serialize};
+
+pub use load::SettingsError;
 
 /// Everything an operator can set.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -330,176 +334,6 @@ impl Default for Log {
             filter: "info".into(),
         }
     }
-}
-
-/// Why settings could not be loaded.
-#[derive(Debug, thiserror::Error)]
-pub enum SettingsError {
-    /// The file could not be read.
-    #[error("settings file `{0}` cannot be read")]
-    Read(PathBuf, #[source] std::io::Error),
-    /// The file or a variable does not parse.
-    #[error("settings are not valid: {0}")]
-    Parse(String),
-    /// A value is understood, but cannot be used.
-    #[error("setting `{key}` {problem}")]
-    Refused {
-        /// Its dotted name.
-        key: &'static str,
-        /// What is wrong with it.
-        problem: String,
-    },
-}
-
-impl Settings {
-    /// Loads defaults, `file` if there is one, and the variables of `environment` that
-    /// begin with `FRAMELANE__`.
-    ///
-    /// # Errors
-    /// [`SettingsError`] naming the file, key or variable.
-    pub fn load(
-        file: Option<&Path>,
-        environment: impl IntoIterator<Item = (String, String)>,
-    ) -> Result<Self, SettingsError> {
-        let mut table = match file {
-            Some(path) => std::fs::read_to_string(path)
-                .map_err(|error| SettingsError::Read(path.to_owned(), error))?
-                .parse::<toml::Table>()
-                .map_err(|error| SettingsError::Parse(error.to_string()))?,
-            None => toml::Table::new(),
-        };
-        for (name, value) in environment {
-            if let Some(path) = name.strip_prefix("FRAMELANE__") {
-                override_one(&mut table, &name, &path.to_ascii_lowercase(), &value)?;
-            }
-        }
-        toml::Value::Table(table)
-            .try_into()
-            .map_err(|error: toml::de::Error| SettingsError::Parse(error.to_string()))
-    }
-
-    /// Checks what the types cannot: combinations, and what this build does not do.
-    ///
-    /// # Errors
-    /// [`SettingsError::Refused`] naming the key.
-    pub fn validate(&self) -> Result<(), SettingsError> {
-        let refuse = |key, problem: &str| {
-            Err(SettingsError::Refused {
-                key,
-                problem: problem.to_owned(),
-            })
-        };
-        for role in [Role::Edge, Role::Coordinator, Role::Render] {
-            if !self.roles.contains(&role) {
-                return refuse(
-                    "roles",
-                    "must name edge, coordinator and render: this build runs all three in one process",
-                );
-            }
-        }
-        if !self.edge.listen.ip().is_loopback() && self.auth.required != Some(false) {
-            return refuse(
-                "edge.listen",
-                "is not on loopback and there are no API keys: set auth.required = false to open it to everyone who can reach it",
-            );
-        }
-        if self.auth.required == Some(true) {
-            return refuse(
-                "auth.required",
-                "is true, but this build has no API keys yet",
-            );
-        }
-        if !self.admin.listen.is_empty() {
-            return refuse(
-                "admin.listen",
-                "is set, but this build serves /admin on the edge's listener only",
-            );
-        }
-        if !self.cluster.peers.is_empty() || self.cluster.bootstrap_expect > 1 {
-            return refuse(
-                "cluster.peers",
-                "is set, but this build runs on one machine only",
-            );
-        }
-        if !self.redis.url.is_empty() {
-            return refuse("redis.url", "is set, but this build does not use Redis yet");
-        }
-        if !self.storage.url.is_empty() && !self.storage.url.starts_with("file://") {
-            return refuse(
-                "storage.url",
-                "must begin with file:// (other stores are not in this build)",
-            );
-        }
-        if !matches!(self.render.encoder.as_str(), "auto" | "x264") {
-            return refuse("render.encoder", "must be auto or x264");
-        }
-        if !matches!(self.render.decoder.as_str(), "auto" | "software") {
-            return refuse("render.decoder", "must be auto or software");
-        }
-        Ok(())
-    }
-
-    /// The directory that holds the objects.
-    pub fn objects_dir(&self) -> PathBuf {
-        match self.storage.url.strip_prefix("file://") {
-            Some(path) => path.into(),
-            None => self.data_dir.join("objects"),
-        }
-    }
-
-    /// Slots to run: as set, or one a core.
-    pub fn slot_count(&self) -> u32 {
-        if self.render.slots > 0 {
-            return self.render.slots;
-        }
-        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        u32::try_from(cores).unwrap_or(u32::MAX)
-    }
-}
-
-/// Sets the key that `FRAMELANE__A__B` names. What the default there looks like says how the
-/// text is read: lists are JSON.
-fn override_one(
-    table: &mut toml::Table,
-    name: &str,
-    path: &str,
-    text: &str,
-) -> Result<(), SettingsError> {
-    let bad = |why: &str| SettingsError::Parse(format!("variable {name} {why}"));
-    let defaults = toml::Table::try_from(Settings::default())
-        .map_err(|error| SettingsError::Parse(error.to_string()))?;
-    let mut steps: Vec<&str> = path.split("__").collect();
-    let key = steps.pop().ok_or_else(|| bad("names no key"))?;
-    let (mut target, mut default) = (table, Some(&defaults));
-    for step in steps {
-        default = default
-            .and_then(|table| table.get(step))
-            .and_then(toml::Value::as_table);
-        target = target
-            .entry(step)
-            .or_insert_with(|| toml::Value::Table(toml::Table::new()))
-            .as_table_mut()
-            .ok_or_else(|| bad("names a key within a value"))?;
-    }
-    let value = match default.and_then(|table| table.get(key)) {
-        Some(toml::Value::Integer(_)) => {
-            toml::Value::Integer(text.parse().map_err(|_| bad("is not a whole number"))?)
-        }
-        Some(toml::Value::Array(_)) => {
-            let list: Vec<String> =
-                serde_json::from_str(text).map_err(|_| bad("is not a JSON list of strings"))?;
-            toml::Value::Array(list.into_iter().map(toml::Value::String).collect())
-        }
-        // A boolean by default, or one that is unset by default.
-        Some(toml::Value::Boolean(_)) | None => match text {
-            "true" => toml::Value::Boolean(true),
-            "false" => toml::Value::Boolean(false),
-            _ => toml::Value::String(text.to_owned()),
-        },
-        Some(_) => toml::Value::String(text.to_owned()),
-    };
-    target.insert(key.to_owned(), value);
-    Ok(())
 }
 
 #[cfg(test)]
