@@ -1,5 +1,9 @@
 //! What compositions look like. Each test stores a picture, claims something about it that
 //! arithmetic alone can tell, and changes one field to see the picture change.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot be set up has failed"
+)]
 
 use crate::support::golden::{golden, staged};
 use framelane::render::reference::ReferenceCompositor;

@@ -33,7 +33,7 @@ impl ActorNode {
         }
     }
 
-    pub(crate) fn with(mut self, key: &str, value: impl ToString) -> Self {
+    pub(crate) fn with(mut self, key: &str, value: impl std::fmt::Display) -> Self {
         self.state.insert(key.to_owned(), value.to_string());
         self
     }

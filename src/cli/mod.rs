@@ -96,7 +96,7 @@ struct ServerFlags {
 /// Reads the call, carries it out, and says how it went.
 pub fn run() -> ExitCode {
     match Call::parse().command {
-        Command::Serve(flags) => report(serve::run(flags)),
+        Command::Serve(flags) => report(serve::run(&flags)),
         Command::Render {
             file,
             output,

@@ -12,7 +12,7 @@ use crate::app::App;
 /// How long running work may take to end after a signal.
 const GRACE: Duration = Duration::from_secs(10);
 
-pub(super) fn run(flags: ServerFlags) -> anyhow::Result<ExitCode> {
+pub(super) fn run(flags: &ServerFlags) -> anyhow::Result<ExitCode> {
     let settings = flags.load()?;
     super::start_logging(&settings.log)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()

@@ -36,8 +36,8 @@ impl PreparedOverlay {
     pub fn new(overlay: &Frame, at: PixelRect) -> Result<Self, RenderError> {
         let fits = overlay.format == PixelFormat::Rgba
             && (overlay.width, overlay.height) == (at.width, at.height)
-            && at.x % 2 == 0
-            && at.y % 2 == 0
+            && at.x.is_multiple_of(2)
+            && at.y.is_multiple_of(2)
             && at.width > 0
             && at.height > 0
             && super::pixels::is_whole(overlay);

@@ -87,10 +87,11 @@ fn what_is_not_understood_is_an_error_that_names_it() {
 
 #[test]
 fn what_this_build_cannot_do_is_refused_by_name() {
-    let cases: [(&str, fn(&mut Settings)); 6] = [
+    type Change = fn(&mut Settings);
+    let cases: [(&str, Change); 6] = [
         ("roles", |s| s.roles = vec![Role::Edge]),
         ("edge.listen", |s| {
-            s.edge.listen = SocketAddr::from(([0, 0, 0, 0], 80))
+            s.edge.listen = SocketAddr::from(([0, 0, 0, 0], 80));
         }),
         ("auth.required", |s| s.auth.required = Some(true)),
         ("redis.url", |s| s.redis.url = "redis://localhost".into()),

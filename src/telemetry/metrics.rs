@@ -1,5 +1,6 @@
 //! Every metric: its name, unit, labels and buckets. Labels come from closed sets, never from
 //! what a client sends and never from an id.
+#![expect(clippy::disallowed_macros, reason = "the one file that names metrics")]
 
 use std::time::Duration;
 

@@ -489,7 +489,7 @@ impl Log {
 
 impl Coordinator for Log {
     fn propose(&self, command: Command) -> BoxFuture<'static, Result<Outcome, ProposeError>> {
-        let fault = self.fault.lock().expect("no test panics in here").clone();
+        let fault = *self.fault.lock().expect("no test panics in here");
         let outcome = fault.map_or_else(|| Ok(self.apply(command)), Err);
         // A real commit lets others run.
         async move {

@@ -1,5 +1,10 @@
 //! Test media made on the spot: pictures that carry their number, and clicks on flashes. Made by
 //! piping raw frames and samples into `ffmpeg`, so no fonts and no downloads are needed.
+#![expect(
+    clippy::unwrap_used,
+    clippy::cast_possible_truncation,
+    reason = "a test that cannot be set up has failed, and its numbers are small"
+)]
 
 use std::io::Write;
 use std::path::{Path, PathBuf};

@@ -56,7 +56,8 @@ fn only_live_attempts_count_and_progress_never_falls() {
     let (first, second) = (epochs[0].0, epochs[1].0);
     let mut driver = JobDriver::new(JOB, Timings::default());
     let now = Instant::now();
-    let cases: [(&str, &[(u32, u64, u64)], Option<u64>); 5] = [
+    type Case<'a> = (&'a str, &'a [(u32, u64, u64)], Option<u64>);
+    let cases: [Case<'_>; 5] = [
         ("the plan is there", &[], Some(0)),
         ("one is begun", &[(0, first, 10)], Some(10)),
         (
@@ -96,7 +97,8 @@ fn limits_in_time_are_proposed_once_until_answered() {
     let job = &state.jobs[&JOB];
     let timings = Timings::default();
     let day = u64::try_from(timings.job_deadline.as_millis()).unwrap() + job.submitted_at.0;
-    let cases: [(&str, u64, Duration, &[Fingerprint], Option<&str>); 6] = [
+    type Case<'a> = (&'a str, u64, Duration, &'a [Fingerprint], Option<&'a str>);
+    let cases: [Case<'_>; 6] = [
         (
             "a day is over",
             day,
@@ -191,7 +193,7 @@ fn a_damaged_input_of_the_join_is_made_anew_once() {
         };
         join.history = vec![(failed, LogTime(2), AttemptOutcome::Failed(failure))];
     };
-    let reopened = vec![Command::ReopenTasks {
+    let reopened = [Command::ReopenTasks {
         job: JOB,
         generation: job.generation,
         tasks: vec![TaskKind::Segment(1)],

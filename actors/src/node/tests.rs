@@ -125,7 +125,8 @@ fn kinds(indices: &[u32]) -> Vec<TaskKind> {
 #[test]
 fn revoking_kills_only_for_the_output_being_made() {
     // Of three segments the first is made: the second is being worked on.
-    let cases: [(&[u32], &[&str], &[u32], usize); 5] = [
+    type Case<'a> = (&'a [u32], &'a [&'a str], &'a [u32], usize);
+    let cases: [Case<'_>; 5] = [
         (&[2], &["stop before 2"], &[1], 0),
         (&[1, 2], &["kill"], &[], 0),
         (&[1], &["kill"], &[], 1),

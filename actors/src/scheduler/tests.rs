@@ -155,6 +155,7 @@ fn open(count: u32, frames: u64) -> State {
 
 #[test]
 fn open_segments_are_split_evenly_over_free_slots() {
+    #[expect(clippy::single_range_in_vec_init, reason = "one run is one range")]
     let cases = [
         (4, 1, vec![0..4]),
         (4, 2, vec![0..2, 2..4]),

@@ -143,7 +143,7 @@ impl TextEngine {
             style.color,
             window,
         );
-        Ok(drawn.map(|(ink, pixels)| picture(ink, pixels, fraction)))
+        Ok(drawn.map(|(ink, pixels)| picture(ink, &pixels, fraction)))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -171,7 +171,7 @@ impl TextMeasure for TextEngine {
 }
 
 /// The ink with a transparent pixel round it, so that turned text fades out evenly.
-fn picture(ink: Bounds, pixels: Vec<u8>, fraction: (f64, f64)) -> TextPicture {
+fn picture(ink: Bounds, pixels: &[u8], fraction: (f64, f64)) -> TextPicture {
     let row = ink.width() * 4;
     let (width, height) = (ink.width() + 2, ink.height() + 2);
     let mut framed = vec![0; width * height * 4];

@@ -16,7 +16,7 @@ use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
 use cluster::command::Report;
-use cluster::model::{Epoch, Failure, LogTime, TaskOutput, TaskRef};
+use cluster::model::{Epoch, Failure, FrameRange, LogTime, TaskOutput, TaskRef};
 
 use ending::stop_before;
 
@@ -474,7 +474,7 @@ fn limit(timings: &Timings, piece: &Piece) -> Duration {
         .assignment
         .granted
         .frames
-        .map_or(1000, |frames| frames.count());
+        .map_or(1000, FrameRange::count);
     let frames = u32::try_from(frames).unwrap_or(u32::MAX);
     timings.hard_limit + timings.hard_limit_per_frame.saturating_mul(frames)
 }
