@@ -2,8 +2,10 @@
 //! Everything below `end_to_end` starts the real binary.
 
 mod api;
+#[cfg(feature = "gst")]
 mod end_to_end;
 mod golden;
+#[cfg(feature = "gst")]
 mod media;
 mod support;
 mod worker;

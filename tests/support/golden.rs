@@ -6,7 +6,9 @@
 )]
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
+#[cfg(feature = "gpu")]
+use std::sync::{Mutex, PoisonError};
 
 use framelane::composition::time::FrameIndex;
 use framelane::composition::{Json, Limits, validate};

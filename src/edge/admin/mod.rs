@@ -1,4 +1,4 @@
-//! `/admin/v1`: what operators see and change. [`guard`] lets in only peers on loopback that
+//! `/admin/v1`: what operators see and change. [`guard()`] lets in only peers on loopback that
 //! no proxy speaks for, while no admin key exists.
 
 mod actors;
