@@ -97,7 +97,7 @@ fn what_this_build_cannot_do_is_refused_by_name() {
         ("redis.url", |s| s.redis.url = "redis://localhost".into()),
         ("storage.url", |s| s.storage.url = "s3://bucket".into()),
         ("limits.concurrent_per_workspace", |s| {
-            s.limits.concurrent_per_workspace = 2
+            s.limits.concurrent_per_workspace = 2;
         }),
         ("cluster.peers", |s| s.cluster.peers = vec!["a:1".into()]),
     ];

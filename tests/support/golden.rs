@@ -1,5 +1,9 @@
 //! The golden harness: a composition is drawn by the reference and by the GPU; the first has
 //! to equal the stored picture, the second the first within fixed bounds.
+#![cfg_attr(
+    not(feature = "gpu"),
+    expect(dead_code, reason = "there is nothing to compare with")
+)]
 #![expect(
     clippy::unwrap_used,
     reason = "a test that cannot be set up has failed"
