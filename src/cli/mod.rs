@@ -29,7 +29,7 @@ struct Call {
 enum Command {
     /// Serve the API and render.
     Serve(ServerFlags),
-    /// Render one composition to a file, without a server.
+    /// Render one composition to a file, with a private server that ends with it.
     Render {
         /// The composition, as JSON; `-` for standard input.
         file: PathBuf,
