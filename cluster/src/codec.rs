@@ -45,7 +45,17 @@ fn configuration() -> Configuration<LittleEndian, Varint, Limit<MAX_PAYLOAD>> {
 
 /// Encodes `value` in the current version.
 pub fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, CodecError> {
-    let mut bytes = vec![MAGIC, VERSION];
+    encode_version(value, VERSION)
+}
+
+/// Decodes a value that any release up to this one encoded.
+pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {
+    decode_version(bytes, VERSION)
+}
+
+/// Encodes a value whose shape has versions of its own.
+pub(crate) fn encode_version<T: Serialize>(value: &T, version: u8) -> Result<Vec<u8>, CodecError> {
+    let mut bytes = vec![MAGIC, version];
     bincode::serde::encode_into_std_write(value, &mut bytes, configuration())?;
     if bytes.len() > MAX_PAYLOAD {
         return Err(CodecError::TooLarge(bytes.len()));
@@ -53,14 +63,24 @@ pub fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, CodecError> {
     Ok(bytes)
 }
 
-/// Decodes a value that any release up to this one encoded.
-pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {
-    let [MAGIC, version, payload @ ..] = bytes else {
-        return Err(CodecError::NotAnEnvelope);
-    };
-    if *version != VERSION {
-        return Err(CodecError::UnknownVersion(*version));
+/// The version an envelope says its value has.
+pub(crate) fn version_of(bytes: &[u8]) -> Result<u8, CodecError> {
+    match bytes {
+        [MAGIC, version, ..] => Ok(*version),
+        _ => Err(CodecError::NotAnEnvelope),
     }
+}
+
+/// Decodes a value of this version and no other.
+pub(crate) fn decode_version<T: DeserializeOwned>(
+    bytes: &[u8],
+    version: u8,
+) -> Result<T, CodecError> {
+    let found = version_of(bytes)?;
+    if found != version {
+        return Err(CodecError::UnknownVersion(found));
+    }
+    let payload = &bytes[2..];
     if payload.len() > MAX_PAYLOAD {
         return Err(CodecError::TooLarge(payload.len()));
     }

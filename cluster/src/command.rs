@@ -7,8 +7,10 @@
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    Epoch, Failure, Fingerprint, FrameRange, Generation, Incarnation, JobError, JobId, LogTime,
-    NodeId, NodeInfo, NodeState, Seq, Submission, TaskKind, TaskOutput, TaskRef,
+    Admission, ApiKey, Arrival, AssetId, Day, DeliveryAttempt, DeliveryId, DeliveryLease, Endpoint,
+    EndpointId, Epoch, Failure, Fingerprint, FrameRange, Generation, Incarnation, JobError, JobId,
+    KeyId, LogTime, NewAsset, NodeId, NodeInfo, NodeState, Sealed, Seq, Submission, TaskKind,
+    TaskOutput, TaskRef,
 };
 
 /// One entry of the log: what to do, stamped with the leader's time.
@@ -23,7 +25,8 @@ pub struct Stamped {
 /// A change of the replicated state.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Command {
-    /// Admits a job, or finds the one its idempotency key already admitted.
+    /// Admits a job, or finds the one its idempotency key already admitted. Logs of the first
+    /// release hold it; [`Command::Admit`] says more.
     SubmitJob(Submission),
     /// Ends a job that has no artifact yet.
     CancelJob {
@@ -74,7 +77,7 @@ pub enum Command {
         /// −10…10.
         priority: i8,
     },
-    /// Drops outbox rows that were delivered or that nobody subscribes to.
+    /// Drops events of the first release's outbox. Does nothing any more.
     SettleOutbox {
         /// Rows by job and sequence.
         rows: Vec<(JobId, Seq)>,
@@ -86,6 +89,117 @@ pub enum Command {
         /// Terminal jobs finished before this go.
         jobs_before: LogTime,
     },
+    /// Admits a job, or finds the one its idempotency key already admitted.
+    Admit(Admission),
+    /// Makes an upload or import, or finds the one its idempotency key already made.
+    CreateAsset(NewAsset),
+    /// The bytes of a pending upload are durable: they are to be taken in.
+    AssetArrived {
+        /// The upload.
+        asset: AssetId,
+        /// What arrived.
+        arrival: Arrival,
+    },
+    /// Ends an upload or import that its client does not want any more.
+    AbandonAsset {
+        /// The asset.
+        asset: AssetId,
+        /// Who asks; another workspace's asset is unknown to them.
+        workspace: String,
+    },
+    /// Ends the pending uploads whose time is over, by log time.
+    ExpireUploads,
+    /// Makes an API key.
+    CreateKey(ApiKey),
+    /// Ends an API key.
+    RevokeKey {
+        /// The key's id.
+        key: KeyId,
+    },
+    /// Registers a webhook endpoint.
+    CreateEndpoint(Endpoint),
+    /// Removes a webhook endpoint; what is on its way to it is dropped.
+    DeleteEndpoint {
+        /// The endpoint.
+        endpoint: EndpointId,
+        /// Who asks.
+        workspace: String,
+    },
+    /// Gives an endpoint a new secret; the old one signs too for a while.
+    RotateSecret {
+        /// The endpoint.
+        endpoint: EndpointId,
+        /// Who asks.
+        workspace: String,
+        /// The new secret.
+        secret: Sealed,
+        /// How long the old one goes on, from the commit.
+        overlap_millis: u64,
+    },
+    /// Gives a workspace the secret that signs per-request webhooks, unless it has one.
+    KeepSecret {
+        /// The workspace.
+        workspace: String,
+        /// The secret.
+        secret: Sealed,
+    },
+    /// Leases and results of webhook deliveries.
+    Courier(Courier),
+    /// A client wants a settled delivery tried again, now.
+    RetryDelivery {
+        /// The delivery.
+        delivery: DeliveryId,
+        /// Who asks.
+        workspace: String,
+    },
+    /// Drops what retention no longer keeps beside jobs.
+    Trim(Trim),
+}
+
+/// What the sender of webhooks changes in one go: results first, then leases.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Courier {
+    /// What came of tries.
+    pub results: Vec<DeliveryResult>,
+    /// Deliveries that are to be tried now.
+    pub leases: Vec<(DeliveryId, DeliveryLease)>,
+}
+
+/// What came of one try.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeliveryResult {
+    /// The delivery.
+    pub delivery: DeliveryId,
+    /// The try.
+    pub attempt: DeliveryAttempt,
+    /// What follows from it.
+    pub verdict: DeliveryVerdict,
+}
+
+/// What follows from a try.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum DeliveryVerdict {
+    /// The receiver took it.
+    Delivered,
+    /// It is tried again then.
+    Retry(LogTime),
+    /// It is not tried again.
+    GiveUp,
+    /// The receiver wants nothing more, ever: its endpoint is disabled.
+    Gone,
+}
+
+/// What retention drops beside jobs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trim {
+    /// Settled deliveries older than this go.
+    pub deliveries_before: LogTime,
+    /// Settled assets older than this go, unless an active job uses them.
+    pub assets_before: LogTime,
+    /// Failed and abandoned assets older than this go.
+    pub failed_assets_before: LogTime,
+    /// Usage of earlier days goes.
+    pub usage_before: Day,
 }
 
 /// What one scheduling round changes.
@@ -155,6 +269,12 @@ pub enum Outcome {
     Batch(BatchOutcome),
     /// Not done, and nothing changed.
     Rejected(Rejection),
+    /// The asset is new.
+    AssetCreated(AssetId),
+    /// The idempotency key already made this asset, with the same body.
+    AssetReplayed(AssetId),
+    /// Which of a [`Courier`]'s leases were given, in its order.
+    Leased(Vec<bool>),
 }
 
 /// What came of each part of a [`Batch`], in its order.
@@ -220,4 +340,25 @@ pub enum Rejection {
     /// The node is not known.
     #[error("node is not known")]
     UnknownNode,
+    /// No such upload or import (for this workspace).
+    #[error("asset is not known")]
+    UnknownAsset,
+    /// The upload is not one that can still arrive.
+    #[error("asset is not pending")]
+    AssetNotPending,
+    /// No such API key.
+    #[error("key is not known")]
+    UnknownKey,
+    /// No such endpoint (for this workspace).
+    #[error("endpoint is not known")]
+    UnknownEndpoint,
+    /// The workspace has as many endpoints as it may.
+    #[error("workspace has enough endpoints")]
+    EnoughEndpoints,
+    /// No such delivery (for this workspace).
+    #[error("delivery is not known")]
+    UnknownDelivery,
+    /// The delivery is still being tried.
+    #[error("delivery is pending")]
+    DeliveryPending,
 }

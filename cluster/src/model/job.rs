@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Digest, FrameRate, JobId, LogTime, ObjectRef, Seq};
+use super::{AssetId, AssetUse, Digest, FrameRate, JobId, LogTime, ObjectRef, Seq};
 
 /// Where a job is in its life. The last three never change again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -39,6 +39,45 @@ pub struct Submission {
     pub request: ObjectRef,
     /// The idempotency row to write with the job, if the client sent a key.
     pub idempotency: Option<IdempotencyRow>,
+}
+
+/// What a job is for. All kinds are leased, retried and watched by the same machinery; only
+/// renders are shown to clients as jobs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum JobKind {
+    /// A client's render.
+    Render,
+    /// Takes in an asset: fetch or copy its bytes, and look at them. Gone when it has ended.
+    Ingest(AssetId),
+    /// Copies a completed render's file to where its client wants it. Gone when it has ended.
+    Deliver(JobId),
+}
+
+/// A new job with everything a request can say of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Admission {
+    /// The job.
+    pub submission: Submission,
+    /// The uploads and imports it uses: it waits for those that are not ready.
+    pub assets: Vec<AssetUse>,
+    /// Told of this job's events instead of the workspace's endpoints.
+    pub webhook_url: Option<String>,
+    /// The request names a place its file is to be copied to.
+    pub has_destination: bool,
+}
+
+/// How far the copy to a render's own destination has got.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum DestinationStatus {
+    /// It is asked for; nothing can be copied before the render is completed.
+    Pending,
+    /// It is there.
+    Delivered {
+        /// Since when.
+        at: LogTime,
+    },
+    /// It cannot be copied there.
+    Failed(JobError),
 }
 
 /// What makes a repeated request the same request.
@@ -86,8 +125,7 @@ pub struct JobError {
     pub path: Option<String>,
 }
 
-/// An event that some webhook endpoint may have to be told of. Written by the command that
-/// changes the state, so that no change is ever silent.
+/// An event as the first release kept it; read from its snapshots and dropped.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OutboxRow {
     /// The job it is about.

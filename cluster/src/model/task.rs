@@ -18,6 +18,18 @@ pub enum TaskKind {
     Segment(u32),
     /// Mux segments and sound into the artifact.
     Join,
+    /// Bring an asset's bytes into the store and look at them.
+    Ingest,
+    /// Copy the artifact to the client's own place.
+    Deliver,
+}
+
+impl TaskKind {
+    /// Whether it moves bytes rather than renders: such tasks have slots of their own, so
+    /// that a slow network never holds up rendering.
+    pub fn is_transfer(self) -> bool {
+        matches!(self, Self::Ingest | Self::Deliver)
+    }
 }
 
 /// One task of one job.
@@ -98,6 +110,10 @@ pub enum TaskOutput {
     },
     /// The published file.
     Artifact(super::Artifact),
+    /// An asset that can be used.
+    Ingested(super::Ingested),
+    /// The artifact is at its destination.
+    Delivered,
 }
 
 /// What the coordinator knows of a plan.

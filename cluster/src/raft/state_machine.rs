@@ -14,7 +14,6 @@ use super::{
     RaftIoError, RaftLogId, RaftMembership, RaftSnapshotMeta, RaftStorageError, Reply, StoreError,
     TypeConfig,
 };
-use crate::codec;
 use crate::model::LogIndex;
 use crate::state::State;
 
@@ -74,7 +73,7 @@ impl StateMachine {
     }
 
     fn restore(&mut self, meta: &RaftSnapshotMeta, bytes: &[u8]) -> Result<(), StoreError> {
-        self.state = codec::decode(bytes)?;
+        self.state = crate::state::decode(bytes)?;
         self.last_applied = meta.last_log_id;
         self.membership = meta.last_membership.clone();
         self.published.publish(&self.state);
@@ -143,7 +142,7 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
         let write = |error: StoreError| RaftIoError::write_snapshot(Some(meta.signature()), &error);
         let state = snapshot.into_inner();
         // Bytes that are not a state must never become the snapshot that counts.
-        let decoded: State = codec::decode(&state).map_err(|error| write(error.into()))?;
+        let decoded: State = crate::state::decode(&state).map_err(|error| write(error.into()))?;
         let stored = StoredSnapshot {
             meta: meta.clone(),
             state,
@@ -185,7 +184,7 @@ impl RaftSnapshotBuilder<TypeConfig> for SnapshotBuilder {
         let write =
             |error: StoreError| RaftIoError::write_snapshot(Some(signature.clone()), &error);
         let state = self.state.clone();
-        let bytes = tokio::task::spawn_blocking(move || codec::encode(&state))
+        let bytes = tokio::task::spawn_blocking(move || crate::state::encode(&state))
             .await
             .map_err(|error| write(StoreError::Closed(error.to_string())))?
             .map_err(|error| write(error.into()))?;

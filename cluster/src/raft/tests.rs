@@ -89,7 +89,7 @@ async fn with_snapshot(directory: &Path) -> State {
     machine.apply([submit(6)]).await.unwrap();
     let snapshot = builder.build_snapshot().await.unwrap();
     assert_eq!(snapshot.meta.last_log_id, Some(log_id(5)));
-    crate::codec::decode(snapshot.snapshot.get_ref()).unwrap()
+    crate::state::decode(snapshot.snapshot.get_ref()).unwrap()
 }
 
 fn snapshot_file(directory: &Path) -> std::path::PathBuf {
@@ -110,7 +110,7 @@ async fn a_restart_begins_with_the_snapshot() {
     let (_log, mut machine) = open(directory.path()).unwrap();
     assert_eq!(machine.applied_state().await.unwrap().0, Some(log_id(5)));
     let current = machine.get_current_snapshot().await.unwrap().unwrap();
-    let kept: State = crate::codec::decode(current.snapshot.get_ref()).unwrap();
+    let kept: State = crate::state::decode(current.snapshot.get_ref()).unwrap();
     assert_eq!(kept, taken);
 }
 
@@ -167,7 +167,7 @@ async fn bytes_that_are_not_a_state_are_not_installed() {
     }
     let (_log, mut machine) = open(directory.path()).unwrap();
     let current = machine.get_current_snapshot().await.unwrap().unwrap();
-    let kept: State = crate::codec::decode(current.snapshot.get_ref()).unwrap();
+    let kept: State = crate::state::decode(current.snapshot.get_ref()).unwrap();
     assert_eq!(kept, taken);
 }
 

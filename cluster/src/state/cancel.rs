@@ -10,7 +10,7 @@ impl State {
         let Some((job, mut ledger)) = self.open_job(job) else {
             return Outcome::Rejected(Rejection::UnknownJob);
         };
-        if job.workspace != workspace {
+        if job.workspace != workspace || !job.is_render() {
             return Outcome::Rejected(Rejection::UnknownJob);
         }
         match job.status {

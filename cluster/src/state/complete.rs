@@ -44,10 +44,15 @@ pub(super) fn accept(
         }
         TaskOutput::Segment { object, from_cache } | TaskOutput::Audio { object, from_cache } => {
             task.phase = TaskPhase::Done(Some(mark(object, from_cache)));
+            if let TaskKind::Segment(segment) = kind {
+                job.accepted.insert(segment, ledger.index);
+            }
             open_join(job, ledger);
             ledger.touch(job);
         }
         TaskOutput::Artifact(artifact) => ledger.complete(job, artifact),
+        // A chore's report ends its job and never comes here.
+        TaskOutput::Ingested(_) | TaskOutput::Delivered => {}
     }
 }
 

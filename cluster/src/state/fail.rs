@@ -74,6 +74,8 @@ pub(super) fn count_loss(job: &mut Job, ledger: &mut Ledger<'_>, kind: TaskKind,
             TaskKind::Audio => "mixing the sound".to_owned(),
             TaskKind::Segment(segment) => format!("rendering segment {segment}"),
             TaskKind::Join => "joining the segments".to_owned(),
+            TaskKind::Ingest => "taking in the file".to_owned(),
+            TaskKind::Deliver => "copying the file to its destination".to_owned(),
         };
         let error = JobError {
             code: "engine_error".to_owned(),

@@ -68,7 +68,7 @@ fn check(job: &Job, node: Option<&NodeInfo>, grant: &Grant) -> Result<(), Reject
         return Err(Rejection::EnoughAttempts);
     }
     // A plan is the same whoever makes it; everything after it is bound to one fingerprint.
-    let is_bound = grant.task.kind != TaskKind::Prepare;
+    let is_bound = grant.task.kind != TaskKind::Prepare && !grant.task.kind.is_transfer();
     let is_other = job.fingerprint.is_some_and(|own| own != grant.fingerprint);
     if node.fingerprint != grant.fingerprint || (is_bound && is_other) {
         return Err(Rejection::WrongFingerprint);

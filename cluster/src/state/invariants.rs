@@ -2,10 +2,11 @@
 //! in debug builds, by `apply`.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use super::fail::{MAX_FAILURES, MAX_LOSSES};
 use super::{HISTORY_LEN, Job, State, Task, TaskPhase};
-use crate::model::{Epoch, Generation, JobId, JobStatus, TaskKind};
+use crate::model::{AssetStatus, DeliveryStatus, Epoch, Generation, JobKind, JobStatus, TaskKind};
 
 /// A state that no history leads to.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -51,19 +52,78 @@ pub fn check(state: &State) -> Result<(), Violation> {
         require(state.jobs.contains_key(job), "a key leads to a job", job)?;
         require(*at <= state.now, "log time never goes back", job)?;
     }
-    for ((id, sequence), row) in &state.outbox {
-        let is_filed = row.job == *id && row.sequence == *sequence;
-        require(is_filed, "an event is filed under its job and sequence", id)?;
-        let is_past = state
-            .jobs
-            .get(id)
-            .is_some_and(|job| *sequence <= job.sequence);
-        require(is_past, "an event is of a change its job has seen", id)?;
+    check_assets(state)?;
+    check_deliveries(state)?;
+    Ok(())
+}
+
+fn check_assets(state: &State) -> Result<(), Violation> {
+    for (id, asset) in &state.assets {
+        require(*id == asset.id(), "an asset is filed under its id", id)?;
+        require(
+            state.open_assets.contains_key(id) != asset.status.is_settled(),
+            "exactly the assets that are not settled are open",
+            id,
+        )?;
+        require(
+            asset.settled_at.is_some() == asset.status.is_settled(),
+            "an asset has an end iff it is settled",
+            id,
+        )?;
+        require(
+            asset.ingested.is_some() == (asset.status == AssetStatus::Ready),
+            "exactly ready assets have their bytes",
+            id,
+        )?;
+        let chore = asset.job.and_then(|job| state.jobs.get(&job));
+        let is_taken_in = chore.is_some_and(|job| job.kind == JobKind::Ingest(*id));
+        require(
+            is_taken_in == (asset.status == AssetStatus::Processing),
+            "exactly assets being processed have a job that takes them in",
+            id,
+        )?;
+    }
+    for id in state.open_assets.keys() {
+        require(state.assets.contains_key(id), "an open asset exists", id)?;
+    }
+    for (asset, _, _) in state.asset_keys.values() {
+        require(
+            state.assets.contains_key(asset),
+            "a key leads to an asset",
+            asset,
+        )?;
     }
     Ok(())
 }
 
-fn require(holds: bool, what: &'static str, at: &JobId) -> Result<(), Violation> {
+fn check_deliveries(state: &State) -> Result<(), Violation> {
+    for (id, delivery) in &state.deliveries {
+        require(*id == delivery.id, "a delivery is filed under its id", id)?;
+        let is_pending = delivery.status == DeliveryStatus::Pending;
+        require(
+            state.due.contains_key(&(delivery.due, *id)) == is_pending,
+            "exactly pending deliveries are due",
+            id,
+        )?;
+        require(
+            delivery.settled_at.is_some() != is_pending,
+            "a delivery has an end iff it is settled",
+            id,
+        )?;
+    }
+    let pending = state
+        .deliveries
+        .values()
+        .filter(|delivery| delivery.status == DeliveryStatus::Pending)
+        .count();
+    require(
+        state.due.len() == pending,
+        "what is due is a delivery",
+        &"due",
+    )
+}
+
+fn require(holds: bool, what: &'static str, at: &impl fmt::Display) -> Result<(), Violation> {
     if holds {
         return Ok(());
     }
@@ -92,6 +152,12 @@ fn check_job(job: &Job) -> Result<(), Violation> {
         id,
     )?;
     require(job.sequence.0 >= 1, "a job was announced", id)?;
+    let last = job.reached.last().map(|(_, status)| *status);
+    require(
+        last == Some(job.status),
+        "the last status reached is the current one",
+        id,
+    )?;
     if is_terminal {
         let is_empty = job.tasks.is_empty() && job.plan.is_none() && job.fingerprint.is_none();
         return require(is_empty, "an ended job keeps no tasks", id);
@@ -113,8 +179,23 @@ fn check_job(job: &Job) -> Result<(), Violation> {
 fn check_shape(job: &Job) -> Result<(), Violation> {
     let id = &job.id;
     let Some(plan) = &job.plan else {
-        let is_bare = job.tasks.len() == 1 && job.tasks.contains_key(&TaskKind::Prepare);
-        require(is_bare, "a job without a plan has only its prepare", id)?;
+        let first = match job.kind {
+            JobKind::Render => TaskKind::Prepare,
+            JobKind::Ingest(_) => TaskKind::Ingest,
+            JobKind::Deliver(_) => TaskKind::Deliver,
+        };
+        let task = job.tasks.get(&first);
+        require(
+            job.tasks.len() == 1 && task.is_some(),
+            "a job without a plan has only its first task",
+            id,
+        )?;
+        let is_blocked = task.is_some_and(|task| task.phase == TaskPhase::Blocked);
+        require(
+            is_blocked != job.waits_on.is_empty(),
+            "a job that waits for its assets is blocked, and no other",
+            id,
+        )?;
         return require(
             job.generation == Generation(0),
             "generation 0 is before the plan",

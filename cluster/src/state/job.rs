@@ -4,8 +4,9 @@ use imbl::OrdMap;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    Artifact, Attempt, AttemptOutcome, Epoch, Fingerprint, Generation, JobError, JobId, JobStatus,
-    LogIndex, LogTime, NodeId, ObjectRef, PlanFacts, SegmentMark, Seq, TaskKind,
+    Artifact, AssetUse, Attempt, AttemptOutcome, DestinationStatus, Epoch, Fingerprint, Generation,
+    JobError, JobId, JobKind, JobStatus, LogIndex, LogTime, NodeId, ObjectRef, PlanFacts,
+    SegmentMark, Seq, TaskKind,
 };
 
 /// A job. When it becomes terminal, `plan` and `tasks` are dropped down to what reports need.
@@ -13,6 +14,8 @@ use crate::model::{
 pub struct Job {
     /// Its id.
     pub id: JobId,
+    /// What it is for.
+    pub kind: JobKind,
     /// Whose it is.
     pub workspace: String,
     /// −10…10.
@@ -56,6 +59,66 @@ pub struct Job {
     pub frames: Option<u64>,
     /// Most frames that were ever committed at one time: never decreases, kept after the end.
     pub frames_done: u64,
+    /// The uploads and imports it uses; dropped at the end.
+    pub assets: Vec<AssetUse>,
+    /// Those of them that are not ready: nothing is granted before none is left.
+    pub waits_on: Vec<AssetUse>,
+    /// Told of its events instead of the workspace's endpoints; dropped at the end.
+    pub webhook_url: Option<String>,
+    /// How far the copy to the client's own place has got, if one is asked for.
+    pub destination: Option<DestinationStatus>,
+    /// The log index of each status it reached, in order; kept after the end.
+    pub reached: Vec<(LogIndex, JobStatus)>,
+    /// The log index at which each done segment was accepted; dropped at the end.
+    pub accepted: OrdMap<u32, LogIndex>,
+}
+
+impl Job {
+    /// A job as it is at its submission, with the tasks it begins with.
+    pub(super) fn new(
+        id: JobId,
+        kind: JobKind,
+        workspace: String,
+        request: ObjectRef,
+        tasks: OrdMap<TaskKind, Task>,
+    ) -> Self {
+        Self {
+            id,
+            kind,
+            workspace,
+            priority: 0,
+            status: JobStatus::Queued,
+            sequence: Seq(0),
+            changed_at: LogIndex(0),
+            request,
+            idempotency_key: None,
+            submitted_at: LogTime(0),
+            started_at: None,
+            rendered_at: None,
+            finished_at: None,
+            generation: Generation(0),
+            plan: None,
+            fingerprint: None,
+            tasks,
+            error: None,
+            artifact: None,
+            segment_count: 0,
+            segments_from_cache: 0,
+            frames: None,
+            frames_done: 0,
+            assets: Vec::new(),
+            waits_on: Vec::new(),
+            webhook_url: None,
+            destination: None,
+            reached: Vec::new(),
+            accepted: OrdMap::new(),
+        }
+    }
+
+    /// Whether it is a client's render; other jobs are the server's own chores.
+    pub fn is_render(&self) -> bool {
+        self.kind == JobKind::Render
+    }
 }
 
 /// The accepted plan.

@@ -1,12 +1,13 @@
 //! What goes with every change of a job that a client can see: its sequence, its place
-//! among the active ones, its outbox row. The change itself is the caller's.
+//! among the active ones, what follows from it elsewhere. The change itself is the caller's.
 
 use std::sync::Arc;
 
 use imbl::OrdMap;
 
+use super::follow::Consequence;
 use super::{Job, State};
-use crate::model::{Artifact, JobError, JobId, JobStatus, LogIndex, LogTime, OutboxRow, Seq};
+use crate::model::{Artifact, JobError, JobId, JobStatus, LogIndex, LogTime};
 
 /// Longest code, message and path of a job's error that are kept, in bytes: a finished job
 /// stays small whatever an engine has to say.
@@ -19,7 +20,7 @@ pub(super) struct Ledger<'a> {
     pub(super) index: LogIndex,
     pub(super) now: LogTime,
     active: &'a mut OrdMap<JobId, ()>,
-    outbox: &'a mut OrdMap<(JobId, Seq), OutboxRow>,
+    consequences: &'a mut Vec<Consequence>,
 }
 
 impl State {
@@ -29,7 +30,7 @@ impl State {
             index: self.applied,
             now: self.now,
             active: &mut self.active,
-            outbox: &mut self.outbox,
+            consequences: &mut self.consequences,
         };
         let job = self.jobs.get_mut(&job)?;
         Some((Arc::make_mut(job), ledger))
@@ -43,17 +44,16 @@ impl Ledger<'_> {
         job.changed_at = self.index;
     }
 
-    /// `job` reaches `status`: visible, and an event.
+    /// `job` reaches `status`: visible, and others have to hear of it.
     pub(super) fn enter(&mut self, job: &mut Job, status: JobStatus) {
         job.status = status;
         self.touch(job);
-        let row = OutboxRow {
+        job.reached.push((self.index, status));
+        self.consequences.push(Consequence::JobReached {
             job: job.id,
             status,
             sequence: job.sequence,
-            at: self.now,
-        };
-        self.outbox.insert((job.id, job.sequence), row);
+        });
         if status.is_terminal() {
             self.active.remove(&job.id);
         } else {
@@ -90,6 +90,9 @@ impl Ledger<'_> {
         job.plan = None;
         job.fingerprint = None;
         job.tasks = OrdMap::new();
+        job.assets = Vec::new();
+        job.waits_on = Vec::new();
+        job.accepted = OrdMap::new();
         self.enter(job, status);
     }
 }

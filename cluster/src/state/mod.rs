@@ -4,16 +4,21 @@
 //! a file. Everything in it is a persistent map, so that a clone (a snapshot, a reader's
 //! view) is cheap and never stops `apply`.
 
+mod assets;
 mod batch;
 mod cancel;
+mod chores;
 mod complete;
+mod deliveries;
+mod endpoints;
 mod fail;
+mod follow;
 mod grant;
 pub mod invariants;
 mod job;
+mod keys;
 mod ledger;
 mod node;
-mod outbox;
 mod plan;
 mod priority;
 mod release;
@@ -22,6 +27,9 @@ mod replan;
 mod report;
 mod submit;
 mod sweep;
+mod trim;
+mod upgrade;
+mod usage;
 mod view;
 
 #[cfg(test)]
@@ -34,9 +42,15 @@ use serde::{Deserialize, Serialize};
 
 pub use job::{HISTORY_LEN, Job, PlanState, Task, TaskPhase};
 pub use submit::IDEMPOTENCY_WINDOW_MILLIS;
+pub use upgrade::{decode, encode};
+
+use follow::Consequence;
 
 use crate::command::{Command, Outcome, Stamped};
-use crate::model::{Digest, Epoch, JobId, LogIndex, LogTime, NodeId, NodeInfo, OutboxRow, Seq};
+use crate::model::{
+    Admission, ApiKey, Asset, AssetId, Day, DayUsage, Delivery, DeliveryId, Digest, Endpoint,
+    EndpointId, Epoch, JobId, KeyId, LogIndex, LogTime, NodeId, NodeInfo, Secret,
+};
 
 /// Applied state. Fields are readable so that the scheduler's pure core and the edge can
 /// look; only `apply` writes.
@@ -56,8 +70,32 @@ pub struct State {
     pub idempotency: OrdMap<(String, String, String), (JobId, Digest, LogTime)>,
     /// Registered nodes.
     pub nodes: OrdMap<NodeId, NodeInfo>,
-    /// Events not yet settled.
-    pub outbox: OrdMap<(JobId, Seq), OutboxRow>,
+    /// Uploads and imports.
+    pub assets: OrdMap<AssetId, Arc<Asset>>,
+    /// Assets that are not settled: pending or processing.
+    pub open_assets: OrdMap<AssetId, ()>,
+    /// (workspace, scope, key) → the asset it made, the body's digest, when.
+    pub asset_keys: OrdMap<(String, String, String), (AssetId, Digest, LogTime)>,
+    /// API keys.
+    pub keys: OrdMap<KeyId, ApiKey>,
+    /// Which key has which digest.
+    pub key_digests: OrdMap<Digest, KeyId>,
+    /// Webhook endpoints.
+    pub endpoints: OrdMap<EndpointId, Endpoint>,
+    /// The secret of each workspace that signs per-request webhooks.
+    pub secrets: OrdMap<String, Secret>,
+    /// Events on their way to receivers, and those that arrived lately. A row is written by
+    /// the command that changes the state, so that no change is ever silent.
+    pub deliveries: OrdMap<DeliveryId, Arc<Delivery>>,
+    /// Deliveries that are not settled, by when they are due.
+    pub due: OrdMap<(LogTime, DeliveryId), ()>,
+    /// How many ids `apply` has drawn.
+    pub next_ulid: u64,
+    /// What each workspace had rendered, by day.
+    pub usage: OrdMap<(String, Day), DayUsage>,
+    /// What the command being applied has set off; empty between commands.
+    #[serde(skip)]
+    pub(crate) consequences: Vec<Consequence>,
 }
 
 /// Debug builds check every invariant after every command while there are at most this many
@@ -74,7 +112,12 @@ impl State {
         self.advance(index);
         self.now = self.now.max(stamped.at);
         let outcome = match stamped.command {
-            Command::SubmitJob(submission) => self.submit(submission),
+            Command::SubmitJob(submission) => self.submit(Admission {
+                submission,
+                assets: Vec::new(),
+                webhook_url: None,
+                has_destination: false,
+            }),
             Command::CancelJob { job, workspace } => self.cancel(job, &workspace),
             Command::FailJob { job, error } => self.fail(job, error),
             Command::Batch(batch) => self.batch(batch),
@@ -87,12 +130,38 @@ impl State {
             } => self.reopen(job, generation, &tasks),
             Command::Replan { job, generation } => self.replan(job, generation),
             Command::SetPriority { job, priority } => self.set_priority(job, priority),
-            Command::SettleOutbox { rows } => self.settle_outbox(&rows),
+            Command::SettleOutbox { rows: _ } => Outcome::Accepted,
             Command::Sweep {
                 idempotency_before,
                 jobs_before,
             } => self.sweep(idempotency_before, jobs_before),
+            Command::Admit(admission) => self.submit(admission),
+            Command::CreateAsset(new) => self.create_asset(new),
+            Command::AssetArrived { asset, arrival } => self.asset_arrived(asset, arrival),
+            Command::AbandonAsset { asset, workspace } => self.abandon_asset(asset, &workspace),
+            Command::ExpireUploads => self.expire_uploads(),
+            Command::CreateKey(key) => self.create_key(key),
+            Command::RevokeKey { key } => self.revoke_key(key),
+            Command::CreateEndpoint(endpoint) => self.create_endpoint(endpoint),
+            Command::DeleteEndpoint {
+                endpoint,
+                workspace,
+            } => self.delete_endpoint(endpoint, &workspace),
+            Command::RotateSecret {
+                endpoint,
+                workspace,
+                secret,
+                overlap_millis,
+            } => self.rotate_secret(endpoint, &workspace, secret, overlap_millis),
+            Command::KeepSecret { workspace, secret } => self.keep_secret(workspace, secret),
+            Command::Courier(courier) => self.courier(courier),
+            Command::RetryDelivery {
+                delivery,
+                workspace,
+            } => self.retry_delivery(delivery, &workspace),
+            Command::Trim(trim) => self.trim(trim),
         };
+        self.follow();
         if cfg!(debug_assertions) && self.jobs.len() <= CHECKED_JOBS {
             debug_assert_eq!(invariants::check(self), Ok(()));
         }

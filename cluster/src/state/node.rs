@@ -71,7 +71,11 @@ impl State {
             let former: Vec<Attempt> = former;
             let is_blamed = match kind {
                 TaskKind::Segment(_) => blamed.replace(id) != Some(id),
-                TaskKind::Prepare | TaskKind::Audio | TaskKind::Join => true,
+                TaskKind::Prepare
+                | TaskKind::Audio
+                | TaskKind::Join
+                | TaskKind::Ingest
+                | TaskKind::Deliver => true,
             };
             for attempt in former {
                 if is_blamed {

@@ -28,6 +28,9 @@ impl State {
             {
                 task.phase = TaskPhase::Open;
                 task.no_cache = true;
+                if let TaskKind::Segment(segment) = kind {
+                    job.accepted.remove(segment);
+                }
                 is_changed = true;
             }
         }

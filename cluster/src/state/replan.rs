@@ -22,7 +22,7 @@ impl State {
         let kinds: Vec<TaskKind> = job.tasks.keys().copied().collect();
         for kind in kinds {
             let phase = match kind {
-                TaskKind::Prepare => continue,
+                TaskKind::Prepare | TaskKind::Ingest | TaskKind::Deliver => continue,
                 TaskKind::Audio | TaskKind::Segment(_) => TaskPhase::Open,
                 TaskKind::Join => TaskPhase::Blocked,
             };
@@ -39,6 +39,7 @@ impl State {
         job.fingerprint = None;
         job.rendered_at = None;
         job.segments_from_cache = 0;
+        job.accepted.clear();
         ledger.touch(job);
         Outcome::Accepted
     }

@@ -14,6 +14,9 @@ impl State {
             return Ok(());
         }
         admit(job, &report)?;
+        if !job.is_render() && report.result.is_ok() {
+            return self.finish_chore(report);
+        }
         match report.result {
             Ok(output) => {
                 let fits = match (&output, report.task.kind) {
@@ -96,6 +99,6 @@ fn is_repeated(job: &Job, report: &Report) -> bool {
         Ok(TaskOutput::Segment { object, .. } | TaskOutput::Audio { object, .. }) => task
             .mark()
             .is_some_and(|mark| mark.epoch == report.epoch && mark.object == *object),
-        Ok(TaskOutput::Artifact(_)) => false,
+        Ok(TaskOutput::Artifact(_) | TaskOutput::Ingested(_) | TaskOutput::Delivered) => false,
     }
 }

@@ -6,13 +6,22 @@ use imbl::OrdMap;
 
 use super::{Job, State, Task, TaskPhase};
 use crate::command::{Outcome, Rejection};
-use crate::model::{Generation, JobStatus, LogTime, Seq, Submission, TaskKind};
+use crate::model::{
+    Admission, AssetStatus, AssetUse, DestinationStatus, JobError, JobKind, JobStatus, LogTime,
+    TaskKind,
+};
 
 /// How long an idempotency key finds the job it admitted, in log time.
 pub const IDEMPOTENCY_WINDOW_MILLIS: u64 = 24 * 60 * 60 * 1000;
 
 impl State {
-    pub(super) fn submit(&mut self, submission: Submission) -> Outcome {
+    pub(super) fn submit(&mut self, admission: Admission) -> Outcome {
+        let Admission {
+            submission,
+            assets,
+            webhook_url,
+            has_destination,
+        } = admission;
         // The proposal sent twice: the same answer and no second effect.
         if let Some(known) = self.jobs.get(&submission.job) {
             return if known.request == submission.request && known.workspace == submission.workspace
@@ -46,35 +55,69 @@ impl State {
             idempotency_key = Some(key);
             self.idempotency.insert(place, (id, body, self.now));
         }
+        let (waits_on, unusable) = self.judge_assets(&submission.workspace, &assets);
+        let phase = if waits_on.is_empty() {
+            TaskPhase::Open
+        } else {
+            TaskPhase::Blocked
+        };
+        let tasks = OrdMap::unit(TaskKind::Prepare, Task::new(phase));
         let job = Job {
-            id,
-            workspace: submission.workspace,
             priority: submission.priority.clamp(-10, 10),
-            status: JobStatus::Queued,
-            sequence: Seq(0),
-            changed_at: self.applied,
-            request: submission.request,
             idempotency_key,
             submitted_at: self.now,
-            started_at: None,
-            rendered_at: None,
-            finished_at: None,
-            generation: Generation(0),
-            plan: None,
-            fingerprint: None,
-            tasks: OrdMap::unit(TaskKind::Prepare, Task::new(TaskPhase::Open)),
-            error: None,
-            artifact: None,
-            segment_count: 0,
-            segments_from_cache: 0,
-            frames: None,
-            frames_done: 0,
+            assets,
+            waits_on,
+            webhook_url,
+            destination: has_destination.then_some(DestinationStatus::Pending),
+            ..Job::new(
+                id,
+                JobKind::Render,
+                submission.workspace,
+                submission.request,
+                tasks,
+            )
         };
         self.jobs.insert(id, Arc::new(job));
         if let Some((job, mut ledger)) = self.open_job(id) {
             ledger.enter(job, JobStatus::Queued);
+            if let Some(error) = unusable {
+                ledger.fail(job, error);
+            }
         }
         Outcome::Submitted(id)
+    }
+
+    /// Which of a composition's assets it must wait for, and why it cannot be rendered if
+    /// one of them never will be there. Another workspace's asset is not there.
+    fn judge_assets(
+        &self,
+        workspace: &str,
+        assets: &[AssetUse],
+    ) -> (Vec<AssetUse>, Option<JobError>) {
+        let mut waits_on = Vec::new();
+        for used in assets {
+            let known = self
+                .assets
+                .get(&used.asset)
+                .filter(|asset| asset.new.workspace == workspace);
+            let Some(asset) = known else {
+                let error = JobError {
+                    code: "source_not_found".to_owned(),
+                    message: format!("there is no {}", used.asset),
+                    path: Some(used.path.clone()),
+                };
+                return (Vec::new(), Some(error));
+            };
+            match asset.status {
+                AssetStatus::Ready => {}
+                AssetStatus::Pending | AssetStatus::Processing => waits_on.push(used.clone()),
+                AssetStatus::Failed => {
+                    return (Vec::new(), Some(super::assets::failure_of(asset, used)));
+                }
+            }
+        }
+        (waits_on, None)
     }
 
     /// Whether an idempotency row written at `at` still finds its job.

@@ -25,15 +25,6 @@ impl State {
         for place in rows {
             self.idempotency.remove(&place);
         }
-        let events: Vec<_> = self
-            .outbox
-            .keys()
-            .filter(|(job, _)| !self.jobs.contains_key(job))
-            .copied()
-            .collect();
-        for event in events {
-            self.outbox.remove(&event);
-        }
         Outcome::Accepted
     }
 }

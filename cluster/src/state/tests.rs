@@ -1,8 +1,11 @@
 //! What each command family does, as tables and short histories.
 
+mod access;
+mod assets;
+mod delivering;
 mod ending;
 mod failing;
 mod leasing;
 mod rendering;
 mod submitting;
-mod world;
+pub(in crate::state) mod world;

@@ -2,7 +2,9 @@
 //! state it meets, so that most commands make sense there and the rest are nearly right.
 
 use cluster::State;
-use cluster::command::{Batch, Command, Grant, Release, Report, Stamped};
+use cluster::command::{
+    Batch, Command, Courier, DeliveryResult, DeliveryVerdict, Grant, Release, Report, Stamped, Trim,
+};
 use cluster::model::*;
 use cluster::state::{Job, Task};
 use proptest::collection::vec;
@@ -36,8 +38,16 @@ enum Action {
     Reopen,
     Replan,
     Prioritise,
-    Settle,
+    Asset,
+    Arrive,
+    Abandon,
+    Expire,
+    Endpoint,
+    Unhook,
+    Courier,
+    RetryDelivery,
     Sweep,
+    Trim,
 }
 
 /// Histories long enough for a few jobs to run from end to end.
@@ -56,8 +66,16 @@ pub(crate) fn any_history() -> impl Strategy<Value = Vec<Step>> {
         2 => Just(Action::Reopen),
         1 => Just(Action::Replan),
         1 => Just(Action::Prioritise),
-        1 => Just(Action::Settle),
+        3 => Just(Action::Asset),
+        3 => Just(Action::Arrive),
+        1 => Just(Action::Abandon),
+        1 => Just(Action::Expire),
+        1 => Just(Action::Endpoint),
+        1 => Just(Action::Unhook),
+        6 => Just(Action::Courier),
+        1 => Just(Action::RetryDelivery),
         1 => Just(Action::Sweep),
+        1 => Just(Action::Trim),
     ];
     let step = (action, any::<[u8; 4]>(), -500..5_000i32, any::<u8>()).prop_map(
         |(action, pick, later, spoil)| Step {
@@ -145,14 +163,34 @@ impl Step {
                 job: self.job(state),
                 priority: self.pick[1].cast_signed(),
             },
-            Action::Settle => Command::SettleOutbox {
-                rows: state
-                    .outbox
-                    .keys()
-                    .take(usize::from(self.pick[1] % 3))
-                    .copied()
-                    .collect(),
+            Action::Asset => Command::CreateAsset(self.asset()),
+            Action::Arrive => Command::AssetArrived {
+                asset: self.asset_id(),
+                arrival: Arrival::Parts {
+                    size: u64::from(self.pick[1] % 2),
+                },
             },
+            Action::Abandon => Command::AbandonAsset {
+                asset: self.asset_id(),
+                workspace: self.workspace(),
+            },
+            Action::Expire => Command::ExpireUploads,
+            Action::Endpoint => Command::CreateEndpoint(self.endpoint()),
+            Action::Unhook => Command::DeleteEndpoint {
+                endpoint: EndpointId(u128::from(self.pick[0] % 2) + 1),
+                workspace: self.workspace(),
+            },
+            Action::Courier => Command::Courier(self.courier(state)),
+            Action::RetryDelivery => Command::RetryDelivery {
+                delivery: self.delivery(state),
+                workspace: self.workspace(),
+            },
+            Action::Trim => Command::Trim(Trim {
+                deliveries_before: LogTime(u64::from(self.pick[0]) * 100),
+                assets_before: LogTime(u64::from(self.pick[1]) * 100),
+                failed_assets_before: LogTime(u64::from(self.pick[2]) * 100),
+                usage_before: Day(0),
+            }),
             Action::Sweep => Command::Sweep {
                 idempotency_before: LogTime(u64::from(self.pick[0]) * 100),
                 jobs_before: LogTime(u64::from(self.pick[1]) * 100),
@@ -171,7 +209,7 @@ impl Step {
 
     fn submit(&self) -> Command {
         let job = JobId(u128::from(self.pick[0] % 5));
-        Command::SubmitJob(Submission {
+        let submission = Submission {
             job,
             workspace: "acme".to_owned(),
             priority: 0,
@@ -181,7 +219,109 @@ impl Step {
                 scope: "POST /v1/renders".to_owned(),
                 body: Digest([self.pick[3] % 2; 32]),
             }),
+        };
+        if self.pick[3].is_multiple_of(3) {
+            return Command::SubmitJob(submission);
+        }
+        let used = AssetUse {
+            asset: self.asset_id(),
+            path: "elements[0].source_url".to_owned(),
+        };
+        Command::Admit(Admission {
+            submission,
+            assets: (self.pick[1] % 3 == 1)
+                .then_some(used)
+                .into_iter()
+                .collect(),
+            webhook_url: (self.spoil.is_multiple_of(2)).then(|| "https://a.example/".to_owned()),
+            has_destination: self.pick[3].is_multiple_of(2),
         })
+    }
+
+    fn asset_id(&self) -> AssetId {
+        AssetId {
+            kind: if self.pick[0].is_multiple_of(2) {
+                AssetKind::Upload
+            } else {
+                AssetKind::Import
+            },
+            ulid: u128::from(self.pick[0] % 4) + 100,
+        }
+    }
+
+    fn asset(&self) -> NewAsset {
+        NewAsset {
+            asset: self.asset_id(),
+            workspace: self.workspace(),
+            content_type: None,
+            filename: None,
+            size: None,
+            parts: None,
+            url: None,
+            base: String::new(),
+            valid_for_millis: u64::from(self.pick[1]) * 100,
+            idempotency: (self.pick[2].is_multiple_of(2)).then(|| IdempotencyRow {
+                key: format!("key-{}", self.pick[2] % 3),
+                scope: "POST /v1/uploads".to_owned(),
+                body: Digest([self.pick[3] % 2; 32]),
+            }),
+        }
+    }
+
+    fn endpoint(&self) -> Endpoint {
+        let id = u128::from(self.pick[0] % 2) + 1;
+        Endpoint {
+            id: EndpointId(id),
+            workspace: "acme".to_owned(),
+            url: "https://b.example/".to_owned(),
+            events: EventKind::ALL.to_vec(),
+            secret: Secret {
+                current: Sealed(vec![1]),
+                previous: None,
+            },
+            disabled: None,
+            created_at: LogTime(0),
+        }
+    }
+
+    /// A delivery that is still on its way, if there is one.
+    fn delivery(&self, state: &State) -> DeliveryId {
+        let mut all = state.deliveries.keys();
+        nth(all.len(), self.pick[1])
+            .and_then(|at| all.nth(at))
+            .copied()
+            .unwrap_or(DeliveryId(0))
+    }
+
+    fn courier(&self, state: &State) -> Courier {
+        let delivery = self.delivery(state);
+        let node = state.nodes.values().next();
+        let lease = DeliveryLease {
+            node: NodeId(node.map_or(0, |node| node.id.0)),
+            incarnation: Incarnation(node.map_or(0, |node| node.incarnation.0)),
+            until: LogTime(state.now.0 + 2_000),
+        };
+        let verdict = match self.pick[2] % 4 {
+            0 => DeliveryVerdict::Delivered,
+            1 => DeliveryVerdict::GiveUp,
+            2 if self.is_spoilt() => DeliveryVerdict::Gone,
+            _ => DeliveryVerdict::Retry(LogTime(state.now.0 + u64::from(self.pick[3]))),
+        };
+        let result = DeliveryResult {
+            delivery,
+            attempt: DeliveryAttempt {
+                at: state.now,
+                status: None,
+                error: None,
+                duration_millis: 1,
+            },
+            verdict,
+        };
+        let is_result = self.pick[3].is_multiple_of(2);
+        Courier {
+            results: is_result.then_some(result).into_iter().collect(),
+            leases: vec![(delivery, lease)],
+        }
     }
 
     fn job(&self, state: &State) -> JobId {
@@ -340,6 +480,13 @@ impl Step {
                 thumbnail: None,
                 join_millis: 5,
             }),
+            TaskKind::Ingest => TaskOutput::Ingested(Ingested {
+                object,
+                content_type: "video/mp4".to_owned(),
+                filename: None,
+                probe: String::new(),
+            }),
+            TaskKind::Deliver => TaskOutput::Delivered,
         }
     }
 }

@@ -96,20 +96,6 @@ fn an_ended_job_is_small() {
 }
 
 #[test]
-fn settled_events_go_and_others_stay() {
-    let mut world = ended(JobStatus::Cancelled);
-    let rows = vec![(JOB, Seq(1)), (JOB, Seq(999))];
-    assert_eq!(
-        world.apply(Command::SettleOutbox { rows }),
-        Outcome::Accepted
-    );
-    assert_eq!(
-        world.events(),
-        [JobStatus::Processing, JobStatus::Cancelled]
-    );
-}
-
-#[test]
 fn retention_drops_what_is_old_and_ended() {
     let row = IdempotencyRow {
         key: "k".to_owned(),

@@ -84,7 +84,7 @@ fn a_replay_finds_the_job_whatever_became_of_it() {
     let before = world.state.clone();
     assert_eq!(world.apply(with_key(2, "k", 1)), Outcome::Replayed(JOB));
     assert_eq!(world.state.jobs, before.jobs);
-    assert_eq!(world.state.outbox, before.outbox);
+    assert_eq!(world.state.deliveries, before.deliveries);
 }
 
 #[test]
@@ -107,7 +107,7 @@ fn the_same_proposal_again_has_no_second_effect() {
     let before = world.state.clone();
     assert_eq!(world.apply(with_key(1, "k", 1)), Outcome::Submitted(JOB));
     assert_eq!(world.state.jobs, before.jobs);
-    assert_eq!(world.state.outbox, before.outbox);
+    assert_eq!(world.state.deliveries, before.deliveries);
     assert_eq!(world.state.idempotency, before.idempotency);
 }
 

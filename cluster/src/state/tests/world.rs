@@ -6,19 +6,19 @@ use crate::command::{
 use crate::model::*;
 use crate::state::{Job, State, Task, invariants};
 
-pub(super) const JOB: JobId = JobId(1);
-pub(super) const NODE: NodeId = NodeId(10);
-pub(super) const OTHER_NODE: NodeId = NodeId(11);
+pub(in crate::state) const JOB: JobId = JobId(1);
+pub(in crate::state) const NODE: NodeId = NodeId(10);
+pub(in crate::state) const OTHER_NODE: NodeId = NodeId(11);
 
-pub(super) struct World {
-    pub(super) state: State,
+pub(in crate::state) struct World {
+    pub(in crate::state) state: State,
     index: u64,
-    pub(super) time: u64,
+    pub(in crate::state) time: u64,
 }
 
 impl World {
     /// Two ready nodes of one fingerprint, nothing submitted.
-    pub(super) fn new() -> Self {
+    pub(in crate::state) fn new() -> Self {
         let mut world = Self {
             state: State::default(),
             index: 0,
@@ -30,14 +30,14 @@ impl World {
     }
 
     /// With one submitted job.
-    pub(super) fn submitted() -> Self {
+    pub(in crate::state) fn submitted() -> Self {
         let mut world = Self::new();
         world.apply(Command::SubmitJob(submission(JOB)));
         world
     }
 
     /// With one job planned as three segments of 60 frames, and sound.
-    pub(super) fn planned() -> Self {
+    pub(in crate::state) fn planned() -> Self {
         let mut world = Self::submitted();
         let granted = world.grant(TaskKind::Prepare).unwrap();
         world.report(&granted, Ok(plan(3, true))).unwrap();
@@ -45,7 +45,7 @@ impl World {
     }
 
     /// With every segment and the sound done.
-    pub(super) fn rendered() -> Self {
+    pub(in crate::state) fn rendered() -> Self {
         let mut world = Self::planned();
         for kind in [
             TaskKind::Segment(0),
@@ -58,7 +58,7 @@ impl World {
         world
     }
 
-    pub(super) fn apply(&mut self, command: Command) -> Outcome {
+    pub(in crate::state) fn apply(&mut self, command: Command) -> Outcome {
         self.index += 1;
         let stamped = Stamped {
             at: LogTime(self.time),
@@ -69,14 +69,14 @@ impl World {
         outcome
     }
 
-    pub(super) fn batch(&mut self, batch: Batch) -> BatchOutcome {
+    pub(in crate::state) fn batch(&mut self, batch: Batch) -> BatchOutcome {
         match self.apply(Command::Batch(batch)) {
             Outcome::Batch(outcome) => outcome,
             other => panic!("a batch came to {other:?}"),
         }
     }
 
-    pub(super) fn try_grant(&mut self, grant: Grant) -> Result<Granted, Rejection> {
+    pub(in crate::state) fn try_grant(&mut self, grant: Grant) -> Result<Granted, Rejection> {
         let mut outcome = self.batch(Batch {
             grants: vec![grant],
             ..Batch::default()
@@ -84,11 +84,11 @@ impl World {
         outcome.grants.remove(0)
     }
 
-    pub(super) fn grant(&mut self, kind: TaskKind) -> Result<Granted, Rejection> {
+    pub(in crate::state) fn grant(&mut self, kind: TaskKind) -> Result<Granted, Rejection> {
         self.try_grant(grant(kind))
     }
 
-    pub(super) fn report(
+    pub(in crate::state) fn report(
         &mut self,
         granted: &Granted,
         result: Result<TaskOutput, Failure>,
@@ -96,7 +96,7 @@ impl World {
         self.try_report(report(granted, result))
     }
 
-    pub(super) fn try_report(&mut self, report: Report) -> Result<(), Rejection> {
+    pub(in crate::state) fn try_report(&mut self, report: Report) -> Result<(), Rejection> {
         let mut outcome = self.batch(Batch {
             reports: vec![report],
             ..Batch::default()
@@ -104,7 +104,7 @@ impl World {
         outcome.reports.remove(0)
     }
 
-    pub(super) fn release(&mut self, granted: &Granted, lost: bool) {
+    pub(in crate::state) fn release(&mut self, granted: &Granted, lost: bool) {
         self.batch(Batch {
             releases: vec![Release {
                 task: granted.task,
@@ -116,31 +116,59 @@ impl World {
     }
 
     /// Grants a task and reports it done.
-    pub(super) fn do_task(&mut self, kind: TaskKind) -> Granted {
+    pub(in crate::state) fn do_task(&mut self, kind: TaskKind) -> Granted {
         let granted = self.grant(kind).unwrap();
         self.report(&granted, Ok(output(kind))).unwrap();
         granted
     }
 
-    pub(super) fn job(&self) -> &Job {
+    /// Grants the one task of the chore of this kind and reports.
+    pub(in crate::state) fn do_chore(
+        &mut self,
+        is_it: impl Fn(JobKind) -> bool,
+        kind: TaskKind,
+        result: Result<TaskOutput, Failure>,
+    ) {
+        let job = self
+            .state
+            .active
+            .keys()
+            .copied()
+            .find(|id| is_it(self.state.jobs[id].kind))
+            .expect("the chore is active");
+        let task = TaskRef { job, kind };
+        let granted = self
+            .try_grant(Grant {
+                task,
+                ..grant(kind)
+            })
+            .unwrap();
+        self.report(&granted, result).unwrap();
+    }
+
+    pub(in crate::state) fn job(&self) -> &Job {
         &self.state.jobs[&JOB]
     }
 
-    pub(super) fn task(&self, kind: TaskKind) -> &Task {
+    pub(in crate::state) fn task(&self, kind: TaskKind) -> &Task {
         &self.job().tasks[&kind]
     }
 
     /// The statuses announced for the job, in order.
-    pub(super) fn events(&self) -> Vec<JobStatus> {
-        self.state.outbox.values().map(|row| row.status).collect()
+    pub(in crate::state) fn events(&self) -> Vec<JobStatus> {
+        self.job()
+            .reached
+            .iter()
+            .map(|(_, status)| *status)
+            .collect()
     }
 }
 
-pub(super) fn fingerprint(of: u8) -> Fingerprint {
+pub(in crate::state) fn fingerprint(of: u8) -> Fingerprint {
     Fingerprint(Digest([of; 32]))
 }
 
-pub(super) fn node(id: NodeId, incarnation: u128) -> NodeInfo {
+pub(in crate::state) fn node(id: NodeId, incarnation: u128) -> NodeInfo {
     NodeInfo {
         id,
         incarnation: Incarnation(incarnation),
@@ -155,7 +183,7 @@ pub(super) fn node(id: NodeId, incarnation: u128) -> NodeInfo {
     }
 }
 
-pub(super) fn object(key: &str) -> ObjectRef {
+pub(in crate::state) fn object(key: &str) -> ObjectRef {
     ObjectRef {
         key: ObjectKey(key.to_owned()),
         sha256: Digest([7; 32]),
@@ -163,7 +191,7 @@ pub(super) fn object(key: &str) -> ObjectRef {
     }
 }
 
-pub(super) fn submission(job: JobId) -> Submission {
+pub(in crate::state) fn submission(job: JobId) -> Submission {
     Submission {
         job,
         workspace: "acme".to_owned(),
@@ -173,7 +201,7 @@ pub(super) fn submission(job: JobId) -> Submission {
     }
 }
 
-pub(super) fn plan(segments: u64, has_audio: bool) -> TaskOutput {
+pub(in crate::state) fn plan(segments: u64, has_audio: bool) -> TaskOutput {
     TaskOutput::Plan {
         object: object("jobs/1/plan"),
         facts: PlanFacts {
@@ -187,7 +215,7 @@ pub(super) fn plan(segments: u64, has_audio: bool) -> TaskOutput {
     }
 }
 
-pub(super) fn artifact() -> Artifact {
+pub(in crate::state) fn artifact() -> Artifact {
     Artifact {
         object: object("jobs/render_01ARZ3NDEKTSV4RRFFQ69G5FAV/join/41-9f8e7d6c5b4a3928"),
         filename: "summer-campaign-final-cut-v12.mp4".to_owned(),
@@ -203,7 +231,7 @@ pub(super) fn artifact() -> Artifact {
     }
 }
 
-pub(super) fn output(kind: TaskKind) -> TaskOutput {
+pub(in crate::state) fn output(kind: TaskKind) -> TaskOutput {
     match kind {
         TaskKind::Prepare => plan(3, true),
         TaskKind::Segment(segment) => TaskOutput::Segment {
@@ -215,10 +243,54 @@ pub(super) fn output(kind: TaskKind) -> TaskOutput {
             from_cache: false,
         },
         TaskKind::Join => TaskOutput::Artifact(artifact()),
+        TaskKind::Ingest => TaskOutput::Ingested(ingested()),
+        TaskKind::Deliver => TaskOutput::Delivered,
     }
 }
 
-pub(super) fn grant(kind: TaskKind) -> Grant {
+pub(in crate::state) fn ingested() -> Ingested {
+    Ingested {
+        object: object("sources/07"),
+        content_type: "video/mp4".to_owned(),
+        filename: None,
+        probe: "{}".to_owned(),
+    }
+}
+
+pub(in crate::state) fn upload(ulid: u128) -> NewAsset {
+    NewAsset {
+        asset: AssetId {
+            kind: AssetKind::Upload,
+            ulid,
+        },
+        workspace: "acme".to_owned(),
+        content_type: Some("video/mp4".to_owned()),
+        filename: Some("clip.mp4".to_owned()),
+        size: None,
+        parts: None,
+        url: None,
+        base: String::new(),
+        valid_for_millis: 3_600_000,
+        idempotency: None,
+    }
+}
+
+pub(in crate::state) fn endpoint(id: u128, events: &[EventKind]) -> Endpoint {
+    Endpoint {
+        id: EndpointId(id),
+        workspace: "acme".to_owned(),
+        url: "https://example.com/hook".to_owned(),
+        events: events.to_vec(),
+        secret: Secret {
+            current: Sealed(vec![u8::try_from(id).unwrap()]),
+            previous: None,
+        },
+        disabled: None,
+        created_at: LogTime(0),
+    }
+}
+
+pub(in crate::state) fn grant(kind: TaskKind) -> Grant {
     Grant {
         task: TaskRef { job: JOB, kind },
         node: NODE,
@@ -228,7 +300,7 @@ pub(super) fn grant(kind: TaskKind) -> Grant {
     }
 }
 
-pub(super) fn report(granted: &Granted, result: Result<TaskOutput, Failure>) -> Report {
+pub(in crate::state) fn report(granted: &Granted, result: Result<TaskOutput, Failure>) -> Report {
     Report {
         task: granted.task,
         epoch: granted.epoch,
@@ -238,7 +310,7 @@ pub(super) fn report(granted: &Granted, result: Result<TaskOutput, Failure>) -> 
     }
 }
 
-pub(super) fn failure(permanent: bool) -> Failure {
+pub(in crate::state) fn failure(permanent: bool) -> Failure {
     Failure {
         code: "invalid_source".to_owned(),
         message: "the source ends in the middle of a frame".to_owned(),

@@ -1,0 +1,230 @@
+//! Events, who is told of them, and how far the telling has got.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    AssetId, DeliveryId, EndpointId, EventId, Incarnation, JobId, JobStatus, LogTime, NodeId, Seq,
+};
+
+/// What can happen. The order is that of API.md §7.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum EventKind {
+    /// A render was accepted.
+    RenderQueued,
+    /// A render's first lease was granted.
+    RenderProcessing,
+    /// A render has its file.
+    RenderCompleted,
+    /// A render cannot be done.
+    RenderFailed,
+    /// A render was cancelled.
+    RenderCancelled,
+    /// An upload or import can be used.
+    AssetReady,
+    /// An upload or import never will be.
+    AssetFailed,
+    /// A render goes on. Told by the leader from memory, never in the log.
+    RenderProgress,
+}
+
+impl EventKind {
+    /// Every kind.
+    pub const ALL: [Self; 8] = [
+        Self::RenderQueued,
+        Self::RenderProcessing,
+        Self::RenderCompleted,
+        Self::RenderFailed,
+        Self::RenderCancelled,
+        Self::AssetReady,
+        Self::AssetFailed,
+        Self::RenderProgress,
+    ];
+
+    /// Its name in the API.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::RenderQueued => "render.queued",
+            Self::RenderProcessing => "render.processing",
+            Self::RenderCompleted => "render.completed",
+            Self::RenderFailed => "render.failed",
+            Self::RenderCancelled => "render.cancelled",
+            Self::AssetReady => "asset.ready",
+            Self::AssetFailed => "asset.failed",
+            Self::RenderProgress => "render.progress",
+        }
+    }
+
+    /// The event of a render that reaches `status`.
+    pub fn of_status(status: JobStatus) -> Self {
+        match status {
+            JobStatus::Queued => Self::RenderQueued,
+            JobStatus::Processing => Self::RenderProcessing,
+            JobStatus::Completed => Self::RenderCompleted,
+            JobStatus::Failed => Self::RenderFailed,
+            JobStatus::Cancelled => Self::RenderCancelled,
+        }
+    }
+}
+
+impl fmt::Display for EventKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Bytes that only a holder of the cluster's key can read.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sealed(pub Vec<u8>);
+
+impl fmt::Debug for Sealed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Sealed({} bytes)", self.0.len())
+    }
+}
+
+/// A signing secret, and for a while after a rotation the one before.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Secret {
+    /// Signs.
+    pub current: Sealed,
+    /// Signs too, until then.
+    pub previous: Option<(Sealed, LogTime)>,
+}
+
+/// Why an endpoint is told nothing any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Disabled {
+    /// It answered 410.
+    Gone,
+}
+
+/// A webhook endpoint of a workspace.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Endpoint {
+    /// Chosen by the edge.
+    pub id: EndpointId,
+    /// Whose it is.
+    pub workspace: String,
+    /// Where events are sent.
+    pub url: String,
+    /// The kinds it is told of.
+    pub events: Vec<EventKind>,
+    /// Signs what it is sent.
+    pub secret: Secret,
+    /// Why and since when it is told nothing.
+    pub disabled: Option<(Disabled, LogTime)>,
+    /// When it was made.
+    pub created_at: LogTime,
+}
+
+/// What an event is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Subject {
+    /// A render.
+    Job(JobId),
+    /// An upload or import.
+    Asset(AssetId),
+}
+
+/// Something that happened, once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Event {
+    /// The same on every try and at every receiver.
+    pub id: EventId,
+    /// What happened.
+    pub kind: EventKind,
+    /// To what.
+    pub subject: Subject,
+    /// The subject's sequence number at that change.
+    pub sequence: Seq,
+    /// When.
+    pub at: LogTime,
+}
+
+/// Who a delivery goes to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Target {
+    /// A registered endpoint.
+    Endpoint(EndpointId),
+    /// The URL that one request named.
+    Url(String),
+}
+
+/// Where a delivery is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum DeliveryStatus {
+    /// To be tried (again) when it is due.
+    Pending,
+    /// The receiver took it.
+    Delivered,
+    /// Every try failed.
+    Failed,
+    /// Its endpoint was removed or disabled before it was taken.
+    Dropped,
+}
+
+/// One finished try.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeliveryAttempt {
+    /// When it began.
+    pub at: LogTime,
+    /// The receiver's HTTP status, if it answered.
+    pub status: Option<u16>,
+    /// Why there is no 2xx answer, in words.
+    pub error: Option<String>,
+    /// How long it took.
+    pub duration_millis: u32,
+}
+
+/// The right to try a delivery until a moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeliveryLease {
+    /// Who.
+    pub node: NodeId,
+    /// Which start of it; another one ends the lease at once.
+    pub incarnation: Incarnation,
+    /// The lease is over then.
+    pub until: LogTime,
+}
+
+/// One event on its way to one receiver.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Delivery {
+    /// Its id.
+    pub id: DeliveryId,
+    /// Whose event it is.
+    pub workspace: String,
+    /// What is told.
+    pub event: Event,
+    /// To whom.
+    pub target: Target,
+    /// How far it has got.
+    pub status: DeliveryStatus,
+    /// Not tried before this.
+    pub due: LogTime,
+    /// Who tries it now.
+    pub lease: Option<DeliveryLease>,
+    /// Tries since it was last asked for; decides the next delay.
+    pub tries: u32,
+    /// The last few finished tries.
+    pub attempts: Vec<DeliveryAttempt>,
+    /// When it left `Pending`.
+    pub settled_at: Option<LogTime>,
+}
+
+impl Delivery {
+    /// Whether it may be leased at `now`; `is_current` says whether a lease's holder is
+    /// still the same start of its node.
+    pub fn is_leasable(
+        &self,
+        now: LogTime,
+        is_current: impl Fn(NodeId, Incarnation) -> bool,
+    ) -> bool {
+        let is_held = self
+            .lease
+            .is_some_and(|lease| lease.until > now && is_current(lease.node, lease.incarnation));
+        self.status == DeliveryStatus::Pending && self.due <= now && !is_held
+    }
+}

@@ -1,0 +1,205 @@
+//! Events on their way to receivers: announced with the change they tell of, leased to a
+//! sender, settled by what the receiver says.
+
+use std::sync::Arc;
+
+use super::State;
+use crate::command::{Courier, DeliveryResult, DeliveryVerdict, Outcome, Rejection};
+use crate::model::{
+    Delivery, DeliveryId, DeliveryLease, DeliveryStatus, Disabled, EndpointId, Event, EventId,
+    EventKind, Seq, Subject, Target,
+};
+
+/// Finished tries that a delivery remembers: the schedule's eight and a retry by hand.
+const MAX_ATTEMPTS: usize = 10;
+
+/// Longest words of an error that are kept, in bytes.
+const ERROR_LEN: usize = 160;
+
+impl State {
+    /// Writes one delivery for every receiver of an event. Nobody to tell writes nothing.
+    pub(super) fn announce(
+        &mut self,
+        workspace: &str,
+        kind: EventKind,
+        subject: Subject,
+        sequence: Seq,
+        instead: Option<Target>,
+    ) {
+        let targets: Vec<Target> = match instead {
+            Some(target) => vec![target],
+            None => self
+                .endpoints
+                .values()
+                .filter(|endpoint| {
+                    endpoint.workspace == workspace
+                        && endpoint.disabled.is_none()
+                        && endpoint.events.contains(&kind)
+                })
+                .map(|endpoint| Target::Endpoint(endpoint.id))
+                .collect(),
+        };
+        if targets.is_empty() {
+            return;
+        }
+        let event = Event {
+            id: EventId(self.fresh_ulid()),
+            kind,
+            subject,
+            sequence,
+            at: self.now,
+        };
+        for target in targets {
+            let id = DeliveryId(self.fresh_ulid());
+            let delivery = Delivery {
+                id,
+                workspace: workspace.to_owned(),
+                event,
+                target,
+                status: DeliveryStatus::Pending,
+                due: self.now,
+                lease: None,
+                tries: 0,
+                attempts: Vec::new(),
+                settled_at: None,
+            };
+            self.due.insert((delivery.due, id), ());
+            self.deliveries.insert(id, Arc::new(delivery));
+        }
+    }
+
+    /// A ULID that no other has: log time and a count of those made so far. Ids of events
+    /// are drawn in `apply`, where there are no random numbers.
+    fn fresh_ulid(&mut self) -> u128 {
+        self.next_ulid += 1;
+        (u128::from(self.now.0) & 0xffff_ffff_ffff) << 80 | u128::from(self.next_ulid)
+    }
+
+    pub(super) fn courier(&mut self, courier: Courier) -> Outcome {
+        for result in courier.results {
+            self.delivery_tried(result);
+        }
+        let leased = courier
+            .leases
+            .into_iter()
+            .map(|(id, lease)| self.lease_delivery(id, lease))
+            .collect();
+        Outcome::Leased(leased)
+    }
+
+    fn lease_delivery(&mut self, id: DeliveryId, lease: DeliveryLease) -> bool {
+        let now = self.now;
+        let nodes = self.nodes.clone();
+        let is_current = |node, incarnation| {
+            nodes
+                .get(&node)
+                .is_some_and(|info| info.incarnation == incarnation)
+        };
+        let Some(delivery) = self.deliveries.get_mut(&id) else {
+            return false;
+        };
+        if !delivery.is_leasable(now, is_current) {
+            return false;
+        }
+        Arc::make_mut(delivery).lease = Some(lease);
+        true
+    }
+
+    fn delivery_tried(&mut self, result: DeliveryResult) {
+        let now = self.now;
+        let Some(delivery) = self.deliveries.get_mut(&result.delivery) else {
+            return;
+        };
+        let delivery = Arc::make_mut(delivery);
+        // Told twice, or tried by two senders: the first word counts.
+        if delivery.status != DeliveryStatus::Pending
+            || delivery.attempts.last() == Some(&result.attempt)
+        {
+            return;
+        }
+        let mut attempt = result.attempt;
+        if let Some(error) = &mut attempt.error {
+            error.truncate(error.floor_char_boundary(ERROR_LEN));
+        }
+        if delivery.attempts.len() >= MAX_ATTEMPTS {
+            delivery.attempts.remove(0);
+        }
+        delivery.attempts.push(attempt);
+        delivery.tries += 1;
+        delivery.lease = None;
+        self.due.remove(&(delivery.due, delivery.id));
+        let settled = match result.verdict {
+            DeliveryVerdict::Retry(due) => {
+                delivery.due = due.max(now);
+                self.due.insert((delivery.due, delivery.id), ());
+                return;
+            }
+            DeliveryVerdict::Delivered => DeliveryStatus::Delivered,
+            DeliveryVerdict::GiveUp | DeliveryVerdict::Gone => DeliveryStatus::Failed,
+        };
+        delivery.status = settled;
+        delivery.settled_at = Some(now);
+        if result.verdict == DeliveryVerdict::Gone
+            && let Target::Endpoint(endpoint) = delivery.target
+        {
+            self.disable_endpoint(endpoint, Disabled::Gone);
+        }
+    }
+
+    pub(super) fn retry_delivery(&mut self, id: DeliveryId, workspace: &str) -> Outcome {
+        let now = self.now;
+        let known = self
+            .deliveries
+            .get(&id)
+            .filter(|delivery| delivery.workspace == workspace);
+        let Some(delivery) = known else {
+            return Outcome::Rejected(Rejection::UnknownDelivery);
+        };
+        if delivery.status == DeliveryStatus::Pending {
+            return Outcome::Rejected(Rejection::DeliveryPending);
+        }
+        let has_receiver = match &delivery.target {
+            Target::Url(_) => true,
+            Target::Endpoint(endpoint) => self
+                .endpoints
+                .get(endpoint)
+                .is_some_and(|endpoint| endpoint.disabled.is_none()),
+        };
+        if !has_receiver {
+            return Outcome::Rejected(Rejection::UnknownEndpoint);
+        }
+        if let Some(delivery) = self.deliveries.get_mut(&id).map(Arc::make_mut) {
+            delivery.status = DeliveryStatus::Pending;
+            delivery.settled_at = None;
+            delivery.lease = None;
+            delivery.tries = 0;
+            delivery.due = now;
+            self.due.insert((now, id), ());
+        }
+        Outcome::Accepted
+    }
+
+    /// What is on its way to this endpoint will not be sent.
+    pub(super) fn drop_deliveries_to(&mut self, endpoint: EndpointId) {
+        let now = self.now;
+        let target = Target::Endpoint(endpoint);
+        let dropped: Vec<_> = self
+            .due
+            .keys()
+            .filter(|(_, id)| {
+                self.deliveries
+                    .get(id)
+                    .is_some_and(|delivery| delivery.target == target)
+            })
+            .copied()
+            .collect();
+        for (due, id) in dropped {
+            self.due.remove(&(due, id));
+            if let Some(delivery) = self.deliveries.get_mut(&id).map(Arc::make_mut) {
+                delivery.status = DeliveryStatus::Dropped;
+                delivery.settled_at = Some(now);
+                delivery.lease = None;
+            }
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! What a change of one thing sets off elsewhere: events for receivers, jobs that waited,
+//! chores, usage. Written down while a command changes something, carried out before it ends.
+
+use super::State;
+use crate::model::{
+    AssetId, AssetStatus, Day, EventKind, JobId, JobKind, JobStatus, Seq, Subject, Target,
+};
+
+/// Something that has consequences beyond what it changed.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Consequence {
+    /// A job reached a status.
+    JobReached {
+        job: JobId,
+        status: JobStatus,
+        sequence: Seq,
+    },
+    /// An asset became ready or failed.
+    AssetSettled(AssetId),
+}
+
+impl State {
+    /// Carries out what the command has set off, and what that sets off in turn. Ends:
+    /// statuses only move forward.
+    pub(super) fn follow(&mut self) {
+        while !self.consequences.is_empty() {
+            for consequence in std::mem::take(&mut self.consequences) {
+                match consequence {
+                    Consequence::JobReached {
+                        job,
+                        status,
+                        sequence,
+                    } => self.job_reached(job, status, sequence),
+                    Consequence::AssetSettled(asset) => self.asset_settled(asset),
+                }
+            }
+        }
+    }
+
+    fn job_reached(&mut self, id: JobId, status: JobStatus, sequence: Seq) {
+        let Some((job, _)) = self.open_job(id) else {
+            return;
+        };
+        if job.kind != JobKind::Render {
+            if status.is_terminal() {
+                self.settle_chore(id);
+            }
+            return;
+        }
+        let workspace = job.workspace.clone();
+        let own_url = if status.is_terminal() {
+            job.webhook_url.take()
+        } else {
+            job.webhook_url.clone()
+        };
+        let is_completed = status == JobStatus::Completed;
+        let wants_delivery = is_completed && job.destination.is_some();
+        let kind = EventKind::of_status(status);
+        self.announce(
+            &workspace,
+            kind,
+            Subject::Job(id),
+            sequence,
+            own_url.map(Target::Url),
+        );
+        if is_completed {
+            self.count_render(id, Day::of(self.now));
+        }
+        if wants_delivery {
+            self.begin_deliver(id);
+        }
+    }
+
+    fn asset_settled(&mut self, id: AssetId) {
+        self.open_assets.remove(&id);
+        let Some(asset) = self.assets.get(&id).cloned() else {
+            return;
+        };
+        let kind = if asset.status == AssetStatus::Ready {
+            EventKind::AssetReady
+        } else {
+            EventKind::AssetFailed
+        };
+        self.announce(
+            &asset.new.workspace,
+            kind,
+            Subject::Asset(id),
+            asset.sequence,
+            None,
+        );
+        self.release_waiting(&asset);
+    }
+}

@@ -1,0 +1,71 @@
+//! Retention of everything beside jobs, by log time alone.
+
+use super::State;
+use crate::command::{Outcome, Trim};
+use crate::model::{AssetId, AssetStatus, DeliveryId};
+
+impl State {
+    pub(super) fn trim(&mut self, trim: Trim) -> Outcome {
+        let deliveries: Vec<DeliveryId> = self
+            .deliveries
+            .values()
+            .filter(|delivery| {
+                delivery
+                    .settled_at
+                    .is_some_and(|at| at < trim.deliveries_before)
+            })
+            .map(|delivery| delivery.id)
+            .collect();
+        for id in deliveries {
+            self.deliveries.remove(&id);
+        }
+        let assets: Vec<AssetId> = self
+            .assets
+            .values()
+            .filter(|asset| {
+                let before = match asset.status {
+                    AssetStatus::Failed => trim.failed_assets_before,
+                    AssetStatus::Pending | AssetStatus::Processing | AssetStatus::Ready => {
+                        trim.assets_before
+                    }
+                };
+                asset.settled_at.is_some_and(|at| at < before)
+            })
+            .map(|asset| asset.id())
+            .filter(|id| !self.is_asset_in_use(*id))
+            .collect();
+        for id in assets {
+            self.assets.remove(&id);
+        }
+        // A row must never lead to an asset that is not there.
+        let rows: Vec<_> = self
+            .asset_keys
+            .iter()
+            .filter(|(_, (asset, _, at))| {
+                !self.is_replayable(*at) || !self.assets.contains_key(asset)
+            })
+            .map(|(place, _)| place.clone())
+            .collect();
+        for place in rows {
+            self.asset_keys.remove(&place);
+        }
+        let days: Vec<_> = self
+            .usage
+            .keys()
+            .filter(|(_, day)| *day < trim.usage_before)
+            .cloned()
+            .collect();
+        for day in days {
+            self.usage.remove(&day);
+        }
+        Outcome::Accepted
+    }
+
+    /// Whether a job that goes on uses the asset.
+    pub fn is_asset_in_use(&self, asset: AssetId) -> bool {
+        self.active
+            .keys()
+            .filter_map(|id| self.jobs.get(id))
+            .any(|job| job.assets.iter().any(|used| used.asset == asset))
+    }
+}

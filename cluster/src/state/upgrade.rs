@@ -1,0 +1,196 @@
+//! The state as bytes, for snapshots: today's shape, and that of the first release, which is
+//! read and brought up to date.
+
+use std::sync::Arc;
+
+use imbl::OrdMap;
+use serde::{Deserialize, Serialize};
+
+use super::{Job, PlanState, State, Task};
+use crate::codec::{self, CodecError};
+use crate::model::{
+    Artifact, Digest, Epoch, Fingerprint, Generation, JobError, JobId, JobKind, JobStatus,
+    LogIndex, LogTime, NodeId, NodeInfo, ObjectRef, OutboxRow, Seq, TaskKind,
+};
+
+/// Encoding version of a snapshot of [`State`]; version 1 is [`First`].
+const VERSION: u8 = 2;
+
+/// Encodes a state for a snapshot.
+///
+/// # Errors
+/// When it is too large.
+pub fn encode(state: &State) -> Result<Vec<u8>, CodecError> {
+    codec::encode_version(state, VERSION)
+}
+
+/// Decodes a state that any release up to this one encoded.
+///
+/// # Errors
+/// When the bytes are something else.
+pub fn decode(bytes: &[u8]) -> Result<State, CodecError> {
+    match codec::version_of(bytes)? {
+        1 => codec::decode_version::<First>(bytes, 1).map(State::from),
+        _ => codec::decode_version(bytes, VERSION),
+    }
+}
+
+/// The state of the first release.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+struct First {
+    applied: LogIndex,
+    now: LogTime,
+    next_epoch: Epoch,
+    jobs: OrdMap<JobId, Arc<FirstJob>>,
+    active: OrdMap<JobId, ()>,
+    idempotency: OrdMap<(String, String, String), (JobId, Digest, LogTime)>,
+    nodes: OrdMap<NodeId, NodeInfo>,
+    outbox: OrdMap<(JobId, Seq), OutboxRow>,
+}
+
+/// A job of the first release.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct FirstJob {
+    id: JobId,
+    workspace: String,
+    priority: i8,
+    status: JobStatus,
+    sequence: Seq,
+    changed_at: LogIndex,
+    request: ObjectRef,
+    idempotency_key: Option<String>,
+    submitted_at: LogTime,
+    started_at: Option<LogTime>,
+    rendered_at: Option<LogTime>,
+    finished_at: Option<LogTime>,
+    generation: Generation,
+    plan: Option<PlanState>,
+    fingerprint: Option<Fingerprint>,
+    tasks: OrdMap<TaskKind, Task>,
+    error: Option<JobError>,
+    artifact: Option<Artifact>,
+    segment_count: u32,
+    segments_from_cache: u32,
+    frames: Option<u64>,
+    frames_done: u64,
+}
+
+impl From<First> for State {
+    fn from(first: First) -> Self {
+        // The outbox had no reader: there were no endpoints.
+        Self {
+            applied: first.applied,
+            now: first.now,
+            next_epoch: first.next_epoch,
+            jobs: first
+                .jobs
+                .into_iter()
+                .map(|(id, job)| (id, Arc::new(Job::from(Arc::unwrap_or_clone(job)))))
+                .collect(),
+            active: first.active,
+            idempotency: first.idempotency,
+            nodes: first.nodes,
+            ..Self::default()
+        }
+    }
+}
+
+impl From<FirstJob> for Job {
+    fn from(first: FirstJob) -> Self {
+        Self {
+            // When it got where it is was not kept: it is told as of its last change.
+            reached: vec![(first.changed_at, first.status)],
+            priority: first.priority,
+            status: first.status,
+            sequence: first.sequence,
+            changed_at: first.changed_at,
+            idempotency_key: first.idempotency_key,
+            submitted_at: first.submitted_at,
+            started_at: first.started_at,
+            rendered_at: first.rendered_at,
+            finished_at: first.finished_at,
+            generation: first.generation,
+            plan: first.plan,
+            fingerprint: first.fingerprint,
+            error: first.error,
+            artifact: first.artifact,
+            segment_count: first.segment_count,
+            segments_from_cache: first.segments_from_cache,
+            frames: first.frames,
+            frames_done: first.frames_done,
+            ..Self::new(
+                first.id,
+                JobKind::Render,
+                first.workspace,
+                first.request,
+                first.tasks,
+            )
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::tests::world::World;
+
+    /// A planned job as the first release kept it.
+    fn first() -> (First, State) {
+        let state = World::planned().state;
+        let jobs = state.jobs.iter().map(|(id, job)| {
+            let job = Job::clone(job);
+            let first = FirstJob {
+                id: job.id,
+                workspace: job.workspace,
+                priority: job.priority,
+                status: job.status,
+                sequence: job.sequence,
+                changed_at: job.changed_at,
+                request: job.request,
+                idempotency_key: job.idempotency_key,
+                submitted_at: job.submitted_at,
+                started_at: job.started_at,
+                rendered_at: job.rendered_at,
+                finished_at: job.finished_at,
+                generation: job.generation,
+                plan: job.plan,
+                fingerprint: job.fingerprint,
+                tasks: job.tasks,
+                error: job.error,
+                artifact: job.artifact,
+                segment_count: job.segment_count,
+                segments_from_cache: job.segments_from_cache,
+                frames: job.frames,
+                frames_done: job.frames_done,
+            };
+            (*id, Arc::new(first))
+        });
+        let first = First {
+            applied: state.applied,
+            now: state.now,
+            next_epoch: state.next_epoch,
+            jobs: jobs.collect(),
+            active: state.active.clone(),
+            idempotency: state.idempotency.clone(),
+            nodes: state.nodes.clone(),
+            outbox: OrdMap::new(),
+        };
+        (first, state)
+    }
+
+    #[test]
+    fn a_snapshot_of_the_first_release_goes_on_where_it_was() {
+        let (first, state) = first();
+        let bytes = codec::encode_version(&first, 1).unwrap();
+        let upgraded = decode(&bytes).unwrap();
+        assert_eq!(upgraded.active, state.active);
+        let (job, was) = (
+            upgraded.jobs.values().next().unwrap(),
+            state.jobs.values().next().unwrap(),
+        );
+        assert_eq!(job.tasks, was.tasks);
+        assert_eq!(job.plan, was.plan);
+        assert_eq!(crate::state::invariants::check(&upgraded), Ok(()));
+        assert_eq!(decode(&encode(&upgraded).unwrap()).unwrap(), upgraded);
+    }
+}
