@@ -108,6 +108,8 @@ pub struct Render {
     pub decoder: String,
     /// Frames a segment; 0: by the composition's length.
     pub segment_frames: u32,
+    /// Uploads and imports taken in, and files delivered, at once: beside `slots`.
+    pub transfer_slots: u32,
     /// A segment without a new frame for this long is killed.
     #[serde(with = "humantime_serde")]
     pub stall_timeout: Duration,
@@ -198,6 +200,18 @@ pub struct Retention {
     /// Segment files and plans, after their render ended.
     #[serde(with = "humantime_serde")]
     pub attempt_files: Duration,
+    /// Files of completed renders, from their end.
+    #[serde(with = "humantime_serde")]
+    pub artifacts: Duration,
+    /// Uploads and imports, from when they were ready; those in use stay.
+    #[serde(with = "humantime_serde")]
+    pub assets: Duration,
+    /// Uploads and imports that failed or were abandoned.
+    #[serde(with = "humantime_serde")]
+    pub failed_assets: Duration,
+    /// The log of webhook deliveries.
+    #[serde(with = "humantime_serde")]
+    pub webhook_log: Duration,
 }
 
 /// Logs, on standard error.
@@ -270,6 +284,7 @@ impl Default for Render {
             encoder: "auto".into(),
             decoder: "auto".into(),
             segment_frames: 0,
+            transfer_slots: 2,
             stall_timeout: Duration::from_secs(60),
         }
     }
@@ -323,6 +338,10 @@ impl Default for Retention {
         Self {
             jobs: Duration::from_secs(90 * 86_400),
             attempt_files: Duration::from_secs(3600),
+            artifacts: Duration::from_secs(30 * 86_400),
+            assets: Duration::from_secs(30 * 86_400),
+            failed_assets: Duration::from_secs(86_400),
+            webhook_log: Duration::from_secs(30 * 86_400),
         }
     }
 }

@@ -12,6 +12,10 @@ pub struct Config {
     pub node: NodeInfo,
     /// How a worker child is started.
     pub worker: WorkerCommand,
+    /// Workers beside those of `slots` that take in assets and deliver artifacts.
+    pub transfer_slots: u32,
+    /// Renders of one workspace that go on at once; 0: as many as there are slots for.
+    pub concurrent_per_workspace: u32,
     /// Durations of leases, polls and limits.
     pub timings: Timings,
 }

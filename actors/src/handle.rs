@@ -66,6 +66,7 @@ pub async fn start(config: Config, ports: Ports) -> Result<RootHandle, StartErro
             coordinator: Arc::clone(&coordinator),
             clock: Arc::clone(&clock),
             timings,
+            concurrent_per_workspace: config.concurrent_per_workspace,
             live,
         },
         jobs: JobsArgs {
@@ -77,6 +78,7 @@ pub async fn start(config: Config, ports: Ports) -> Result<RootHandle, StartErro
         },
         node: config.node.roles.render.then(|| NodeArgs {
             info: config.node,
+            transfer_slots: config.transfer_slots,
             worker: config.worker,
             timings,
             coordinator: Arc::clone(&coordinator),

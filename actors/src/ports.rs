@@ -7,7 +7,9 @@ use std::time::Instant;
 
 use cluster::State;
 use cluster::command::{Command, Granted, Outcome};
-use cluster::model::{Failure, LogIndex, LogTime, ObjectRef, TaskOutput};
+use cluster::model::{
+    Artifact, Asset, AssetId, Failure, JobId, LogIndex, LogTime, ObjectRef, TaskOutput,
+};
 use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
@@ -49,6 +51,12 @@ pub struct Assignment {
     pub has_audio: bool,
     /// The output must not come from the cache.
     pub no_cache: bool,
+    /// For a prepare: the bytes of the uploads and imports that the composition uses.
+    pub assets: Vec<(AssetId, ObjectRef)>,
+    /// For an ingest: what is to be taken in.
+    pub ingest: Option<Asset>,
+    /// For a delivery: the render whose artifact is to be copied, and the artifact.
+    pub deliver: Option<(JobId, Artifact)>,
 }
 
 /// The path of a join's failure that blames its input number `index` (segments in order,

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use cluster::State;
 use cluster::command::{Batch, Command, Grant, Outcome, Report, Stamped};
 use cluster::model::{
-    Artifact, Digest, Epoch, Failure, Fingerprint, FrameRange, FrameRate, Incarnation, JobId,
-    LogIndex, LogTime, NodeId, NodeInfo, NodeState, ObjectKey, ObjectRef, PlanFacts, Roles,
+    Artifact, Digest, Epoch, Failure, Fingerprint, FrameRange, FrameRate, Incarnation, Ingested,
+    JobId, LogIndex, LogTime, NodeId, NodeInfo, NodeState, ObjectKey, ObjectRef, PlanFacts, Roles,
     Submission, TaskKind, TaskOutput, TaskRef,
 };
 use futures::FutureExt as _;
@@ -276,6 +276,13 @@ impl TaskHost for FakeHost {
                 object,
                 from_cache: false,
             },
+            TaskKind::Ingest => TaskOutput::Ingested(Ingested {
+                object,
+                content_type: "video/mp4".to_owned(),
+                filename: None,
+                probe: "{}".to_owned(),
+            }),
+            TaskKind::Deliver => TaskOutput::Delivered,
             TaskKind::Join => TaskOutput::Artifact(Artifact {
                 object,
                 filename: "out.mp4".to_owned(),

@@ -98,6 +98,8 @@ impl App {
                     args: vec!["worker".to_owned()],
                     envs: worker.environment(),
                 },
+                transfer_slots: settings.render.transfer_slots,
+                concurrent_per_workspace: settings.limits.concurrent_per_workspace,
                 timings: Timings {
                     stall: settings.render.stall_timeout,
                     ..Timings::default()

@@ -141,7 +141,7 @@ impl Shared {
         self.state()
             .jobs
             .get(&id)
-            .filter(|job| job.workspace == workspace)
+            .filter(|job| job.workspace == workspace && job.is_render())
             .cloned()
             .ok_or_else(|| ApiError::not_found("render"))
     }

@@ -93,12 +93,6 @@ impl Settings {
                 "is set, but this build runs on one machine only",
             );
         }
-        if self.limits.concurrent_per_workspace > 0 {
-            return refuse(
-                "limits.concurrent_per_workspace",
-                "is set, but this build does not hold workspaces to it yet",
-            );
-        }
         if !self.redis.url.is_empty() {
             return refuse("redis.url", "is set, but this build does not use Redis yet");
         }

@@ -88,7 +88,7 @@ fn what_is_not_understood_is_an_error_that_names_it() {
 #[test]
 fn what_this_build_cannot_do_is_refused_by_name() {
     type Change = fn(&mut Settings);
-    let cases: [(&str, Change); 7] = [
+    let cases: [(&str, Change); 6] = [
         ("roles", |s| s.roles = vec![Role::Edge]),
         ("edge.listen", |s| {
             s.edge.listen = SocketAddr::from(([0, 0, 0, 0], 80));
@@ -96,9 +96,6 @@ fn what_this_build_cannot_do_is_refused_by_name() {
         ("auth.required", |s| s.auth.required = Some(true)),
         ("redis.url", |s| s.redis.url = "redis://localhost".into()),
         ("storage.url", |s| s.storage.url = "s3://bucket".into()),
-        ("limits.concurrent_per_workspace", |s| {
-            s.limits.concurrent_per_workspace = 2;
-        }),
         ("cluster.peers", |s| s.cluster.peers = vec!["a:1".into()]),
     ];
     for (key, change) in cases {

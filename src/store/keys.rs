@@ -50,6 +50,8 @@ fn task(kind: TaskKind) -> String {
         TaskKind::Audio => "audio".to_owned(),
         TaskKind::Segment(index) => format!("segment-{index:05}"),
         TaskKind::Join => "join".to_owned(),
+        TaskKind::Ingest => "ingest".to_owned(),
+        TaskKind::Deliver => "deliver".to_owned(),
     }
 }
 

@@ -20,7 +20,7 @@ use tokio::task::{AbortHandle, JoinSet};
 
 use self::book::Book;
 use self::register::Registered;
-use self::slots::{RunId, SlotIndex, SlotState};
+use self::slots::{RunId, SlotClass, SlotIndex, SlotState};
 use crate::config::{Timings, WorkerCommand};
 use crate::poll::{Leader, Poll, PollError, PollReply};
 use crate::ports::{Clock, Coordinator, Staged, TaskHost};
@@ -58,6 +58,7 @@ pub(crate) struct NodeActor;
 #[derive(Clone)]
 pub(crate) struct NodeArgs {
     pub(crate) info: NodeInfo,
+    pub(crate) transfer_slots: u32,
     pub(crate) worker: WorkerCommand,
     pub(crate) timings: Timings,
     pub(crate) coordinator: Arc<dyn Coordinator>,
@@ -104,14 +105,16 @@ impl Actor for NodeActor {
         let mut tasks = JoinSet::new();
         tasks.spawn(tick(args.timings.poll / 10, myself.clone()));
         tasks.spawn(register::register(args.clone(), myself.clone()));
-        let count = usize::try_from(args.info.slots).unwrap_or(usize::MAX);
+        let render = usize::try_from(args.info.slots).unwrap_or(usize::MAX);
+        let transfer = usize::try_from(args.transfer_slots).unwrap_or(usize::MAX);
+        let count = render.saturating_add(transfer);
         let (command, timings) = (args.worker.clone(), args.timings);
         // Starting threads blocks for a moment.
         let (system, slots) =
             tokio::task::spawn_blocking(move || start_slots(count, &command, timings, &myself))
                 .await??;
         Ok(NodeActorState {
-            book: Book::new(args.timings, slots.len()),
+            book: Book::new(args.timings, render, transfer),
             args,
             slots,
             system: Some(system),
@@ -284,6 +287,7 @@ impl NodeActorState {
             reports: self.book.reports().to_vec(),
             handed_back: self.book.handed_back().to_vec(),
             free_slots: u32::try_from(self.book.free_slots()).unwrap_or(u32::MAX),
+            free_transfers: u32::try_from(self.book.free_transfers()).unwrap_or(u32::MAX),
             draining: self.book.is_draining(),
         });
         let myself = myself.clone();
@@ -302,7 +306,8 @@ impl NodeActorState {
             )
         };
         let mut node = ActorNode::new("NodeActor", format!("node {}", self.args.info.id))
-            .with("slots_free", self.book.slots.free())
+            .with("slots_free", self.book.slots.free(SlotClass::Render))
+            .with("transfers_free", self.book.slots.free(SlotClass::Transfer))
             .with("slots", self.slots.len())
             .with("held", self.book.held().len())
             .with("reports_open", self.book.reports().len())

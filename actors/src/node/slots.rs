@@ -19,16 +19,36 @@ pub(crate) enum SlotState {
     Busy(RunId),
 }
 
-/// All slots of a node.
+/// What a slot is for. Transfers have slots of their own, so that a slow network never holds
+/// up rendering.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SlotClass {
+    /// Preparing, rendering, mixing, joining.
+    Render,
+    /// Taking in assets, delivering artifacts.
+    Transfer,
+}
+
+/// All slots of a node: those for rendering first.
 #[derive(Debug)]
 pub(crate) struct Slots {
     states: Vec<SlotState>,
+    render: usize,
 }
 
 impl Slots {
-    pub(crate) fn new(count: usize) -> Self {
+    pub(crate) fn new(render: usize, transfer: usize) -> Self {
         Self {
-            states: vec![SlotState::Down; count],
+            states: vec![SlotState::Down; render + transfer],
+            render,
+        }
+    }
+
+    fn class(&self, slot: SlotIndex) -> SlotClass {
+        if slot < self.render {
+            SlotClass::Render
+        } else {
+            SlotClass::Transfer
         }
     }
 
@@ -48,11 +68,9 @@ impl Slots {
     }
 
     /// Gives a free slot to `run`.
-    pub(crate) fn take(&mut self, run: RunId) -> Option<SlotIndex> {
-        let slot = self
-            .states
-            .iter()
-            .position(|state| *state == SlotState::Free)?;
+    pub(crate) fn take(&mut self, run: RunId, class: SlotClass) -> Option<SlotIndex> {
+        let slot = (0..self.states.len())
+            .find(|&slot| self.states[slot] == SlotState::Free && self.class(slot) == class)?;
         self.states[slot] = SlotState::Busy(run);
         Some(slot)
     }
@@ -87,10 +105,11 @@ impl Slots {
         }
     }
 
-    pub(crate) fn free(&self) -> usize {
+    pub(crate) fn free(&self, class: SlotClass) -> usize {
         self.states
             .iter()
-            .filter(|state| **state == SlotState::Free)
+            .enumerate()
+            .filter(|(slot, state)| **state == SlotState::Free && self.class(*slot) == class)
             .count()
     }
 
@@ -105,26 +124,43 @@ mod tests {
 
     #[test]
     fn a_slot_takes_one_run_and_only_while_its_child_is_up() {
-        let mut slots = Slots::new(2);
-        assert_eq!(slots.take(RunId(1)), None, "no child is up");
+        let render = SlotClass::Render;
+        let mut slots = Slots::new(2, 0);
+        assert_eq!(slots.take(RunId(1), render), None, "no child is up");
         slots.ready(1);
-        assert_eq!(slots.take(RunId(1)), Some(1));
-        assert_eq!(slots.take(RunId(2)), None, "the only child up is busy");
+        assert_eq!(slots.take(RunId(1), render), Some(1));
+        assert_eq!(
+            slots.take(RunId(2), render),
+            None,
+            "the only child up is busy"
+        );
         slots.ready(0);
         slots.ready(1);
         assert_eq!(
-            slots.free(),
+            slots.free(render),
             1,
             "a busy slot does not become free by a restart"
         );
-        assert_eq!(slots.take(RunId(2)), Some(0));
+        assert_eq!(slots.take(RunId(2), render), Some(0));
         slots.release(RunId(1), false);
-        assert_eq!(slots.free(), 0, "not before its child says so");
+        assert_eq!(slots.free(render), 0, "not before its child says so");
         slots.ready(1);
-        assert_eq!(slots.free(), 1);
+        assert_eq!(slots.free(render), 1);
         slots.release(RunId(2), true);
-        assert_eq!(slots.free(), 2, "the run never reached the child");
+        assert_eq!(slots.free(render), 2, "the run never reached the child");
         slots.down(0);
         assert_eq!(slots.states(), [SlotState::Down, SlotState::Free]);
+    }
+
+    #[test]
+    fn transfers_and_rendering_never_take_each_others_slots() {
+        let mut slots = Slots::new(1, 1);
+        slots.ready(0);
+        slots.ready(1);
+        assert_eq!(slots.take(RunId(1), SlotClass::Transfer), Some(1));
+        assert_eq!(slots.take(RunId(2), SlotClass::Transfer), None);
+        assert_eq!(slots.free(SlotClass::Render), 1);
+        assert_eq!(slots.take(RunId(2), SlotClass::Render), Some(0));
+        assert_eq!(slots.take(RunId(3), SlotClass::Render), None);
     }
 }

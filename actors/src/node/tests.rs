@@ -44,6 +44,9 @@ fn assigned(count: u32) -> PollReply {
                 inputs: Vec::new(),
                 has_audio: false,
                 no_cache: false,
+                assets: Vec::new(),
+                ingest: None,
+                deliver: None,
             }
         })
         .collect();
@@ -64,7 +67,7 @@ fn revoked(indices: &[u32]) -> PollReply {
 /// A book whose one slot renders a run of `count` segments and has made `made` of them.
 fn rendering(count: u32, made: u32) -> (Book, Instant) {
     let now = Instant::now();
-    let mut book = Book::new(Timings::default(), 1);
+    let mut book = Book::new(Timings::default(), 1, 0);
     book.slot(0, SlotEvent::Ready, now);
     book.reply(assigned(count), now);
     book.staged(
@@ -210,7 +213,7 @@ fn reports_are_repeated_until_confirmed_and_scratch_goes_with_the_run() {
 #[test]
 fn an_assignment_is_begun_once_and_only_in_a_free_slot() {
     let now = Instant::now();
-    let mut book = Book::new(Timings::default(), 1);
+    let mut book = Book::new(Timings::default(), 1, 0);
     assert!(
         words(&book.reply(assigned(2), now)).is_empty(),
         "no child is up"
@@ -244,7 +247,7 @@ fn a_slot_whose_outputs_are_all_made_takes_the_next_run_at_once() {
 fn staging_that_stands_still_is_given_up() {
     let now = Instant::now();
     let timings = Timings::default();
-    let mut book = Book::new(timings, 1);
+    let mut book = Book::new(timings, 1, 0);
     book.slot(0, SlotEvent::Ready, now);
     book.reply(assigned(2), now);
     assert!(
@@ -280,7 +283,7 @@ fn draining_hands_back_what_is_unfinished_without_blame() {
 #[test]
 fn a_tail_taken_while_inputs_are_fetched_is_never_begun() {
     let now = Instant::now();
-    let mut book = Book::new(Timings::default(), 1);
+    let mut book = Book::new(Timings::default(), 1, 0);
     book.slot(0, SlotEvent::Ready, now);
     book.reply(assigned(4), now);
     assert!(words(&book.reply(revoked(&[2, 3]), now)).is_empty());

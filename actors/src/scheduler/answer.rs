@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use cluster::State;
 use cluster::command::Granted;
-use cluster::model::{Epoch, NodeId, TaskKind, TaskRef};
+use cluster::model::{Epoch, JobKind, NodeId, TaskKind, TaskRef};
 use cluster::state::{Job, TaskPhase};
 
 use super::core::Core;
@@ -114,7 +114,7 @@ fn regranted(state: &State, task: TaskRef, epoch: Epoch) -> Option<Granted> {
             let index = usize::try_from(index).ok()?;
             Some(*job.plan.as_ref()?.facts.segments.get(index)?)
         }
-        TaskKind::Prepare | TaskKind::Audio | TaskKind::Join => None,
+        _ => None,
     };
     Some(Granted {
         task,
@@ -139,8 +139,28 @@ pub(super) fn assignment(state: &State, granted: &Granted) -> Option<Assignment>
     let plan = job.plan.as_ref().map(|plan| plan.object.clone());
     let (inputs, has_audio) = match granted.task.kind {
         TaskKind::Join => join_inputs(job)?,
-        TaskKind::Prepare | TaskKind::Audio | TaskKind::Segment(_) => (Vec::new(), false),
+        _ => (Vec::new(), false),
     };
+    let ingest = match job.kind {
+        JobKind::Ingest(asset) => Some(state.assets.get(&asset)?.as_ref().clone()),
+        JobKind::Render | JobKind::Deliver(_) => None,
+    };
+    let deliver = match job.kind {
+        JobKind::Deliver(render) => {
+            let artifact = state.jobs.get(&render)?.artifact.clone()?;
+            Some((render, artifact))
+        }
+        JobKind::Render | JobKind::Ingest(_) => None,
+    };
+    // A job is granted once all of them are ready.
+    let assets = job
+        .assets
+        .iter()
+        .filter_map(|used| {
+            let ingested = state.assets.get(&used.asset)?.ingested.as_ref()?;
+            Some((used.asset, ingested.object.clone()))
+        })
+        .collect();
     Some(Assignment {
         granted: granted.clone(),
         request: job.request.clone(),
@@ -152,6 +172,9 @@ pub(super) fn assignment(state: &State, granted: &Granted) -> Option<Assignment>
         inputs,
         has_audio,
         no_cache: task.no_cache,
+        assets,
+        ingest,
+        deliver,
     })
 }
 

@@ -36,6 +36,8 @@ const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(250);
 #[derive(Debug)]
 pub(super) struct Core {
     pub(super) timings: Timings,
+    /// Renders of one workspace that go on at once; 0: as many as there are slots for.
+    concurrent_per_workspace: u32,
     pub(super) nodes: BTreeMap<NodeId, NodeFacts>,
     pub(super) leases: BTreeMap<Lease, LeaseFacts>,
     started: Instant,
@@ -55,9 +57,10 @@ struct InFlight {
 }
 
 impl Core {
-    pub(super) fn new(timings: Timings, now: Instant) -> Self {
+    pub(super) fn new(timings: Timings, concurrent_per_workspace: u32, now: Instant) -> Self {
         Self {
             timings,
+            concurrent_per_workspace,
             nodes: BTreeMap::new(),
             leases: BTreeMap::new(),
             started: now,
@@ -82,10 +85,12 @@ impl Core {
         }
         let is_news = !poll.reports.is_empty()
             || !poll.handed_back.is_empty()
-            || poll.free_slots > node.free_slots;
+            || poll.free_slots > node.free_slots
+            || poll.free_transfers > node.free_transfers;
         node.ticket = Some((ticket, now));
         node.last_poll = now;
         node.free_slots = poll.free_slots;
+        node.free_transfers = poll.free_transfers;
         node.is_draining = poll.draining;
         node.held.clone_from(&poll.held);
         node.reports.clone_from(&poll.reports);
@@ -181,7 +186,8 @@ impl Core {
         let log_now = stamp.max(state.now);
         let ahead = spread::ahead(state, stamp, &batch);
         let mut slots = self.free_slots(&ahead, now);
-        let mut runs = select::select(&ahead, log_now, &mut slots, self.busy(&ahead));
+        let limit = self.concurrent_per_workspace;
+        let mut runs = select::select(&ahead, log_now, &mut slots, self.busy(&ahead), limit);
         if runs.is_empty() && batch.reports.is_empty() && batch.releases.is_empty() {
             let moved = spread::steal(&ahead, &mut slots, &self.leases)
                 .or_else(|| spread::copy_straggler(&ahead, &slots, &self.leases, log_now));
@@ -377,10 +383,11 @@ impl Core {
     /// Slots that may be given work, by node: live, ready, current incarnation, and less
     /// the runs its node does not know of yet.
     fn free_slots(&self, state: &State, now: Instant) -> Vec<select::FreeSlots> {
-        let mut pending: BTreeMap<NodeId, BTreeMap<RunNumber, bool>> = BTreeMap::new();
-        for facts in self.leases.values() {
+        // By whether it is a transfer: those have slots of their own.
+        let mut pending: BTreeMap<(NodeId, bool), BTreeMap<RunNumber, bool>> = BTreeMap::new();
+        for ((task, _), facts) in &self.leases {
             let is_known = pending
-                .entry(facts.node)
+                .entry((facts.node, task.kind.is_transfer()))
                 .or_default()
                 .entry(facts.run)
                 .or_default();
@@ -394,16 +401,21 @@ impl Core {
                     && info.state == cluster::model::NodeState::Ready
                     && !facts.is_draining
                     && now.saturating_duration_since(facts.last_poll) <= self.timings.suspect;
-                let unknown = pending.get(&id).map_or(0, |runs| {
-                    runs.values().filter(|&&is_known| !is_known).count()
-                });
-                let unknown = u32::try_from(unknown).unwrap_or(u32::MAX);
-                let free = facts.free_slots.saturating_sub(unknown);
-                (is_eligible && free > 0).then_some(select::FreeSlots {
+                let unknown = |is_transfer| {
+                    let count = pending.get(&(id, is_transfer)).map_or(0, |runs| {
+                        runs.values().filter(|&&is_known| !is_known).count()
+                    });
+                    u32::try_from(count).unwrap_or(u32::MAX)
+                };
+                let free = facts.free_slots.saturating_sub(unknown(false));
+                let transfers = facts.free_transfers.saturating_sub(unknown(true));
+                let has_room = free > 0 || transfers > 0;
+                (is_eligible && has_room).then_some(select::FreeSlots {
                     node: id,
                     incarnation: info.incarnation,
                     fingerprint: info.fingerprint,
                     free,
+                    transfers,
                 })
             })
             .collect()
@@ -413,6 +425,9 @@ impl Core {
     fn busy(&self, state: &State) -> BTreeMap<String, u32> {
         let mut runs: BTreeMap<&str, BTreeSet<RunNumber>> = BTreeMap::new();
         for ((task, _), facts) in &self.leases {
+            if task.kind.is_transfer() {
+                continue;
+            }
             if let Some(job) = state.jobs.get(&task.job) {
                 runs.entry(&job.workspace).or_default().insert(facts.run);
             }

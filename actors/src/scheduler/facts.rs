@@ -25,6 +25,7 @@ pub(super) struct NodeFacts {
     pub(super) incarnation: Incarnation,
     pub(super) last_poll: Instant,
     pub(super) free_slots: u32,
+    pub(super) free_transfers: u32,
     pub(super) is_draining: bool,
     pub(super) held: Vec<Held>,
     /// The poll that waits, and since when.
@@ -45,6 +46,7 @@ impl NodeFacts {
             incarnation,
             last_poll: now,
             free_slots: 0,
+            free_transfers: 0,
             is_draining: false,
             held: Vec::new(),
             ticket: None,

@@ -55,6 +55,7 @@ pub(crate) struct SchedulerArgs {
     pub(crate) coordinator: Arc<dyn Coordinator>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) timings: Timings,
+    pub(crate) concurrent_per_workspace: u32,
     pub(crate) live: watch::Sender<Arc<LiveFacts>>,
 }
 
@@ -83,7 +84,11 @@ impl Actor for SchedulerActor {
         tasks.spawn(follow_applied(args.coordinator.applied(), myself.clone()));
         tasks.spawn(tick(args.timings.round, myself));
         Ok(SchedulerState {
-            core: Core::new(args.timings, args.clock.now()),
+            core: Core::new(
+                args.timings,
+                args.concurrent_per_workspace,
+                args.clock.now(),
+            ),
             waiting: BTreeMap::new(),
             next_ticket: 0,
             rounds: 0,

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, VecDeque};
 use cluster::State;
 use cluster::command::Grant;
 use cluster::model::{
-    AttemptOutcome, Fingerprint, Incarnation, LogTime, NodeId, TaskKind, TaskRef,
+    AttemptOutcome, Fingerprint, Incarnation, JobStatus, LogTime, NodeId, TaskKind, TaskRef,
 };
 use cluster::state::Job;
 
@@ -24,6 +24,8 @@ pub(super) struct FreeSlots {
     pub(super) incarnation: Incarnation,
     pub(super) fingerprint: Fingerprint,
     pub(super) free: u32,
+    /// Slots for transfers.
+    pub(super) transfers: u32,
 }
 
 /// A job's open tasks, and what it got in this round.
@@ -44,10 +46,13 @@ pub(super) fn select(
     now: LogTime,
     slots: &mut [FreeSlots],
     mut busy: BTreeMap<String, u32>,
+    concurrent_per_workspace: u32,
 ) -> Vec<Vec<Grant>> {
+    let mut runs = transfers(state, now, slots);
     if slots.iter().all(|node| node.free == 0) {
-        return Vec::new();
+        return runs;
     }
+    let mut going_on = renders_going_on(state);
     let mut open: Vec<OpenJob<'_>> = state
         .active
         .keys()
@@ -55,7 +60,6 @@ pub(super) fn select(
         .map(|job| OpenJob::new(job, now))
         .filter(|open| !open.is_empty())
         .collect();
-    let mut runs = Vec::new();
     while slots.iter().any(|node| node.free > 0) {
         open.sort_by_key(|open| {
             let load = busy.get(&open.job.workspace).copied().unwrap_or(0);
@@ -64,17 +68,84 @@ pub(super) fn select(
         let Some((index, run)) = open
             .iter_mut()
             .enumerate()
+            .filter(|(_, open)| may_go_on(open.job, &going_on, concurrent_per_workspace))
             .find_map(|(index, open)| open.take_run(slots).map(|run| (index, run)))
         else {
             break;
         };
-        *busy.entry(open[index].job.workspace.clone()).or_default() += 1;
+        let job = open[index].job;
+        *busy.entry(job.workspace.clone()).or_default() += 1;
+        if job.status == JobStatus::Queued {
+            *going_on.entry(&job.workspace).or_default() += 1;
+        }
         if open[index].is_empty() {
             open.swap_remove(index);
         }
         runs.push(run);
     }
     runs
+}
+
+/// Renders of each workspace that have begun.
+fn renders_going_on(state: &State) -> BTreeMap<&str, u32> {
+    let mut going_on: BTreeMap<&str, u32> = BTreeMap::new();
+    for job in state.active.keys().filter_map(|id| state.jobs.get(id)) {
+        if job.is_render() && job.status == JobStatus::Processing {
+            *going_on.entry(&job.workspace).or_default() += 1;
+        }
+    }
+    going_on
+}
+
+/// Whether a job may be given work: it has begun, or its workspace may begin another.
+fn may_go_on(job: &Job, going_on: &BTreeMap<&str, u32>, limit: u32) -> bool {
+    let count = going_on
+        .get(job.workspace.as_str())
+        .copied()
+        .unwrap_or_default();
+    limit == 0 || job.status == JobStatus::Processing || count < limit
+}
+
+/// Open transfers, oldest first, each to the node with most slots for them that has not
+/// failed it.
+fn transfers(state: &State, now: LogTime, slots: &mut [FreeSlots]) -> Vec<Vec<Grant>> {
+    let mut runs = Vec::new();
+    for job in state.active.keys().filter_map(|id| state.jobs.get(id)) {
+        let open = job
+            .tasks
+            .iter()
+            .find(|(kind, task)| kind.is_transfer() && task.is_grantable(now));
+        let Some((&kind, _)) = open else {
+            continue;
+        };
+        let best = slots
+            .iter_mut()
+            .filter(|node| node.transfers > 0)
+            .min_by_key(|node| {
+                let free = Reverse(node.transfers);
+                (failures(job, kind, node.node), free, node.node)
+            });
+        let Some(node) = best else {
+            break;
+        };
+        node.transfers -= 1;
+        let task = TaskRef { job: job.id, kind };
+        runs.push(vec![grant(task, node, false)]);
+    }
+    runs
+}
+
+/// How often a task failed or was lost on a node.
+fn failures(job: &Job, kind: TaskKind, node: NodeId) -> usize {
+    job.tasks.get(&kind).map_or(0, |task| {
+        task.history
+            .iter()
+            .filter(|(attempt, _, outcome)| {
+                attempt.node == node
+                    && matches!(outcome, AttemptOutcome::Failed(_) | AttemptOutcome::Lost)
+            })
+            .count()
+    })
 }
 
 impl<'a> OpenJob<'a> {
@@ -93,7 +164,7 @@ impl<'a> OpenJob<'a> {
             .iter()
             .filter_map(|(kind, task)| match kind {
                 TaskKind::Segment(index) if task.is_grantable(now) => Some(*index),
-                TaskKind::Segment(_) | TaskKind::Prepare | TaskKind::Audio | TaskKind::Join => None,
+                _ => None,
             })
             .collect();
         Self {
@@ -183,17 +254,6 @@ fn choose(
     fingerprint: Option<Fingerprint>,
     slots: &[FreeSlots],
 ) -> Option<usize> {
-    let failures = |node: NodeId| {
-        job.tasks.get(&kind).map_or(0, |task| {
-            task.history
-                .iter()
-                .filter(|(attempt, _, outcome)| {
-                    attempt.node == node
-                        && matches!(outcome, AttemptOutcome::Failed(_) | AttemptOutcome::Lost)
-                })
-                .count()
-        })
-    };
     slots
         .iter()
         .enumerate()
@@ -201,7 +261,12 @@ fn choose(
         .filter(|(_, node)| fingerprint.is_none_or(|wanted| wanted == node.fingerprint))
         .min_by_key(|(_, node)| {
             let is_home = prepared(job, node.node);
-            (failures(node.node), !is_home, Reverse(node.free), node.node)
+            (
+                failures(job, kind, node.node),
+                !is_home,
+                Reverse(node.free),
+                node.node,
+            )
         })
         .map(|(index, _)| index)
 }

@@ -28,7 +28,7 @@ struct Bench {
 impl Bench {
     fn new(state: State) -> Self {
         let now = Instant::now();
-        let core = Core::new(Timings::default(), now);
+        let core = Core::new(Timings::default(), 0, now);
         Self {
             state,
             core,
@@ -104,6 +104,7 @@ fn poll(id: u64, free_slots: u32, held: &[(u32, Epoch, u64)]) -> Poll {
         reports: Vec::new(),
         handed_back: Vec::new(),
         free_slots,
+        free_transfers: 0,
         draining: false,
     }
 }

@@ -50,6 +50,8 @@ impl Tree {
         argument: &str,
     ) -> Self {
         let config = Config {
+            transfer_slots: 1,
+            concurrent_per_workspace: 0,
             node: node(1, incarnation, slots),
             worker: WorkerCommand {
                 program: PathBuf::from(env!("CARGO_BIN_EXE_fake-worker")),

@@ -61,7 +61,7 @@ pub(super) fn tasks(job: &Job) -> Vec<TaskBody> {
             let (name, index) = name(*kind);
             let frames = match kind {
                 TaskKind::Segment(segment) => job.segment_frames(*segment),
-                TaskKind::Prepare | TaskKind::Audio | TaskKind::Join => None,
+                _ => None,
             };
             TaskBody {
                 kind: name,
@@ -81,6 +81,8 @@ fn name(kind: TaskKind) -> (&'static str, u32) {
         TaskKind::Audio => ("audio", 0),
         TaskKind::Segment(index) => ("segment", index),
         TaskKind::Join => ("join", 0),
+        TaskKind::Ingest => ("ingest", 0),
+        TaskKind::Deliver => ("deliver", 0),
     }
 }
 

@@ -48,7 +48,7 @@ pub(crate) async fn list(
 ) -> Result<Json<RenderListBody>, ApiError> {
     let params = params.only(&["limit", "cursor", "status"])?;
     let page = PageRequest::read(&params, "status")?;
-    let page = page.of(&edge, |job| job.workspace == workspace);
+    let page = page.of(&edge, |job| job.workspace == workspace && job.is_render());
     let data = futures::stream::iter(page.jobs)
         .map(|job| {
             let edge = edge.clone();

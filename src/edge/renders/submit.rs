@@ -115,7 +115,9 @@ fn admits(edge: &Edge, workspace: &str) -> Result<(), ApiError> {
         .active
         .keys()
         .filter_map(|id| state.jobs.get(id))
-        .filter(|job| job.status == JobStatus::Queued && job.workspace == workspace)
+        .filter(|job| {
+            job.is_render() && job.status == JobStatus::Queued && job.workspace == workspace
+        })
         .count();
     if queued < limit {
         return Ok(());

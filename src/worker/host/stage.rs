@@ -33,6 +33,8 @@ pub(super) async fn stage(
         TaskKind::Audio => "audio",
         TaskKind::Segment(_) => "segments",
         TaskKind::Join => "join",
+        TaskKind::Ingest => "ingest",
+        TaskKind::Deliver => "deliver",
     };
     let scratch = shared
         .scratch
@@ -105,7 +107,7 @@ async fn order(
                 out,
             })
         }
-        TaskKind::Segment(_) | TaskKind::Prepare => {
+        _ => {
             let plan = read_plan(&plan_file).await?;
             let fonts: Vec<_> = plan.fonts.into_iter().map(|font| font.object).collect();
             Order::Segments(SegmentsOrder {
@@ -123,9 +125,7 @@ fn segment_indices(run: &[Assignment]) -> Result<Vec<u32>, Failure> {
     run.iter()
         .map(|assignment| match assignment.granted.task.kind {
             TaskKind::Segment(index) => Ok(index),
-            TaskKind::Prepare | TaskKind::Audio | TaskKind::Join => {
-                Err(failure::engine("a run of segments holds another task"))
-            }
+            _ => Err(failure::engine("a run of segments holds another task")),
         })
         .collect()
 }

@@ -20,7 +20,7 @@ use cluster::model::{Epoch, Failure, FrameRange, LogTime, TaskOutput, TaskRef};
 
 use ending::stop_before;
 
-use super::slots::{RunId, SlotIndex, Slots};
+use super::slots::{RunId, SlotClass, SlotIndex, Slots};
 use crate::config::Timings;
 use crate::poll::{Held, PollReply};
 use crate::ports::{Assignment, Staged};
@@ -132,16 +132,34 @@ impl Run {
         self.pieces.iter().any(|piece| piece.state == state)
     }
 
+    fn class(&self) -> SlotClass {
+        let is_transfer = |piece: &Piece| piece.assignment.granted.task.kind.is_transfer();
+        if self.pieces.iter().any(is_transfer) {
+            SlotClass::Transfer
+        } else {
+            SlotClass::Render
+        }
+    }
+
     fn piece(&mut self, output: u32) -> Option<&mut Piece> {
         self.pieces.get_mut(usize::try_from(output).ok()?)
     }
 }
 
+/// The kind of slot a run needs.
+fn class_of(run: &[Assignment]) -> SlotClass {
+    if run.iter().any(|one| one.granted.task.kind.is_transfer()) {
+        SlotClass::Transfer
+    } else {
+        SlotClass::Render
+    }
+}
+
 impl Book {
-    pub(crate) fn new(timings: Timings, slots: usize) -> Self {
+    pub(crate) fn new(timings: Timings, render: usize, transfer: usize) -> Self {
         Self {
             timings,
-            slots: Slots::new(slots),
+            slots: Slots::new(render, transfer),
             runs: BTreeMap::new(),
             next_run: 0,
             reports: Vec::new(),
@@ -185,7 +203,16 @@ impl Book {
         if self.is_draining {
             0
         } else {
-            self.slots.free() + self.ending().count()
+            self.slots.free(SlotClass::Render) + self.ending().count()
+        }
+    }
+
+    /// Slots the leader may fill with transfers.
+    pub(crate) fn free_transfers(&self) -> usize {
+        if self.is_draining {
+            0
+        } else {
+            self.slots.free(SlotClass::Transfer)
         }
     }
 
@@ -195,7 +222,8 @@ impl Book {
         self.runs
             .iter()
             .filter(|(id, run)| {
-                run.phase == Phase::WithChild { is_killed: false }
+                run.class() == SlotClass::Render
+                    && run.phase == Phase::WithChild { is_killed: false }
                     && !run.has(PieceState::Waiting)
                     && self.slots.holds(**id)
             })
@@ -281,8 +309,10 @@ impl Book {
             return Some(Effect::Poll);
         }
         let id = RunId(self.next_run);
-        let slot = match self.slots.take(id) {
+        let class = class_of(&run);
+        let slot = match self.slots.take(id, class) {
             Some(slot) => slot,
+            None if class == SlotClass::Transfer => return None,
             None => {
                 let ending = self.ending().next()?;
                 self.slots.take_over(ending, id)?
