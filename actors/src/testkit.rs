@@ -366,9 +366,7 @@ pub fn planned(job: JobId, segments: u32, frames: u64) -> (State, Vec<Epoch>) {
     };
     let granted = |outcome| match outcome {
         Outcome::Batch(batch) => batch.grants.into_iter().flatten().collect::<Vec<_>>(),
-        Outcome::Accepted | Outcome::Submitted(_) | Outcome::Replayed(_) | Outcome::Rejected(_) => {
-            Vec::new()
-        }
+        _ => Vec::new(),
     };
     let grant = |kind| Grant {
         task: TaskRef { job, kind },
