@@ -99,8 +99,8 @@ pub struct ObjectAbout {
 
 /// What a presigned link is for.
 ///
-/// A link to put signs the key and the time only. S3 takes any `Content-Type` and length with
-/// it: whoever waits for the object looks at what came.
+/// The signature does not cover the length of what is put: whoever waits for the object looks
+/// at what came.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Presign {
     /// To fetch the object.
@@ -116,6 +116,8 @@ pub enum Presign {
         key: ObjectKey,
         /// How long the link works.
         ttl: Duration,
+        /// The `Content-Type` that must come with it, exactly. Nothing: whatever comes.
+        content_type: Option<String>,
     },
 }
 
