@@ -4,28 +4,65 @@ pub mod fetch;
 pub mod keys;
 mod local;
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use bytes::Bytes;
 use cluster::model::{Digest, LogTime, ObjectKey, ObjectRef};
 use futures::future::BoxFuture;
+use futures::stream::BoxStream;
 
 pub use local::{LocalStore, hash_file};
+
+/// Bytes as they come.
+pub type ByteStream = BoxStream<'static, Result<Bytes, StoreError>>;
 
 /// A place for objects. When a put returns, the object is durable: file and directory synced.
 pub trait ObjectStore: Send + Sync + 'static {
     /// Stores bytes under a fresh key.
     fn put(&self, key: ObjectKey, bytes: Bytes) -> BoxFuture<'_, Result<ObjectRef, StoreError>>;
 
-    /// Stores a local file under a fresh key; the file may be moved away.
+    /// Stores bytes under a fresh key as they come, holding only a bounded part of them. When
+    /// `bytes` yields an error, it is the answer; then, and when the future is dropped, nothing
+    /// of the object is left.
+    fn put_stream<'a>(
+        &'a self,
+        key: ObjectKey,
+        bytes: BoxStream<'a, Result<Bytes, StoreError>>,
+    ) -> BoxFuture<'a, Result<ObjectRef, StoreError>>;
+
+    /// Stores a local file under a fresh key; the file may be moved away. `about` is what a
+    /// presigned link answers with; a store that has no such links does not keep it.
     fn put_file<'a>(
         &'a self,
         key: ObjectKey,
         file: &'a Path,
+        about: Option<&'a ObjectAbout>,
     ) -> BoxFuture<'a, Result<ObjectRef, StoreError>>;
 
     /// The whole object.
     fn get<'a>(&'a self, key: &'a ObjectKey) -> BoxFuture<'a, Result<Bytes, StoreError>>;
+
+    /// The object's bytes, or those of a range, as they come; not verified. A range that
+    /// reaches beyond the end stops there; one that begins beyond it is empty.
+    fn read<'a>(
+        &'a self,
+        key: &'a ObjectKey,
+        range: Option<Range<u64>>,
+    ) -> BoxFuture<'a, Result<ByteStream, StoreError>>;
+
+    /// Makes `to` a second object with the bytes of `from`, without reading them where the
+    /// store can help it. `from` can be removed afterwards.
+    fn copy<'a>(
+        &'a self,
+        from: &'a ObjectKey,
+        to: &'a ObjectKey,
+    ) -> BoxFuture<'a, Result<(), StoreError>>;
+
+    /// A link with which a client reaches the store itself. Nothing, when the store has none
+    /// to give: then the server passes the bytes on.
+    fn presign(&self, request: &Presign) -> Option<BoxFuture<'_, Result<String, StoreError>>>;
 
     /// A local, read-only file with the object's bytes, verified against `object.sha256` and
     /// size: the store's own file where it is local, else a download into `scratch`.
@@ -49,6 +86,39 @@ pub trait ObjectStore: Send + Sync + 'static {
 
     /// Removes every object whose key begins with `prefix` (which ends in `/`).
     fn delete_prefix<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<(), StoreError>>;
+}
+
+/// How an object is described to those who fetch it by a presigned link.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObjectAbout {
+    /// Its `Content-Type`.
+    pub content_type: String,
+    /// What it is saved as.
+    pub filename: Option<String>,
+}
+
+/// What a presigned link is for.
+///
+/// The signature does not cover the length of what is put: whoever waits for the object looks
+/// at what came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Presign {
+    /// To fetch the object.
+    Get {
+        /// Its key.
+        key: ObjectKey,
+        /// How long the link works.
+        ttl: Duration,
+    },
+    /// To put it, in one request.
+    Put {
+        /// Its key.
+        key: ObjectKey,
+        /// How long the link works.
+        ttl: Duration,
+        /// The `Content-Type` that must come with it, exactly. Nothing: whatever comes.
+        content_type: Option<String>,
+    },
 }
 
 /// An object as listed.

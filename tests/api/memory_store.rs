@@ -1,15 +1,17 @@
 //! An object store in memory, with files on disk for those who need them.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use cluster::model::{Digest, ObjectKey, ObjectRef};
-use framelane::store::{Listed, ObjectStore, StoreError};
-use futures::FutureExt;
+use framelane::store::{ByteStream, Listed, ObjectAbout, ObjectStore, Presign, StoreError};
 use futures::future::BoxFuture;
+use futures::stream::{self, BoxStream};
+use futures::{FutureExt, StreamExt, TryStreamExt};
 use sha2::{Digest as _, Sha256};
 
 /// The store.
@@ -33,7 +35,7 @@ impl MemoryStore {
         objects.keys().map(|key| key.0.clone()).collect()
     }
 
-    fn read(&self, key: &ObjectKey) -> Result<Bytes, StoreError> {
+    fn stored(&self, key: &ObjectKey) -> Result<Bytes, StoreError> {
         let objects = self.objects.lock().expect("no test panics in here");
         objects
             .get(key)
@@ -67,6 +69,7 @@ impl ObjectStore for MemoryStore {
         &'a self,
         _key: ObjectKey,
         _file: &'a Path,
+        _about: Option<&'a ObjectAbout>,
     ) -> BoxFuture<'a, Result<ObjectRef, StoreError>> {
         async move {
             Err(StoreError::Io(std::io::Error::other(
@@ -76,8 +79,53 @@ impl ObjectStore for MemoryStore {
         .boxed()
     }
 
+    fn put_stream<'a>(
+        &'a self,
+        key: ObjectKey,
+        bytes: BoxStream<'a, Result<Bytes, StoreError>>,
+    ) -> BoxFuture<'a, Result<ObjectRef, StoreError>> {
+        async move {
+            let chunks: Vec<Bytes> = bytes.try_collect().await?;
+            self.put(key, chunks.concat().into()).await
+        }
+        .boxed()
+    }
+
+    fn read<'a>(
+        &'a self,
+        key: &'a ObjectKey,
+        range: Option<Range<u64>>,
+    ) -> BoxFuture<'a, Result<ByteStream, StoreError>> {
+        async move {
+            let bytes = self.stored(key)?;
+            let range = range.unwrap_or(0..u64::MAX);
+            let within =
+                |at: u64| usize::try_from(at).map_or(bytes.len(), |at| at.min(bytes.len()));
+            let (start, end) = (within(range.start), within(range.end));
+            let part = bytes.slice(start..end.max(start));
+            Ok(stream::iter([Ok(part)]).boxed())
+        }
+        .boxed()
+    }
+
+    fn copy<'a>(
+        &'a self,
+        from: &'a ObjectKey,
+        to: &'a ObjectKey,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        async move {
+            let bytes = self.stored(from)?;
+            self.put(to.clone(), bytes).await.map(|_| ())
+        }
+        .boxed()
+    }
+
+    fn presign(&self, _request: &Presign) -> Option<BoxFuture<'_, Result<String, StoreError>>> {
+        None
+    }
+
     fn get<'a>(&'a self, key: &'a ObjectKey) -> BoxFuture<'a, Result<Bytes, StoreError>> {
-        async move { self.read(key) }.boxed()
+        async move { self.stored(key) }.boxed()
     }
 
     fn local_file<'a>(
@@ -87,7 +135,7 @@ impl ObjectStore for MemoryStore {
     ) -> BoxFuture<'a, Result<PathBuf, StoreError>> {
         async move {
             let path = self.directory.path().join(object.sha256.to_string());
-            let bytes = self.read(&object.key)?;
+            let bytes = self.stored(&object.key)?;
             tokio::fs::write(&path, bytes)
                 .await
                 .map_err(StoreError::Io)?;
@@ -99,7 +147,7 @@ impl ObjectStore for MemoryStore {
     fn head<'a>(&'a self, key: &'a ObjectKey) -> BoxFuture<'a, Result<Option<u64>, StoreError>> {
         async move {
             Ok(self
-                .read(key)
+                .stored(key)
                 .ok()
                 .and_then(|bytes| u64::try_from(bytes.len()).ok()))
         }

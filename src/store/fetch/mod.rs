@@ -200,7 +200,7 @@ impl Fetcher {
             self.store.touch(&key).await?;
             ObjectRef { key, sha256, size }
         } else {
-            self.store.put_file(key, &file.0).await?
+            self.store.put_file(key, &file.0, None).await?
         };
         self.validators
             .store(url, etag, last_modified, object.clone());

@@ -6,7 +6,7 @@ use actors::ports::Assignment;
 use cluster::model::{Artifact, Failure, ObjectRef, TaskOutput};
 
 use super::Shared;
-use crate::store::keys;
+use crate::store::{ObjectAbout, keys};
 use crate::worker::failure;
 use crate::worker::order::{self, Made};
 
@@ -25,18 +25,18 @@ pub(super) async fn publish(
             facts,
         } => {
             let key = keys::prepared(assignment.granted.task.job);
-            store_file(shared, key, &prepared).await?;
+            store_file(shared, key, &prepared, None).await?;
             TaskOutput::Plan {
-                object: put(shared, assignment, &plan, "json").await?,
+                object: put(shared, assignment, &plan, "json", None).await?,
                 facts,
             }
         }
         Made::Segment { file } => TaskOutput::Segment {
-            object: put(shared, assignment, &file, "mp4").await?,
+            object: put(shared, assignment, &file, "mp4", None).await?,
             from_cache: false,
         },
         Made::Audio { file } => TaskOutput::Audio {
-            object: put(shared, assignment, &file, "mp4").await?,
+            object: put(shared, assignment, &file, "mp4", None).await?,
             from_cache: false,
         },
         Made::Artifact {
@@ -49,10 +49,15 @@ pub(super) async fn publish(
             join_millis,
         } => {
             let name = filename.unwrap_or_else(|| assignment.granted.task.job.to_string());
-            TaskOutput::Artifact(Artifact {
-                object: put(shared, assignment, &file, "mp4").await?,
-                filename: format!("{name}.mp4"),
+            let about = ObjectAbout {
                 content_type: "video/mp4".to_owned(),
+                filename: Some(format!("{name}.mp4")),
+            };
+            let object = put(shared, assignment, &file, "mp4", Some(&about)).await?;
+            TaskOutput::Artifact(Artifact {
+                object,
+                filename: format!("{name}.mp4"),
+                content_type: about.content_type,
                 width,
                 height,
                 frames,
@@ -69,6 +74,7 @@ async fn put(
     assignment: &Assignment,
     file: &Path,
     extension: &str,
+    about: Option<&ObjectAbout>,
 ) -> Result<ObjectRef, Failure> {
     let granted = &assignment.granted;
     let key = keys::attempt(
@@ -77,13 +83,14 @@ async fn put(
         granted.epoch,
         extension,
     );
-    store_file(shared, key, file).await
+    store_file(shared, key, file, about).await
 }
 
 async fn store_file(
     shared: &Shared,
     key: cluster::model::ObjectKey,
     file: &Path,
+    about: Option<&ObjectAbout>,
 ) -> Result<ObjectRef, Failure> {
     // The worker met hostile input: it does not choose which of our files are published.
     if !shared.scratch.holds(file) {
@@ -93,7 +100,7 @@ async fn store_file(
     }
     shared
         .store
-        .put_file(key, file)
+        .put_file(key, file, about)
         .await
         .map_err(|error| failure::of_store(&error))
 }

@@ -1,0 +1,232 @@
+//! Putting: every file is written aside, in the store's own directory for that, and becomes an
+//! object by a rename. What a crash leaves there is removed when the store is opened.
+
+use std::fs::{self, File};
+use std::io::{self, Read, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use cluster::model::{Digest, ObjectKey, ObjectRef};
+use futures::StreamExt;
+use futures::stream::BoxStream;
+use sha2::{Digest as _, Sha256};
+use tempfile::NamedTempFile;
+
+use super::{CHUNK, LocalStore, Shared, fine_if_missing, from_io};
+use crate::store::StoreError;
+
+/// Where files are written, below the root. No key begins with a dot.
+const INCOMING: &str = ".incoming";
+
+/// No put takes this long: what is older was left by a process that is gone.
+const LEFT_OVER: Duration = Duration::from_secs(24 * 3600);
+
+/// Streamed bytes gathered before they are written: a task for each small chunk costs more
+/// than the write.
+const GATHERED: usize = 1024 * 1024;
+
+/// A file that is not an object yet; dropped, it is gone.
+pub(super) struct Incoming {
+    file: NamedTempFile,
+    hasher: Sha256,
+    size: u64,
+}
+
+impl Incoming {
+    pub(super) fn write(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
+        self.hasher.update(bytes);
+        self.size += bytes.len() as u64;
+        self.file.write_all(bytes).map_err(from_io)
+    }
+
+    /// Makes it the object at `path`, durably.
+    pub(super) fn persist(self, root: &Path, path: &Path) -> Result<(Digest, u64), StoreError> {
+        self.file.as_file().sync_all().map_err(from_io)?;
+        let parent = make_parent(root, path)?;
+        self.file
+            .persist(path)
+            .map_err(|error| from_io(error.error))?;
+        sync_directory(&parent)?;
+        Ok((Digest(self.hasher.finalize().into()), self.size))
+    }
+}
+
+impl LocalStore {
+    pub(super) async fn receive(
+        &self,
+        key: ObjectKey,
+        mut bytes: BoxStream<'_, Result<Bytes, StoreError>>,
+    ) -> Result<ObjectRef, StoreError> {
+        let target = key.clone();
+        let (path, mut incoming) = self
+            .blocking(move |shared| Ok((shared.path(&target)?, shared.incoming()?)))
+            .await?;
+        let mut gathered = Vec::new();
+        let mut length = 0;
+        loop {
+            let chunk = bytes.next().await.transpose()?;
+            let is_last = chunk.is_none();
+            if let Some(chunk) = chunk {
+                length += chunk.len();
+                gathered.push(chunk);
+            }
+            if !is_last && length < GATHERED {
+                continue;
+            }
+            let write = std::mem::take(&mut gathered);
+            length = 0;
+            incoming = self
+                .blocking(move |_| {
+                    write.iter().try_for_each(|chunk| incoming.write(chunk))?;
+                    Ok(incoming)
+                })
+                .await?;
+            if is_last {
+                break;
+            }
+        }
+        // Blocking work goes on when nobody waits for it any more: it looks itself whether
+        // somebody does.
+        let waiting = Arc::new(());
+        let awaited = Arc::downgrade(&waiting);
+        let object = self
+            .blocking(move |shared| {
+                let (sha256, size) = incoming.persist(&shared.root, &path)?;
+                if awaited.strong_count() == 0 {
+                    fine_if_missing(fs::remove_file(&path))?;
+                }
+                shared.verified.remember(&key, sha256, &path);
+                Ok(ObjectRef { key, sha256, size })
+            })
+            .await;
+        drop(waiting);
+        object
+    }
+}
+
+impl Shared {
+    pub(super) fn incoming(&self) -> Result<Incoming, StoreError> {
+        let file = tempfile::Builder::new()
+            .prefix("put-")
+            .tempfile_in(&self.incoming)
+            .map_err(from_io)?;
+        Ok(Incoming {
+            file,
+            hasher: Sha256::new(),
+            size: 0,
+        })
+    }
+
+    /// Moves `file` to `path`, or copies it there from another file system.
+    pub(super) fn take_file(&self, file: &Path, path: &Path) -> Result<(Digest, u64), StoreError> {
+        let parent = make_parent(&self.root, path)?;
+        let (sha256, size) = hash_file(file).map_err(from_io)?;
+        File::open(file)
+            .and_then(|file| file.sync_all())
+            .map_err(from_io)?;
+        match fs::rename(file, path) {
+            Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
+                let copied = self.copy_in(file, path)?;
+                fine_if_missing(fs::remove_file(file))?;
+                return Ok(copied);
+            }
+            renamed => renamed.map_err(from_io)?,
+        }
+        sync_directory(&parent)?;
+        Ok((sha256, size))
+    }
+
+    /// Gives the bytes at `source` a second name; where the file system has no such thing,
+    /// copies them.
+    pub(super) fn link_or_copy(&self, source: &Path, path: &Path) -> Result<(), StoreError> {
+        let parent = make_parent(&self.root, path)?;
+        // A name in passing: `path` may be there, from a try whose answer was lost.
+        let name = tempfile::Builder::new()
+            .prefix("link-")
+            .make_in(&self.incoming, |name| fs::hard_link(source, name));
+        match name {
+            Ok(name) => {
+                // Dropped, the passing name goes: a rename leaves it when both are one file.
+                fs::rename(name.path(), path).map_err(from_io)?;
+                sync_directory(&parent)
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(StoreError::Io(error)),
+            Err(_) => self.copy_in(source, path).map(|_| ()),
+        }
+    }
+
+    fn copy_in(&self, source: &Path, path: &Path) -> Result<(Digest, u64), StoreError> {
+        let mut source = File::open(source).map_err(from_io)?;
+        let mut incoming = self.incoming()?;
+        let mut buffer = vec![0; CHUNK];
+        loop {
+            let read = source.read(&mut buffer).map_err(from_io)?;
+            if read == 0 {
+                return incoming.persist(&self.root, path);
+            }
+            incoming.write(&buffer[..read])?;
+        }
+    }
+}
+
+/// Makes the directory for files being written, without those that a crash left.
+pub(super) fn open_incoming(root: &Path) -> Result<PathBuf, StoreError> {
+    let incoming = root.join(INCOMING);
+    fs::create_dir_all(&incoming).map_err(from_io)?;
+    for entry in fs::read_dir(&incoming).map_err(from_io)? {
+        let entry = entry.map_err(from_io)?;
+        let age = entry.metadata().and_then(|about| about.modified());
+        let age = age.ok().and_then(|changed| changed.elapsed().ok());
+        if age.is_some_and(|age| age > LEFT_OVER) {
+            fine_if_missing(fs::remove_file(entry.path()))?;
+        }
+    }
+    Ok(incoming)
+}
+
+/// SHA-256 and length of a file.
+///
+/// # Errors
+/// Whatever reading it meets.
+pub fn hash_file(path: &Path) -> io::Result<(Digest, u64)> {
+    let mut file = File::open(path)?;
+    let mut hasher = Sha256::new();
+    let mut buffer = vec![0; CHUNK];
+    let mut size = 0;
+    loop {
+        let read = file.read(&mut buffer)?;
+        if read == 0 {
+            return Ok((Digest(hasher.finalize().into()), size));
+        }
+        hasher.update(&buffer[..read]);
+        size += read as u64;
+    }
+}
+
+/// Makes the directories above `path` down from `root`, syncing each that is new.
+fn make_parent(root: &Path, path: &Path) -> Result<PathBuf, StoreError> {
+    let parent = path.parent().unwrap_or(root);
+    let mut missing = Vec::new();
+    let mut at = parent;
+    while at != root && !at.try_exists().map_err(from_io)? {
+        missing.push(at.to_owned());
+        at = at.parent().unwrap_or(root);
+    }
+    for directory in missing.into_iter().rev() {
+        match fs::create_dir(&directory) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                return Err(from_io(error));
+            }
+            _ => sync_directory(directory.parent().unwrap_or(root))?,
+        }
+    }
+    Ok(parent.to_owned())
+}
+
+fn sync_directory(directory: &Path) -> Result<(), StoreError> {
+    File::open(directory)
+        .and_then(|directory| directory.sync_all())
+        .map_err(from_io)
+}
