@@ -26,11 +26,12 @@ const MEMORY: u64 = 2 << 30;
 const WARM_UP: Duration = Duration::from_secs(60);
 /// Between two looks at it.
 const TICK: Duration = Duration::from_millis(100);
+/// Where it writes the title, in its home.
+const TITLE: &str = "title";
 /// Kept of what it says.
 const TAIL: usize = 16 << 10;
 /// Of its words in an error.
 const WORDS: usize = 300;
-const TITLE: &str = "framelane-title ";
 
 /// A video that was downloaded.
 #[derive(Debug)]
@@ -79,7 +80,7 @@ impl Run<'_> {
                 }
                 Ok(Found {
                     file: file.clone(),
-                    title: title(&ended.said),
+                    title: title(&directory.home().join(TITLE)),
                     _directory: directory,
                 })
             }
@@ -165,13 +166,9 @@ impl Run<'_> {
                 "--no-continue",
             ])
             .args(["--no-mtime", "--no-warnings", "--no-progress"])
-            .args([
-                "--print",
-                &format!("after_move:{TITLE}%(title)j"),
-                "--no-quiet",
-            ])
-            .args(["--no-simulate", "--output", "video.%(ext)s", "--paths"])
-            .arg(directory.out())
+            .args(["--print-to-file", "after_move:%(title)j", TITLE])
+            // It runs in its home: a path of ours could look like a template.
+            .args(["--no-simulate", "--output", "../out/video.%(ext)s"])
             .args(["--", self.page.as_str()]);
         command.env_clear();
         for kept in ["PATH", "SSL_CERT_FILE", "SSL_CERT_DIR"] {
@@ -241,11 +238,13 @@ impl Run<'_> {
     }
 }
 
-/// The title that it was told to print.
-fn title(said: &str) -> Option<String> {
-    let mut lines = said.lines().rev();
-    let json = lines.find_map(|line| line.trim().strip_prefix(TITLE))?;
-    serde_json::from_str(json).ok()
+/// The title that it was told to write down, in JSON: a line of it may hold anything.
+fn title(file: &Path) -> Option<String> {
+    use std::io::Read as _;
+    let mut text = String::new();
+    let file = std::fs::File::open(file).ok()?;
+    file.take(TAIL as u64).read_to_string(&mut text).ok()?;
+    serde_json::from_str(text.lines().next()?).ok()
 }
 
 /// Reads to the end and keeps the last of it.
