@@ -28,7 +28,7 @@ clean-demo: ## remove what the demo left
 test: ## everything: units, properties, goldens, media, end to end with the real binary
 	@begun=$$(date +%s) && .ci/setup test && installed=$$(date +%s) && \
 	cargo test --workspace --locked --no-run && built=$$(date +%s) && \
-	FRAMELANE_REQUIRE_GPU=1 cargo test --workspace --locked --no-fail-fast && \
+	FRAMELANE_REQUIRE_GPU=1 FRAMELANE_REQUIRE_YTDLP=1 cargo test --workspace --locked --no-fail-fast && \
 	ended=$$(date +%s) && \
 	echo "make test: ok; packages $$((installed - begun)) s, build $$((built - installed)) s, tests $$((ended - built)) s"
 

@@ -149,6 +149,9 @@ pub struct Media {
     /// Longest fetch of one source.
     #[serde(with = "humantime_serde")]
     pub fetch_timeout: Duration,
+    /// The program for video pages: `auto` is the one on the path, if any; empty: none; else
+    /// its own path.
+    pub yt_dlp: String,
 }
 
 /// Who may come in.
@@ -306,6 +309,7 @@ impl Default for Media {
             connect_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(30),
             fetch_timeout: Duration::from_secs(3600),
+            yt_dlp: "auto".into(),
         }
     }
 }

@@ -23,7 +23,7 @@ use crate::composition;
 use crate::composition::time::MediaTime;
 use crate::edge::{self, Edge};
 use crate::settings::{Limits, Settings};
-use crate::store::fetch::{FetchLimits, Fetcher, Guard};
+use crate::store::fetch::{FetchLimits, Fetcher, Guard, YtDlp};
 use crate::store::{LocalStore, ObjectStore};
 use crate::telemetry;
 use crate::worker::fingerprint::RenderFacts;
@@ -242,12 +242,8 @@ fn source_fetcher(
         ..FetchLimits::default()
     };
     let guard = Guard::new(media.allow_private_networks);
-    Ok(Fetcher::new(
-        store,
-        guard,
-        limits,
-        &data_dir.join("sources.json"),
-    )?)
+    let fetcher = Fetcher::new(store, guard, limits, &data_dir.join("sources.json"))?;
+    Ok(fetcher.with_pages(YtDlp::find(&media.yt_dlp)))
 }
 
 fn node_info(

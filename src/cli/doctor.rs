@@ -6,12 +6,15 @@ use serde::Serialize;
 
 use super::ConfigFlags;
 use crate::settings::Settings;
+use crate::store::fetch::YtDlp;
 
 /// One thing that was looked at.
 #[derive(Debug, Serialize)]
 struct Finding {
     what: &'static str,
     ok: bool,
+    /// Whether it can be done without.
+    optional: bool,
     detail: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     advice: Option<&'static str>,
@@ -22,6 +25,8 @@ const GSTREAMER_ADVICE: &str =
 const ADAPTER_ADVICE: &str =
     "install a Vulkan driver; mesa-vulkan-drivers has one that needs no GPU";
 
+const YT_DLP_ADVICE: &str = "imports of video pages fail without it: install a current yt-dlp (github.com/yt-dlp/yt-dlp), and ffmpeg beside it";
+
 pub(super) fn run(as_json: bool, flags: &ConfigFlags) -> anyhow::Result<ExitCode> {
     let settings = flags.load()?;
     let mut findings = vec![check_settings(&settings)];
@@ -29,7 +34,10 @@ pub(super) fn run(as_json: bool, flags: &ConfigFlags) -> anyhow::Result<ExitCode
     findings.push(check_adapter(&settings));
     findings.push(check_fonts());
     findings.push(check_storage(&settings));
-    let healthy = findings.iter().all(|finding| finding.ok);
+    findings.push(check_yt_dlp(&settings));
+    let healthy = findings
+        .iter()
+        .all(|finding| finding.ok || finding.optional);
     if as_json {
         println!(
             "{}",
@@ -37,7 +45,11 @@ pub(super) fn run(as_json: bool, flags: &ConfigFlags) -> anyhow::Result<ExitCode
         );
     } else {
         for finding in &findings {
-            let mark = if finding.ok { "ok     " } else { "MISSING" };
+            let mark = match (finding.ok, finding.optional) {
+                (true, _) => "ok     ",
+                (false, true) => "warning",
+                (false, false) => "MISSING",
+            };
             println!("{mark} {}: {}", finding.what, finding.detail);
             if let Some(advice) = finding.advice {
                 println!("        {advice}");
@@ -123,10 +135,40 @@ fn check_storage(settings: &Settings) -> Finding {
     }
 }
 
+fn check_yt_dlp(settings: &Settings) -> Finding {
+    let setting = &settings.media.yt_dlp;
+    let lacking = |detail: String| Finding {
+        optional: true,
+        ..missing("yt-dlp", detail, YT_DLP_ADVICE)
+    };
+    let Some(tool) = YtDlp::find(setting) else {
+        return match setting.as_str() {
+            "" => found("yt-dlp", "switched off by media.yt_dlp".to_owned()),
+            _ => lacking("not on the path".to_owned()),
+        };
+    };
+    let program = tool.program().display();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let version = match runtime {
+        Ok(runtime) => runtime.block_on(tool.version()),
+        Err(error) => Err(error.to_string()),
+    };
+    match version {
+        Ok(version) if tool.joins() => found("yt-dlp", format!("{version}, {program}")),
+        Ok(version) => lacking(format!(
+            "{version}, {program}; without ffmpeg, sites that send pictures and sound separately give what they have in one piece"
+        )),
+        Err(error) => lacking(format!("`{program}` cannot be run: {error}")),
+    }
+}
+
 fn found(what: &'static str, detail: String) -> Finding {
     Finding {
         what,
         ok: true,
+        optional: false,
         detail,
         advice: None,
     }
@@ -136,6 +178,7 @@ fn missing(what: &'static str, detail: String, advice: &'static str) -> Finding 
     Finding {
         what,
         ok: false,
+        optional: false,
         detail,
         advice: Some(advice),
     }

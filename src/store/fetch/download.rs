@@ -2,32 +2,34 @@
 //! store.
 
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use cluster::model::Digest;
-use reqwest::header::{self, HeaderMap, HeaderName};
+use reqwest::header::{self};
 use reqwest::{Client, RequestBuilder, Response, StatusCode};
-use sha2::{Digest as _, Sha256};
-use tokio::fs::File;
-use tokio::io::{AsyncSeekExt, AsyncWriteExt, BufWriter};
 use tokio::time::timeout;
 use url::Url;
 
 use super::FetchLimits;
+use super::answer::{Answer, text};
 use super::error::FetchError;
-use super::guard::{Forbidden, Guard};
+use super::guard::{Guard, NoWay};
+use super::partial::Partial;
+use super::progress::Meter;
 use super::validators::Known;
 
-const WRITE_BUFFER: usize = 1 << 20;
+/// A try that brings this much is not held against the server: a long download over a line
+/// that breaks now and then comes to its end.
+const WORTHWHILE: u64 = 1 << 20;
 
 /// What one download needs.
 pub(super) struct Download<'a> {
     pub(super) client: &'a Client,
-    pub(super) guard: Guard,
+    pub(super) guard: &'a Guard,
     pub(super) limits: &'a FetchLimits,
     pub(super) url: Url,
-    pub(super) progress: &'a AtomicU64,
+    /// Sent to the URL's own host and to no other.
+    pub(super) cookies: Option<String>,
+    pub(super) meter: &'a dyn Meter,
 }
 
 /// What came of it.
@@ -35,21 +37,15 @@ pub(super) enum Downloaded {
     /// The bytes are still the ones that were known.
     Unchanged,
     /// The scratch file holds the whole.
-    Body {
-        sha256: Digest,
-        size: u64,
-        etag: Option<String>,
-        last_modified: Option<String>,
-    },
+    Body(Box<Body>),
 }
 
-/// What has arrived so far. Kept over retries, so that a resumed download goes on hashing.
-struct Partial {
-    file: BufWriter<File>,
-    hasher: Sha256,
-    length: u64,
-    /// A strong validator under which the server offered ranges.
-    resumable: Option<String>,
+/// A download that is complete.
+#[derive(Debug)]
+pub(super) struct Body {
+    pub(super) sha256: Digest,
+    pub(super) size: u64,
+    pub(super) answer: Answer,
 }
 
 impl Download<'_> {
@@ -71,22 +67,23 @@ impl Download<'_> {
         scratch: &Path,
         known: Option<&Known>,
     ) -> Result<Downloaded, FetchError> {
-        let file = File::create(scratch)
-            .await
-            .map_err(|e| FetchError::from_io(&e))?;
-        let mut partial = Partial {
-            file: BufWriter::with_capacity(WRITE_BUFFER, file),
-            hasher: Sha256::new(),
-            length: 0,
-            resumable: None,
-        };
+        let mut partial = Partial::create(scratch).await?;
         let mut stalled = false;
         let mut pause = self.limits.backoff;
-        for tries_left in (0..self.limits.tries).rev() {
+        let mut tries_left = self.limits.tries;
+        let mut reached = 0;
+        while tries_left > 0 {
             let error = match self.attempt(&mut partial, known).await {
                 Ok(done) => return Ok(done),
                 Err(error) => error,
             };
+            tries_left -= 1;
+            if partial.length() >= reached + WORTHWHILE {
+                reached = partial.length();
+                tries_left = self.limits.tries;
+                stalled = false;
+                pause = self.limits.backoff;
+            }
             // A stall costs a whole idle timeout: twice is proof enough.
             let is_stall = matches!(error, FetchError::Idle(_));
             if tries_left == 0 || !error.is_worth_retrying() || (is_stall && stalled) {
@@ -108,15 +105,14 @@ impl Download<'_> {
         let mut url = self.url.clone();
         for _ in 0..=self.limits.redirects {
             self.guard.admit_url(&url)?;
-            let request = self.client.get(url.clone());
-            let sent = conditional(request, partial, known).send();
+            let request = self.request(&url, partial, known);
             let patience = self.limits.connect + self.limits.idle;
-            let response = timeout(patience, sent)
+            let response = timeout(patience, request.send())
                 .await
                 .map_err(|_| FetchError::Idle(self.limits.idle))?
                 .map_err(|error| connection(&error))?;
             if !is_redirect(response.status()) {
-                return self.receive(response, partial, known.is_some()).await;
+                return self.receive(url, response, partial, known.is_some()).await;
             }
             url = text(response.headers(), &header::LOCATION)
                 .and_then(|target| url.join(target).ok())
@@ -125,18 +121,42 @@ impl Download<'_> {
         Err(FetchError::Redirects(self.limits.redirects))
     }
 
+    fn request(&self, url: &Url, partial: &Partial, known: Option<&Known>) -> RequestBuilder {
+        // Bytes are digested as sent: no transfer compression.
+        let mut request = self
+            .client
+            .get(url.clone())
+            .header(header::ACCEPT_ENCODING, "identity");
+        if let Some(cookies) = &self.cookies
+            && url.origin() == self.url.origin()
+        {
+            request = request.header(header::COOKIE, cookies);
+        }
+        if partial.length() > 0 {
+            return partial.ask_for_rest(request);
+        }
+        match known.map(|known| (&known.etag, &known.last_modified)) {
+            Some((Some(etag), _)) => request.header(header::IF_NONE_MATCH, etag),
+            Some((None, Some(date))) => request.header(header::IF_MODIFIED_SINCE, date),
+            _ => request,
+        }
+    }
+
     async fn receive(
         &self,
+        url: Url,
         mut response: Response,
         partial: &mut Partial,
         asked_conditionally: bool,
     ) -> Result<Downloaded, FetchError> {
         let status = response.status();
         match status.as_u16() {
-            304 if asked_conditionally && partial.length == 0 => return Ok(Downloaded::Unchanged),
-            206 if partial.length > 0 && resumes_at(response.headers(), partial.length) => {}
+            304 if asked_conditionally && partial.length() == 0 => {
+                return Ok(Downloaded::Unchanged);
+            }
+            206 if partial.is_continued_by(response.headers()) => {}
             // The rest was asked for and something else came: begin again.
-            206 | 416 if partial.length > 0 => {
+            206 | 416 if partial.length() > 0 => {
                 partial.restart().await?;
                 return Err(FetchError::Connection(
                     "the download could not be resumed".into(),
@@ -147,22 +167,21 @@ impl Download<'_> {
             408 | 425 | 429 | 500..=599 => return Err(FetchError::Unavailable(status.as_u16())),
             _ => return Err(FetchError::Refused(status.as_u16())),
         }
-        partial.resumable = resumable(response.headers());
         let declared = response
             .content_length()
-            .map(|rest| partial.length.saturating_add(rest));
+            .map(|rest| partial.length().saturating_add(rest));
+        partial.begins(response.headers(), declared);
         if declared.is_some_and(|length| length > self.limits.bytes) {
             return Err(FetchError::TooLarge(self.limits.bytes));
         }
-        let etag = text(response.headers(), &header::ETAG).map(str::to_owned);
-        let last_modified = text(response.headers(), &header::LAST_MODIFIED).map(str::to_owned);
+        let answer = Answer::of(url, response.headers());
         loop {
             let chunk = timeout(self.limits.idle, response.chunk())
                 .await
                 .map_err(|_| FetchError::Idle(self.limits.idle))?;
             let chunk = match (chunk, declared) {
                 (Ok(Some(chunk)), _) => chunk,
-                (Ok(None), Some(declared)) if partial.length < declared => {
+                (Ok(None), Some(declared)) if partial.length() < declared => {
                     return Err(partial.truncated(declared));
                 }
                 (Ok(None), _) => break,
@@ -170,102 +189,23 @@ impl Download<'_> {
                 (Err(error), None) => return Err(connection(&error)),
             };
             partial.append(&chunk).await?;
-            self.progress
-                .fetch_add(chunk.len() as u64, Ordering::Relaxed);
-            if partial.length > self.limits.bytes {
+            let more = chunk.len() as u64;
+            self.meter.arrived(more, partial.length(), declared);
+            if partial.length() > self.limits.bytes {
                 return Err(FetchError::TooLarge(self.limits.bytes));
             }
         }
-        let flushed = partial.file.flush().await;
-        flushed.map_err(|error| FetchError::from_io(&error))?;
-        Ok(Downloaded::Body {
-            sha256: Digest(partial.hasher.clone().finalize().into()),
-            size: partial.length,
-            etag,
-            last_modified,
-        })
+        let (sha256, size) = partial.finish().await?;
+        Ok(Downloaded::Body(Box::new(Body {
+            sha256,
+            size,
+            answer,
+        })))
     }
-}
-
-impl Partial {
-    async fn append(&mut self, chunk: &[u8]) -> Result<(), FetchError> {
-        let written = self.file.write_all(chunk).await;
-        written.map_err(|error| FetchError::from_io(&error))?;
-        self.hasher.update(chunk);
-        self.length += chunk.len() as u64;
-        Ok(())
-    }
-
-    async fn restart(&mut self) -> Result<(), FetchError> {
-        if self.length == 0 {
-            return Ok(());
-        }
-        self.rewind()
-            .await
-            .map_err(|error| FetchError::from_io(&error))?;
-        self.hasher = Sha256::new();
-        self.length = 0;
-        self.resumable = None;
-        Ok(())
-    }
-
-    async fn rewind(&mut self) -> std::io::Result<()> {
-        self.file.flush().await?;
-        self.file.rewind().await?;
-        self.file.get_mut().set_len(0).await
-    }
-
-    fn truncated(&self, declared: u64) -> FetchError {
-        FetchError::Truncated {
-            got: self.length,
-            declared,
-        }
-    }
-}
-
-fn conditional(
-    request: RequestBuilder,
-    partial: &Partial,
-    known: Option<&Known>,
-) -> RequestBuilder {
-    // Bytes are digested as sent: no transfer compression.
-    let mut request = request.header(header::ACCEPT_ENCODING, "identity");
-    if partial.length > 0 {
-        if let Some(etag) = &partial.resumable {
-            request = request
-                .header(header::RANGE, format!("bytes={}-", partial.length))
-                .header(header::IF_RANGE, etag);
-        }
-    } else if let Some(known) = known {
-        if let Some(etag) = &known.etag {
-            request = request.header(header::IF_NONE_MATCH, etag);
-        } else if let Some(date) = &known.last_modified {
-            request = request.header(header::IF_MODIFIED_SINCE, date);
-        }
-    }
-    request
 }
 
 fn is_redirect(status: StatusCode) -> bool {
     matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
-}
-
-fn resumable(headers: &HeaderMap) -> Option<String> {
-    let ranges = text(headers, &header::ACCEPT_RANGES) == Some("bytes")
-        || headers.contains_key(header::CONTENT_RANGE);
-    let etag = text(headers, &header::ETAG)?;
-    (ranges && !etag.starts_with("W/")).then(|| etag.to_owned())
-}
-
-fn resumes_at(headers: &HeaderMap, offset: u64) -> bool {
-    text(headers, &header::CONTENT_RANGE)
-        .and_then(|range| range.strip_prefix("bytes "))
-        .and_then(|range| range.split_once('-'))
-        .is_some_and(|(start, _)| start.parse() == Ok(offset))
-}
-
-fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
-    headers.get(name)?.to_str().ok()
 }
 
 /// The guard's refusal if it is at the bottom of a failed request, else the deepest cause in
@@ -273,7 +213,7 @@ fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
 fn connection(error: &reqwest::Error) -> FetchError {
     let mut cause: &(dyn std::error::Error + 'static) = error;
     loop {
-        if let Some(forbidden) = cause.downcast_ref::<Forbidden>() {
+        if let Some(NoWay::Forbidden(forbidden)) = cause.downcast_ref() {
             return FetchError::Forbidden(forbidden.clone());
         }
         match cause.source() {
@@ -282,19 +222,4 @@ fn connection(error: &reqwest::Error) -> FetchError {
         }
     }
     FetchError::Connection(format!("no connection: {cause}"))
-}
-
-/// Defaults of a server that means well and a network that mostly works.
-impl Default for FetchLimits {
-    fn default() -> Self {
-        Self {
-            bytes: 5 << 30,
-            connect: Duration::from_secs(10),
-            idle: Duration::from_secs(30),
-            total: Duration::from_secs(3600),
-            tries: 3,
-            backoff: Duration::from_millis(500),
-            redirects: 5,
-        }
-    }
 }

@@ -45,6 +45,23 @@ pub enum FetchError {
     /// More bytes than a source may have.
     #[error("the source is larger than {0} bytes")]
     TooLarge(u64),
+    /// A share link that opens only for some people.
+    #[error("the {0} link asks to sign in: share the file with everyone who has the link")]
+    NotShared(&'static str),
+    /// A shared file that its keeper hands out no more for now.
+    #[error("{0} does not hand out this file for now: it was downloaded too often")]
+    Withheld(&'static str),
+    /// A share link that gives a page in place of its file.
+    #[error(
+        "the {0} link gives a web page in place of a file: the file is gone, or not shared with everyone who has the link"
+    )]
+    PageInstead(&'static str),
+    /// A web page, whose video this installation cannot get at.
+    #[error("{0}")]
+    Unsupported(String),
+    /// A file that no composition can use.
+    #[error("the file is not media of a known kind")]
+    NotMedia,
     /// No room is left on this machine or in the store.
     #[error("storage is full")]
     StorageFull,
@@ -54,11 +71,13 @@ pub enum FetchError {
 }
 
 impl FetchError {
-    /// The render failure code of API.md §4.
+    /// The render failure code of API.md §4, or the import's.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::Forbidden(_) => "source_forbidden",
-            Self::NotFound(_) => "source_not_found",
+            Self::Forbidden(_) | Self::NotShared(_) => "source_forbidden",
+            Self::NotFound(_) | Self::PageInstead(_) => "source_not_found",
+            Self::Unsupported(_) => "import_unsupported",
+            Self::NotMedia => "invalid_source",
             Self::TooLarge(_) => "source_too_large",
             Self::StorageFull | Self::Storage(_) => "storage_unavailable",
             Self::Refused(_)
@@ -68,7 +87,8 @@ impl FetchError {
             | Self::TooLong(_)
             | Self::Truncated { .. }
             | Self::Redirects(_)
-            | Self::Malformed(_) => "source_unreachable",
+            | Self::Malformed(_)
+            | Self::Withheld(_) => "source_unreachable",
         }
     }
 
@@ -81,6 +101,11 @@ impl FetchError {
             | Self::Redirects(_)
             | Self::Malformed(_)
             | Self::TooLarge(_)
+            | Self::NotShared(_)
+            | Self::Withheld(_)
+            | Self::PageInstead(_)
+            | Self::Unsupported(_)
+            | Self::NotMedia
             // A server that stalled through every try here is slow for everyone.
             | Self::Idle(_)
             | Self::TooLong(_) => true,

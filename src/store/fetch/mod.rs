@@ -1,11 +1,20 @@
-//! Source URLs into the store, once each, named by what is in them.
+//! URLs into the store: sources of compositions, named by what is in them, and imports.
 //!
-//! This is the only place that talks to servers named by clients. It decides nothing about
-//! media: any bytes are fine here, and probing judges them.
+//! This is the only place that talks to servers named by clients, and [`Guard`] says to
+//! which. For compositions any bytes are fine here, and probing judges them; an import is
+//! told apart by its first bytes, because what is a web page is asked for its video.
 
+mod answer;
 mod download;
 mod error;
 mod guard;
+mod import;
+mod limits;
+mod pages;
+mod partial;
+mod progress;
+pub mod share;
+mod sniff;
 #[cfg(test)]
 mod tests;
 mod validators;
@@ -13,40 +22,32 @@ mod validators;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::time::Duration;
 
-use cluster::model::{LogTime, ObjectRef};
+use cluster::model::{Digest, LogTime, ObjectRef};
 use reqwest::Client;
-use tokio::sync::{Mutex, Semaphore};
+use tokio::io::AsyncReadExt;
+use tokio::sync::{Mutex, Semaphore, SemaphorePermit};
+use url::Url;
 
 pub use error::{FetchError, is_full};
-pub use guard::{Forbidden, Guard, is_public};
+pub use guard::{Forbidden, Guard, Names, NoWay, SystemNames, is_public};
+pub use import::Imported;
+pub use limits::FetchLimits;
+pub use pages::YtDlp;
+pub use progress::Progress;
+pub use sniff::{LOOK, Sniffed, sniff};
 
 use crate::store::{ObjectStore, StoreError, keys};
-use download::{Download, Downloaded};
-use validators::Validators;
+use download::{Body, Download, Downloaded};
+use progress::Meter;
+use share::{Direct, Keeper};
+use validators::{Known, Validators};
 
 /// Downloads at a time, over all jobs of this node.
 const CONCURRENCY: usize = 4;
 
-/// What a download may cost.
-#[derive(Debug, Clone)]
-pub struct FetchLimits {
-    /// Largest source in bytes.
-    pub bytes: u64,
-    /// For making a connection.
-    pub connect: Duration,
-    /// Between two pieces of an answer.
-    pub idle: Duration,
-    /// For one source, retries included.
-    pub total: Duration,
-    /// Tries per source.
-    pub tries: u32,
-    /// Before the second try; doubled for each further one.
-    pub backoff: Duration,
-    /// Redirects followed.
-    pub redirects: usize,
-}
+/// Longest page that is read for what it says.
+const PAGE_BYTES: u64 = 1 << 20;
 
 /// Fetches sources. One per node, shared by its slots.
 pub struct Fetcher {
@@ -54,6 +55,11 @@ pub struct Fetcher {
     client: Client,
     guard: Guard,
     limits: FetchLimits,
+    /// Asked for the videos of web pages.
+    pages: Option<YtDlp>,
+    /// Stands in for every keeper of shared files.
+    #[cfg(test)]
+    keeper: Option<Url>,
     validators: Validators,
     permits: Semaphore,
     /// Held while an object is looked up and put, so that equal bytes from two URLs do not
@@ -81,24 +87,26 @@ impl Fetcher {
         limits: FetchLimits,
         memory: &Path,
     ) -> Result<Self, reqwest::Error> {
-        let client = Client::builder()
-            .user_agent(concat!("framelane/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(limits.connect)
-            // Redirects are followed by hand, each one past the guard. A proxy would resolve
-            // names where the guard cannot see it.
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .dns_resolver(guard::GuardedResolver::shared(guard))
-            .build()?;
+        let client = guard.client().connect_timeout(limits.connect).build()?;
         Ok(Self {
             store,
             client,
             guard,
             limits,
+            pages: None,
+            #[cfg(test)]
+            keeper: None,
             validators: Validators::open(memory),
             permits: Semaphore::new(CONCURRENCY),
             storing: Mutex::new(()),
         })
+    }
+
+    /// Has imports ask `pages` for the video of a web page. Without, they are unsupported.
+    #[must_use]
+    pub fn with_pages(mut self, pages: Option<YtDlp>) -> Self {
+        self.pages = pages;
+        self
     }
 
     /// Brings what `url` leads to into the store. `progress` counts bytes received; files
@@ -112,33 +120,104 @@ impl Fetcher {
         scratch: &Path,
         progress: &AtomicU64,
     ) -> Result<ObjectRef, FetchError> {
-        let download = Download {
-            client: &self.client,
-            guard: self.guard,
-            limits: &self.limits,
-            url: self.guard.admit(url)?,
-            progress,
-        };
-        let _permit = self
-            .permits
-            .acquire()
-            .await
-            .map_err(|_| FetchError::Connection("the fetcher has stopped".to_owned()))?;
-        let file = Scratch(scratch.join(format!("fetch-{:016x}", rand::random::<u64>())));
+        let admitted = self.guard.admit(url)?;
+        let _permit = self.permit().await?;
+        let file = Scratch::within(scratch);
         if let Some(known) = self.validators.get(url) {
             if self.store.head(&known.object.key).await? == Some(known.object.size) {
-                match download.run(&file.0, Some(&known)).await? {
+                let obtained = self.obtain(&admitted, &file.0, Some(&known), progress);
+                match obtained.await? {
                     Downloaded::Unchanged if self.holds(&known.object).await? => {
                         return Ok(known.object);
                     }
                     Downloaded::Unchanged => {}
-                    body @ Downloaded::Body { .. } => return self.keep(url, body, &file).await,
+                    Downloaded::Body(body) => return self.keep(url, &body, &file).await,
                 }
             }
             self.validators.forget(url);
         }
-        let body = download.run(&file.0, None).await?;
-        self.keep(url, body, &file).await
+        match self.obtain(&admitted, &file.0, None, progress).await? {
+            Downloaded::Body(body) => self.keep(url, &body, &file).await,
+            Downloaded::Unchanged => Err(UNASKED),
+        }
+    }
+
+    async fn permit(&self) -> Result<SemaphorePermit<'_>, FetchError> {
+        let permit = self.permits.acquire().await;
+        permit.map_err(|_| FetchError::Connection("the fetcher has stopped".to_owned()))
+    }
+
+    /// Downloads what a URL means: itself, or the file behind a share link.
+    async fn obtain(
+        &self,
+        url: &Url,
+        file: &Path,
+        known: Option<&Known>,
+        meter: &dyn Meter,
+    ) -> Result<Downloaded, FetchError> {
+        match share::direct(url) {
+            Some(shared) => self.obtain_shared(shared, file, known, meter).await,
+            None => self.download(url.clone(), meter).run(file, known).await,
+        }
+    }
+
+    async fn obtain_shared(
+        &self,
+        shared: Direct,
+        file: &Path,
+        known: Option<&Known>,
+        meter: &dyn Meter,
+    ) -> Result<Downloaded, FetchError> {
+        let keeper = shared.keeper;
+        let mut download = self.download(self.placed(shared.url), meter);
+        // The second is the one that a button on the first's page leads to.
+        let mut may_confirm = keeper == Keeper::GoogleDrive;
+        loop {
+            let body = match download.run(file, known).await {
+                Ok(Downloaded::Body(body)) => body,
+                Ok(Downloaded::Unchanged) => return Ok(Downloaded::Unchanged),
+                Err(FetchError::Refused(401 | 403)) => {
+                    return Err(FetchError::NotShared(keeper.name()));
+                }
+                Err(error) => return Err(error),
+            };
+            let Some(page) = page_in(file, &body).await? else {
+                return Ok(Downloaded::Body(body));
+            };
+            let target = share::confirm(&page, &body.answer.url).filter(|_| may_confirm);
+            let Some(target) = target else {
+                return Err(share::refusal(keeper, &page, &body.answer.url));
+            };
+            may_confirm = false;
+            download = self.download(target, meter);
+            download.cookies = Some(body.answer.cookies.join("; ")).filter(|jar| !jar.is_empty());
+        }
+    }
+
+    fn download<'a>(&'a self, url: Url, meter: &'a dyn Meter) -> Download<'a> {
+        Download {
+            client: &self.client,
+            guard: &self.guard,
+            limits: &self.limits,
+            url,
+            cookies: None,
+            meter,
+        }
+    }
+
+    #[cfg(not(test))]
+    fn placed(&self, url: Url) -> Url {
+        url
+    }
+
+    #[cfg(test)]
+    fn placed(&self, mut url: Url) -> Url {
+        if let Some(keeper) = &self.keeper {
+            url.set_scheme(keeper.scheme()).unwrap();
+            url.set_host(keeper.host_str()).unwrap();
+            url.set_port(keeper.port()).unwrap();
+        }
+        url
     }
 
     /// Whether a source is in the store; if so it counts as used now, so that it is not
@@ -177,39 +256,58 @@ impl Fetcher {
         Ok(())
     }
 
-    async fn keep(
-        &self,
-        url: &str,
-        body: Downloaded,
-        file: &Scratch,
-    ) -> Result<ObjectRef, FetchError> {
-        let Downloaded::Body {
-            sha256,
-            size,
-            etag,
-            last_modified,
-        } = body
-        else {
-            return Err(FetchError::Malformed(
-                "not modified, though nothing was known",
-            ));
-        };
-        let key = keys::source(sha256);
-        let _alone = self.storing.lock().await;
-        let object = if self.store.head(&key).await? == Some(size) {
-            self.store.touch(&key).await?;
-            ObjectRef { key, sha256, size }
-        } else {
-            self.store.put_file(key, &file.0, None).await?
-        };
+    /// Stores what was downloaded and remembers how to ask for it again.
+    async fn keep(&self, url: &str, body: &Body, file: &Scratch) -> Result<ObjectRef, FetchError> {
+        let object = self.put(body.sha256, body.size, &file.0).await?;
+        let (etag, modified) = (&body.answer.etag, &body.answer.last_modified);
         self.validators
-            .store(url, etag, last_modified, object.clone());
+            .store(url, etag.clone(), modified.clone(), object.clone());
         Ok(object)
     }
+
+    /// Stores a file under its digest, unless it is there.
+    async fn put(&self, sha256: Digest, size: u64, file: &Path) -> Result<ObjectRef, FetchError> {
+        let key = keys::source(sha256);
+        let _alone = self.storing.lock().await;
+        if self.store.head(&key).await? == Some(size) {
+            self.store.touch(&key).await?;
+            return Ok(ObjectRef { key, sha256, size });
+        }
+        Ok(self.store.put_file(key, file, None).await?)
+    }
+}
+
+const UNASKED: FetchError = FetchError::Malformed("not modified, though nothing was known");
+
+/// The text of a download that turned out to be a web page.
+async fn page_in(file: &Path, body: &Body) -> Result<Option<String>, FetchError> {
+    let head = read_head(file, LOOK as u64).await?;
+    let answer = &body.answer;
+    if sniff(&head, answer.content_type.as_deref(), answer.url.path()) != Sniffed::Html {
+        return Ok(None);
+    }
+    let page = read_head(file, PAGE_BYTES).await?;
+    Ok(Some(String::from_utf8_lossy(&page).into_owned()))
+}
+
+async fn read_head(file: &Path, length: u64) -> Result<Vec<u8>, FetchError> {
+    let read = async {
+        let mut head = Vec::new();
+        let file = tokio::fs::File::open(file).await?;
+        file.take(length).read_to_end(&mut head).await?;
+        Ok(head)
+    };
+    read.await.map_err(|error| FetchError::from_io(&error))
 }
 
 /// A file that is removed when the fetch is over, however it ends.
 struct Scratch(PathBuf);
+
+impl Scratch {
+    fn within(directory: &Path) -> Self {
+        Self(directory.join(format!("fetch-{:016x}", rand::random::<u64>())))
+    }
+}
 
 impl Drop for Scratch {
     fn drop(&mut self) {

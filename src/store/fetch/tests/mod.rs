@@ -1,8 +1,12 @@
 //! The fetcher against a real server on loopback that misbehaves on demand.
 
+mod import;
+mod resume;
+mod share;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use axum::Router;
@@ -12,7 +16,6 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 use futures::StreamExt;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::*;
 use crate::store::LocalStore;
@@ -118,14 +121,20 @@ impl Bench {
     }
 
     fn with(allow_private: bool, idle: Duration) -> Self {
+        Self::within(
+            allow_private,
+            FetchLimits {
+                bytes: 4000,
+                idle,
+                backoff: Duration::from_millis(1),
+                ..FetchLimits::default()
+            },
+        )
+    }
+
+    fn within(allow_private: bool, limits: FetchLimits) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let store = LocalStore::open(directory.path().join("objects")).unwrap();
-        let limits = FetchLimits {
-            bytes: 4000,
-            idle,
-            backoff: Duration::from_millis(1),
-            ..FetchLimits::default()
-        };
         let fetcher = Fetcher::new(
             Arc::new(store.clone()),
             Guard::new(allow_private),
@@ -144,15 +153,32 @@ impl Bench {
         let progress = AtomicU64::new(0);
         let fetched = self.fetcher.fetch(url, self.directory.path(), &progress);
         let result = fetched.await;
+        self.is_tidy(url);
+        result
+    }
+
+    async fn import(&self, url: &str) -> Result<Imported, FetchError> {
+        let progress = Progress::default();
+        let imported = self.fetcher.import(url, self.directory.path(), &progress);
+        let result = imported.await;
+        if let Ok(imported) = &result {
+            assert_eq!(imported.object.key, keys::source(imported.object.sha256));
+            assert_eq!(progress.received(), imported.object.size, "{url}");
+        }
+        self.is_tidy(url);
+        result
+    }
+
+    fn is_tidy(&self, url: &str) {
         let left = std::fs::read_dir(self.directory.path())
             .unwrap()
             .filter(|entry| {
                 let name = entry.as_ref().unwrap().file_name();
-                name.to_string_lossy().starts_with("fetch-")
+                let name = name.to_string_lossy();
+                name.starts_with("fetch-") || name.starts_with("page-")
             })
             .count();
         assert_eq!(left, 0, "{url} left a working file");
-        result
     }
 }
 
@@ -284,37 +310,4 @@ async fn a_changed_source_is_another_object() {
     let bench = Bench::new();
     let first = bench.fetch(&url).await.unwrap();
     assert_ne!(bench.fetch(&url).await.unwrap(), first);
-}
-
-/// A server of raw sockets that breaks off the first answer and serves the rest by range.
-#[tokio::test]
-async fn a_broken_download_goes_on_where_it_stopped() {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let server = tokio::spawn(async move {
-        let mut asked = Vec::new();
-        for part in 0..2 {
-            let (mut socket, _) = listener.accept().await.unwrap();
-            let mut request = vec![0_u8; 4096];
-            let length = socket.read(&mut request).await.unwrap();
-            asked.push(String::from_utf8_lossy(&request[..length]).to_lowercase());
-            let answer = if part == 0 {
-                "HTTP/1.1 200 OK\r\nETag: \"x\"\r\nAccept-Ranges: bytes\r\nContent-Length: 20\r\n\r\n01234567"
-            } else {
-                "HTTP/1.1 206 Partial Content\r\nETag: \"x\"\r\nContent-Range: bytes 8-19/20\r\nContent-Length: 12\r\n\r\n89abcdefghij"
-            };
-            socket.write_all(answer.as_bytes()).await.unwrap();
-            socket.shutdown().await.unwrap();
-        }
-        asked
-    });
-    let bench = Bench::new();
-    let object = bench
-        .fetch(&format!("http://{address}/file"))
-        .await
-        .unwrap();
-    assert_eq!(bench.store.get(&object.key).await.unwrap(), BODY);
-    let asked = server.await.unwrap();
-    assert!(asked[1].contains("range: bytes=8-"), "{}", asked[1]);
-    assert!(asked[1].contains("if-range: \"x\""), "{}", asked[1]);
 }
