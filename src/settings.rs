@@ -113,6 +113,22 @@ pub struct Render {
     /// A segment without a new frame for this long is killed.
     #[serde(with = "humantime_serde")]
     pub stall_timeout: Duration,
+    /// How much of a sandbox workers must have.
+    pub sandbox: Sandbox,
+    /// `auto`, or the most private memory a worker may have.
+    pub worker_memory: String,
+}
+
+/// How much of a sandbox workers must have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Sandbox {
+    /// What the kernel gives.
+    Auto,
+    /// Without its files and system calls layers nothing is rendered.
+    Required,
+    /// None.
+    Off,
 }
 
 /// Where objects live.
@@ -289,6 +305,8 @@ impl Default for Render {
             segment_frames: 0,
             transfer_slots: 2,
             stall_timeout: Duration::from_secs(60),
+            sandbox: Sandbox::Auto,
+            worker_memory: "auto".into(),
         }
     }
 }

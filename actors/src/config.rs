@@ -27,7 +27,7 @@ pub struct WorkerCommand {
     pub program: PathBuf,
     /// Its arguments.
     pub args: Vec<String>,
-    /// Variables set on top of the inherited environment.
+    /// Its whole environment, but for the number of its slot: nothing is inherited.
     pub envs: Vec<(String, String)>,
 }
 

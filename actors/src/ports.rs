@@ -78,26 +78,29 @@ pub fn damaged_input(path: &str) -> Option<u32> {
 pub struct Staged {
     /// The order, opaque to the actors, sent to the child as it is.
     pub order: Vec<u8>,
-    /// The attempt's own scratch directory; removed when the attempt ends.
+    /// Where the child writes; what is there goes when the run ends.
     pub scratch: PathBuf,
 }
 
 /// Everything round a child's work: inputs in, outputs out. Implemented by the binary.
 pub trait TaskHost: Send + Sync + 'static {
     /// Brings the inputs of a run of attempts (one task, or consecutive segments of one job)
-    /// to this machine and writes the child's order. `progress` counts bytes fetched.
-    /// Dropping the future must remove what it had brought so far.
+    /// to where the child of slot number `slot` finds them, and writes its order. `progress`
+    /// counts bytes fetched. Dropping the future must remove what it had brought so far.
     fn stage(
         &self,
+        slot: usize,
         run: Vec<Assignment>,
         progress: Arc<AtomicU64>,
     ) -> BoxFuture<'static, Result<Staged, Failure>>;
 
     /// Makes one output of the child durable under a fresh key and describes it.
-    /// `body` is the child's own description, opaque to the actors.
+    /// `body` is the child's own description, opaque to the actors and not to be believed;
+    /// `scratch` is where its run was to write.
     fn publish(
         &self,
         assignment: Assignment,
+        scratch: PathBuf,
         body: Vec<u8>,
     ) -> BoxFuture<'static, Result<TaskOutput, Failure>>;
 

@@ -10,8 +10,15 @@ use serde::{Deserialize, Serialize};
 /// Version of this protocol; a child that says another one is killed.
 pub const VERSION: u32 = 1;
 
-/// Largest message either side accepts, in bytes.
+/// The environment variable that tells a child the number of its slot.
+pub const SLOT_VARIABLE: &str = "FRAMELANE_SLOT";
+
+/// Largest message to a child, in bytes.
 pub const MAX_MESSAGE: u32 = 64 * 1024 * 1024;
+
+/// Largest message from a child, in bytes: the plan of a long output with short segments is
+/// the largest there is, and a child that lies must not fill its parent's memory.
+pub const MAX_REPLY: u32 = 4 * 1024 * 1024;
 
 /// To the child.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,7 +75,7 @@ pub enum ProtocolError {
     /// The pipe broke, or ended within a message.
     #[error("pipe to the other side failed")]
     Pipe(#[from] io::Error),
-    /// The message is larger than [`MAX_MESSAGE`].
+    /// The message is larger than [`MAX_MESSAGE`], or [`MAX_REPLY`].
     #[error("message of {0} bytes is too large")]
     TooLarge(u64),
     /// The bytes are no message.
@@ -97,6 +104,18 @@ pub fn write_message<T: Serialize>(
 pub fn read_message<T: DeserializeOwned>(
     input: &mut impl Read,
 ) -> Result<Option<T>, ProtocolError> {
+    read_at_most(input, MAX_MESSAGE)
+}
+
+/// The same from a child, which is not trusted.
+pub fn read_reply(input: &mut impl Read) -> Result<Option<FromWorker>, ProtocolError> {
+    read_at_most(input, MAX_REPLY)
+}
+
+fn read_at_most<T: DeserializeOwned>(
+    input: &mut impl Read,
+    most: u32,
+) -> Result<Option<T>, ProtocolError> {
     let mut prefix = [0u8; 4];
     let mut filled = 0;
     while filled < prefix.len() {
@@ -109,7 +128,7 @@ pub fn read_message<T: DeserializeOwned>(
         }
     }
     let length = u32::from_be_bytes(prefix);
-    if length > MAX_MESSAGE {
+    if length > most {
         return Err(ProtocolError::TooLarge(u64::from(length)));
     }
     // Grows as bytes arrive: a wrong prefix alone does not make us allocate.

@@ -226,6 +226,7 @@ impl FakeHost {
 impl TaskHost for FakeHost {
     fn stage(
         &self,
+        _slot: usize,
         run: Vec<Assignment>,
         progress: Arc<AtomicU64>,
     ) -> BoxFuture<'static, Result<Staged, Failure>> {
@@ -247,6 +248,7 @@ impl TaskHost for FakeHost {
     fn publish(
         &self,
         assignment: Assignment,
+        _scratch: PathBuf,
         body: Vec<u8>,
     ) -> BoxFuture<'static, Result<TaskOutput, Failure>> {
         let granted = &assignment.granted;

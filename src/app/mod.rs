@@ -4,9 +4,10 @@ mod clock;
 mod janitor;
 mod observer;
 mod secrets;
+mod workers;
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -51,6 +52,16 @@ impl App {
     /// # Errors
     /// When a part cannot start: the message says which and why.
     pub async fn start(settings: Settings) -> anyhow::Result<Self> {
+        let program = std::env::current_exe().context("this program cannot find itself")?;
+        Self::start_with_worker(settings, program).await
+    }
+
+    /// The same with another program as its workers, which is given the arguments that this
+    /// one would be. For stand-ins of a decoder that was taken over.
+    ///
+    /// # Errors
+    /// As [`App::start`].
+    pub async fn start_with_worker(settings: Settings, program: PathBuf) -> anyhow::Result<Self> {
         std::fs::create_dir_all(&settings.data_dir).with_context(|| {
             format!(
                 "data directory `{}` cannot be made",
@@ -64,14 +75,11 @@ impl App {
             .with_context(|| format!("cannot listen on {}", settings.edge.listen))?;
         let address = listener.local_addr()?;
 
-        let program = std::env::current_exe().context("this program cannot find itself")?;
-        let worker = WorkerSettings {
-            adapter: settings.render.adapter.clone(),
-            pixels: settings.limits.pixels,
-        };
-        let (coordinator, facts) = tokio::try_join!(
+        let mut worker = workers::settings(&settings, &data_dir);
+        let (coordinator, facts, ()) = tokio::try_join!(
             open_coordinator(&data_dir, address),
             ask_facts(&program, &worker),
+            workers::check_sandbox(&program, &worker),
         )?;
         let identity = coordinator.identity().clone();
         sweep_scratch(&data_dir, identity.incarnation).context("scratch cannot be swept")?;
@@ -79,7 +87,11 @@ impl App {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let port: Arc<dyn CoordinatorPort> = Arc::new(coordinator.clone());
         let fetcher = Arc::new(source_fetcher(&settings, &data_dir, Arc::clone(&store))?);
-        let scratch = Scratch::open(&data_dir, identity.incarnation)?;
+        let slots = usize::try_from(settings.slot_count()).unwrap_or(usize::MAX);
+        let scratch = Scratch::open(&data_dir, identity.incarnation, slots)?;
+        worker.scratch = Some(scratch.root().to_owned());
+        // What a driver reserves at its start is no sign of anything.
+        worker.address_space = facts.reserved.saturating_add(worker.memory);
         let host_settings = HostSettings {
             limits: composition_limits(&settings.limits),
             segment_frames: settings.render.segment_frames,
@@ -96,7 +108,7 @@ impl App {
                 worker: WorkerCommand {
                     program,
                     args: vec!["worker".to_owned()],
-                    envs: worker.environment(),
+                    envs: worker.slot_environment(),
                 },
                 transfer_slots: settings.render.transfer_slots,
                 concurrent_per_workspace: settings.limits.concurrent_per_workspace,
@@ -190,6 +202,11 @@ impl App {
         self.actors.stop().await;
         self.coordinator.shutdown().await;
     }
+}
+
+/// The settings of workers on this machine that serve nobody.
+pub fn worker_settings(settings: &Settings) -> WorkerSettings {
+    workers::settings(settings, &settings.data_dir)
 }
 
 /// What validation needs of the limits.

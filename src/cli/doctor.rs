@@ -5,16 +5,18 @@ use std::process::ExitCode;
 use serde::Serialize;
 
 use super::ConfigFlags;
-use crate::settings::Settings;
+use crate::settings::{Sandbox, Settings};
 use crate::store::fetch::YtDlp;
+use crate::worker::sandbox::{self, Layer};
 
 /// One thing that was looked at.
 #[derive(Debug, Serialize)]
 struct Finding {
     what: &'static str,
     ok: bool,
-    /// Whether it can be done without.
-    optional: bool,
+    /// Not here, and not needed either.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    absent: bool,
     detail: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     advice: Option<&'static str>,
@@ -35,9 +37,8 @@ pub(super) fn run(as_json: bool, flags: &ConfigFlags) -> anyhow::Result<ExitCode
     findings.push(check_fonts());
     findings.push(check_storage(&settings));
     findings.push(check_yt_dlp(&settings));
-    let healthy = findings
-        .iter()
-        .all(|finding| finding.ok || finding.optional);
+    findings.extend(check_sandbox(&settings)?);
+    let healthy = findings.iter().all(|finding| finding.ok);
     if as_json {
         println!(
             "{}",
@@ -45,10 +46,10 @@ pub(super) fn run(as_json: bool, flags: &ConfigFlags) -> anyhow::Result<ExitCode
         );
     } else {
         for finding in &findings {
-            let mark = match (finding.ok, finding.optional) {
-                (true, _) => "ok     ",
-                (false, true) => "warning",
-                (false, false) => "MISSING",
+            let mark = match (finding.ok, finding.absent) {
+                (false, _) => "MISSING",
+                (true, false) => "ok     ",
+                (true, true) => "absent ",
             };
             println!("{mark} {}: {}", finding.what, finding.detail);
             if let Some(advice) = finding.advice {
@@ -138,8 +139,9 @@ fn check_storage(settings: &Settings) -> Finding {
 fn check_yt_dlp(settings: &Settings) -> Finding {
     let setting = &settings.media.yt_dlp;
     let lacking = |detail: String| Finding {
-        optional: true,
-        ..missing("yt-dlp", detail, YT_DLP_ADVICE)
+        absent: true,
+        advice: Some(YT_DLP_ADVICE),
+        ..found("yt-dlp", detail)
     };
     let Some(tool) = YtDlp::find(setting) else {
         return match setting.as_str() {
@@ -164,11 +166,68 @@ fn check_yt_dlp(settings: &Settings) -> Finding {
     }
 }
 
+const SANDBOX_ADVICE: &str = "workers run without it; Linux 6.12 or newer with Landlock, seccomp and user namespaces has all";
+
+/// What workers are left without: a worker that confines itself says so.
+fn check_sandbox(settings: &Settings) -> anyhow::Result<Vec<Finding>> {
+    const WHAT: &str = "sandbox";
+    if settings.render.sandbox == Sandbox::Off {
+        let mut off = found(WHAT, "render.sandbox is off".to_owned());
+        off.absent = true;
+        return Ok(vec![off]);
+    }
+    let worker = crate::app::worker_settings(settings);
+    let program = std::env::current_exe()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let asked = runtime.block_on(sandbox::ask(&program, worker.environment()));
+    let report = match asked {
+        Ok(report) => report,
+        Err(error) => {
+            let advice =
+                "set render.sandbox to \"auto\", or use a kernel with Landlock and seccomp";
+            return Ok(vec![missing(WHAT, error.to_string(), advice)]);
+        }
+    };
+    let mut findings: Vec<_> = report
+        .layers
+        .into_iter()
+        .map(|outcome| Finding {
+            absent: !outcome.given,
+            advice: (!outcome.given).then_some(SANDBOX_ADVICE),
+            ..found(layer(outcome.layer), outcome.detail)
+        })
+        .collect();
+    for check in report.checks {
+        let refused = format!("{} is refused", check.what);
+        findings.push(if check.refused {
+            found(WHAT, refused)
+        } else {
+            Finding {
+                absent: true,
+                ..found(WHAT, format!("{} is possible", check.what))
+            }
+        });
+    }
+    Ok(findings)
+}
+
+fn layer(layer: Layer) -> &'static str {
+    match layer {
+        Layer::Privileges => "sandbox: privileges",
+        Layer::Namespace => "sandbox: network namespace",
+        Layer::Files => "sandbox: files",
+        Layer::Limits => "sandbox: limits",
+        Layer::SystemCalls => "sandbox: system calls",
+    }
+}
+
 fn found(what: &'static str, detail: String) -> Finding {
     Finding {
         what,
         ok: true,
-        optional: false,
+        absent: false,
         detail,
         advice: None,
     }
@@ -178,7 +237,7 @@ fn missing(what: &'static str, detail: String, advice: &'static str) -> Finding 
     Finding {
         what,
         ok: false,
-        optional: false,
+        absent: false,
         detail,
         advice: Some(advice),
     }

@@ -66,6 +66,9 @@ enum Command {
         /// Print this node's render fingerprint and end.
         #[arg(long)]
         fingerprint: bool,
+        /// Give up what workers give up, print what that came to, and end.
+        #[arg(long, conflicts_with = "fingerprint")]
+        probe_sandbox: bool,
     },
 }
 
@@ -105,15 +108,15 @@ pub fn run() -> ExitCode {
         } => report(render::run(&file, &output, json, &flags)),
         Command::Validate { file, json, flags } => report(validate::run(&file, json, &flags)),
         Command::Doctor { json, flags } => report(doctor::run(json, &flags)),
-        Command::Worker { fingerprint } => worker(fingerprint),
+        Command::Worker {
+            fingerprint: true, ..
+        } => report(crate::worker::fingerprint::print().map(|()| ExitCode::SUCCESS)),
+        Command::Worker {
+            probe_sandbox: true,
+            ..
+        } => report(crate::worker::probe_sandbox().map(|()| ExitCode::SUCCESS)),
+        Command::Worker { .. } => crate::worker::child::run(),
     }
-}
-
-fn worker(fingerprint: bool) -> ExitCode {
-    if fingerprint {
-        return report(crate::worker::fingerprint::print().map(|()| ExitCode::SUCCESS));
-    }
-    crate::worker::child::run()
 }
 
 fn report(result: anyhow::Result<ExitCode>) -> ExitCode {

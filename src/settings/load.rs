@@ -2,7 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
+use bytesize::ByteSize;
+
 use super::{Role, Settings};
+
+/// Private memory that any worker may have.
+const LEAST_MEMORY: u64 = 4 << 30;
+/// Private memory a pixel of the largest canvas: an encoder looks ahead over dozens of frames.
+const MEMORY_A_PIXEL: u64 = 256;
 
 /// Why settings could not be loaded.
 #[derive(Debug, thiserror::Error)]
@@ -93,6 +100,12 @@ impl Settings {
                 "is set, but this build runs on one machine only",
             );
         }
+        if self.worker_memory().is_none() {
+            return refuse(
+                "render.worker_memory",
+                "must be \"auto\" or a size of at least 1 GiB, such as \"8GiB\"",
+            );
+        }
         if !self.redis.url.is_empty() {
             return refuse("redis.url", "is set, but this build does not use Redis yet");
         }
@@ -117,6 +130,15 @@ impl Settings {
             Some(path) => path.into(),
             None => self.data_dir.join("objects"),
         }
+    }
+
+    /// The most private memory of a worker in bytes; nothing if it is set to nonsense.
+    pub fn worker_memory(&self) -> Option<u64> {
+        if self.render.worker_memory == "auto" {
+            return Some(LEAST_MEMORY.max(self.limits.pixels.saturating_mul(MEMORY_A_PIXEL)));
+        }
+        let size: ByteSize = self.render.worker_memory.parse().ok()?;
+        (size >= ByteSize::gib(1)).then_some(size.as_u64())
     }
 
     /// Slots to run: as set, or one a core.

@@ -88,12 +88,18 @@ fn what_is_not_understood_is_an_error_that_names_it() {
 #[test]
 fn what_this_build_cannot_do_is_refused_by_name() {
     type Change = fn(&mut Settings);
-    let cases: [(&str, Change); 6] = [
+    let cases: [(&str, Change); 8] = [
         ("roles", |s| s.roles = vec![Role::Edge]),
         ("edge.listen", |s| {
             s.edge.listen = SocketAddr::from(([0, 0, 0, 0], 80));
         }),
         ("auth.required", |s| s.auth.required = Some(true)),
+        ("render.worker_memory", |s| {
+            s.render.worker_memory = "much".into();
+        }),
+        ("render.worker_memory", |s| {
+            s.render.worker_memory = "1MB".into();
+        }),
         ("redis.url", |s| s.redis.url = "redis://localhost".into()),
         ("storage.url", |s| s.storage.url = "s3://bucket".into()),
         ("cluster.peers", |s| s.cluster.peers = vec!["a:1".into()]),

@@ -30,6 +30,9 @@ pub struct RenderFacts {
     pub media: String,
     /// Digest of the bundled fonts.
     pub fonts: String,
+    /// Address space that the libraries and the driver took before anything was drawn.
+    #[serde(default)]
+    pub reserved: u64,
 }
 
 /// Why a worker did not tell its facts.
@@ -69,6 +72,7 @@ impl RenderFacts {
             gpu,
             media,
             fonts,
+            reserved: reserved(),
         }
     }
 
@@ -79,6 +83,7 @@ impl RenderFacts {
     pub async fn ask(program: &Path, settings: &WorkerSettings) -> Result<Self, FactsError> {
         let answer = tokio::process::Command::new(program)
             .args(["worker", "--fingerprint"])
+            .env_clear()
             .envs(settings.environment())
             .stdin(std::process::Stdio::null())
             .kill_on_drop(true)
@@ -94,6 +99,14 @@ impl RenderFacts {
         serde_json::from_slice(&answer.stdout)
             .map_err(|error| FactsError::Failed(error.to_string()))
     }
+}
+
+/// The most address space this process has had, in bytes; 0 where nobody says.
+fn reserved() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmPeak:"));
+    let kib = peak.and_then(|value| value.split_whitespace().next()?.parse::<u64>().ok());
+    kib.unwrap_or(0) << 10
 }
 
 /// Prints this process's facts as JSON: `framelane worker --fingerprint`.
@@ -152,6 +165,7 @@ mod tests {
             gpu: "llvmpipe".to_owned(),
             media: "gstreamer".to_owned(),
             fonts: "abc".to_owned(),
+            reserved: 1 << 40,
         };
         let json = serde_json::to_string(&facts).unwrap();
         assert!(json.contains("\"00070e15"), "{json}");

@@ -91,11 +91,6 @@ pub(super) fn join(tools: &Tools, order: &JoinOrder, run: &Run) -> Result<(), Fa
     check(engine.as_ref(), &file, &plan)?;
     run.made(&Made::Artifact {
         file,
-        filename: plan.timeline.composition.output.filename.clone(),
-        width: plan.output_width(),
-        height: plan.output_height(),
-        frames: settings.frames,
-        rate,
         join_millis: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
     })
 }

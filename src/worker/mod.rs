@@ -6,6 +6,7 @@
 //! - [`order`]: what the two say to each other.
 //! - [`child`]: the process: its pipe, its threads, its end.
 //! - `tools`, `prepare`, `segment`, `finish`: what it does, one file or directory a task kind.
+//! - [`sandbox`]: what that process takes away from itself first.
 //! - [`fingerprint`]: what the output of a node depends on.
 
 pub mod child;
@@ -15,6 +16,7 @@ mod finish;
 pub mod host;
 pub mod order;
 mod prepare;
+pub mod sandbox;
 pub mod scratch;
 mod segment;
 pub mod settings;
@@ -24,3 +26,13 @@ mod tools;
 
 pub use host::{Host, HostSettings};
 pub use settings::WorkerSettings;
+
+/// Prints what the kernel takes away from this process, as JSON: `framelane worker
+/// --probe-sandbox`.
+///
+/// # Errors
+/// When the settings make no sense, or require what is not to be had.
+pub fn probe_sandbox() -> anyhow::Result<()> {
+    let settings = WorkerSettings::from_environment()?;
+    sandbox::print_report(&settings.policy(child::slot()))
+}

@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use cluster::model::{FrameRate, ObjectRef, PlanFacts};
+use cluster::model::{ObjectRef, PlanFacts};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -118,16 +118,6 @@ pub enum Made {
     Artifact {
         /// The file.
         file: PathBuf,
-        /// The client's file name, without extension.
-        filename: Option<String>,
-        /// Width in pixels.
-        width: u32,
-        /// Height in pixels.
-        height: u32,
-        /// Frames in it.
-        frames: u64,
-        /// Its rate.
-        rate: FrameRate,
         /// How long joining took.
         join_millis: u64,
     },

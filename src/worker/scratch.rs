@@ -1,5 +1,13 @@
-//! Working files: one directory per start of a node, one below it per run. What a start that
-//! was killed left behind is swept by the next one.
+//! Working files: one directory per start of a node. What a start that was killed left behind
+//! is swept by the next one.
+//!
+//! ```text
+//! scratch/{start}/slot-{n}/in/{run}    a worker reads it: links to the run's inputs
+//!                 slot-{n}/out/{run}   a worker writes it
+//!                 own/{run}            the node's alone: downloads, outputs taken over
+//! ```
+//! A slot's two directories live as long as the start: a worker confines itself to them before it
+//! knows of any run.
 
 use std::fs;
 use std::io;
@@ -13,36 +21,114 @@ pub struct Scratch {
     root: PathBuf,
 }
 
-impl Scratch {
-    /// Makes the directory of `incarnation` below `data_dir`.
-    ///
-    /// # Errors
-    /// When it cannot be made.
-    pub fn open(data_dir: &Path, incarnation: Incarnation) -> io::Result<Self> {
-        let root = all(data_dir).join(name(incarnation));
-        fs::create_dir_all(&root)?;
-        // Children work in it, and their own directory may be another.
-        Ok(Self {
-            root: root.canonicalize()?,
+/// What the workers of one slot may use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SlotDirs {
+    /// To read.
+    pub input: PathBuf,
+    /// To write.
+    pub output: PathBuf,
+}
+
+impl SlotDirs {
+    /// Those of `slot` below a start's scratch directory.
+    pub fn of(scratch: &Path, slot: usize) -> Self {
+        let slot = scratch.join(format!("slot-{slot}"));
+        Self {
+            input: slot.join("in"),
+            output: slot.join("out"),
+        }
+    }
+}
+
+/// The directories of one run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunDirs {
+    /// Where the worker finds its inputs.
+    pub input: PathBuf,
+    /// Where it leaves its outputs; names the run.
+    pub output: PathBuf,
+    /// Where it never looks.
+    pub own: PathBuf,
+}
+
+impl RunDirs {
+    /// Those of the run whose outputs lie in `output`.
+    pub fn of(output: &Path) -> Option<Self> {
+        let run = output.file_name()?;
+        let slot = output.parent()?.parent()?;
+        Some(Self {
+            input: slot.join("in").join(run),
+            output: output.to_owned(),
+            own: slot.parent()?.join("own").join(run),
         })
     }
 
-    /// A fresh directory for one run.
+    /// Removes all three, and what the worker left beside its run's directory.
+    ///
+    /// # Errors
+    /// The first that could not be removed, after trying the others.
+    pub fn remove(&self) -> io::Result<()> {
+        let mut result = Ok(());
+        for directory in [&self.input, &self.output, &self.own] {
+            result = result.and(fine_if_missing(fs::remove_dir_all(directory)));
+        }
+        let beside = self.output.parent().map(fs::read_dir);
+        for entry in beside.into_iter().flatten().flatten().flatten() {
+            if entry.file_type().is_ok_and(|kind| !kind.is_dir()) {
+                result = result.and(fine_if_missing(fs::remove_file(entry.path())));
+            }
+        }
+        result
+    }
+}
+
+impl Scratch {
+    /// Makes the directory of `incarnation` below `data_dir`, with those of `slots` slots.
     ///
     /// # Errors
     /// When it cannot be made.
-    pub fn fresh(&self, label: &str) -> io::Result<PathBuf> {
-        let directory = self
-            .root
-            .join(format!("{label}-{:016x}", rand::random::<u64>()));
-        fs::create_dir_all(&directory)?;
-        Ok(directory)
+    pub fn open(data_dir: &Path, incarnation: Incarnation, slots: usize) -> io::Result<Self> {
+        let root = all(data_dir).join(name(incarnation));
+        fs::create_dir_all(&root)?;
+        // Children work in it, and their own directory may be another.
+        let root = root.canonicalize()?;
+        for slot in 0..slots {
+            let dirs = SlotDirs::of(&root, slot);
+            fs::create_dir_all(dirs.input)?;
+            fs::create_dir_all(dirs.output)?;
+        }
+        Ok(Self { root })
     }
 
-    /// Whether `file` is one of this start's working files, links followed.
-    pub fn holds(&self, file: &Path) -> bool {
-        file.canonicalize()
-            .is_ok_and(|file| file.starts_with(&self.root))
+    /// Where it is.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Fresh directories for one run of `slot`.
+    ///
+    /// # Errors
+    /// When they cannot be made.
+    pub fn fresh(&self, slot: usize, label: &str) -> io::Result<RunDirs> {
+        let run = format!("{label}-{:016x}", rand::random::<u64>());
+        let slot = SlotDirs::of(&self.root, slot);
+        let dirs = RunDirs {
+            input: slot.input.join(&run),
+            output: slot.output.join(&run),
+            own: self.root.join("own").join(&run),
+        };
+        for directory in [&dirs.input, &dirs.output, &dirs.own] {
+            fs::create_dir_all(directory)?;
+        }
+        Ok(dirs)
+    }
+}
+
+fn fine_if_missing(result: io::Result<()>) -> io::Result<()> {
+    match result {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
     }
 }
 
@@ -84,27 +170,31 @@ mod tests {
     #[test]
     fn a_start_sweeps_what_others_left_and_nothing_of_its_own() {
         let data = tempfile::tempdir().unwrap();
-        let old = Scratch::open(data.path(), Incarnation(1)).unwrap();
-        let left = old.fresh("run").unwrap();
-        let new = Scratch::open(data.path(), Incarnation(2)).unwrap();
-        let own = new.fresh("run").unwrap();
+        let old = Scratch::open(data.path(), Incarnation(1), 1).unwrap();
+        let left = old.fresh(0, "run").unwrap();
+        let new = Scratch::open(data.path(), Incarnation(2), 1).unwrap();
+        let own = new.fresh(0, "run").unwrap();
         sweep_scratch(data.path(), Incarnation(2)).unwrap();
-        assert!(!left.try_exists().unwrap());
-        assert!(own.try_exists().unwrap());
+        assert!(!left.output.try_exists().unwrap());
+        assert!(own.output.try_exists().unwrap());
     }
 
     #[test]
-    fn only_files_below_it_are_its_own() {
+    fn a_run_is_known_by_its_outputs_and_leaves_its_slot_as_it_was() {
         let data = tempfile::tempdir().unwrap();
-        let scratch = Scratch::open(data.path(), Incarnation(1)).unwrap();
-        let run = scratch.fresh("run").unwrap();
-        fs::write(run.join("a"), "").unwrap();
-        fs::write(data.path().join("b"), "").unwrap();
-        std::os::unix::fs::symlink(data.path().join("b"), run.join("c")).unwrap();
-        assert!(scratch.holds(&run.join("a")));
-        for foreign in [run.join("../../../b"), run.join("c"), run.join("missing")] {
-            assert!(!scratch.holds(&foreign), "{}", foreign.display());
-        }
+        let scratch = Scratch::open(data.path(), Incarnation(1), 2).unwrap();
+        let run = scratch.fresh(1, "run").unwrap();
+        assert_eq!(RunDirs::of(&run.output).as_ref(), Some(&run));
+        let next = scratch.fresh(1, "next").unwrap();
+        let slot = SlotDirs::of(scratch.root(), 1);
+        fs::write(slot.output.join("stray"), "").unwrap();
+        fs::write(run.own.join("download"), "").unwrap();
+        run.remove().unwrap();
+        run.remove().unwrap();
+        let left: Vec<_> = fs::read_dir(slot.output).unwrap().collect();
+        assert_eq!(left.len(), 1, "{left:?}");
+        assert!(next.input.try_exists().unwrap() && slot.input.try_exists().unwrap());
+        assert!(!run.own.try_exists().unwrap());
     }
 
     #[test]

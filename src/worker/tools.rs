@@ -172,7 +172,7 @@ pub(super) fn text_warnings(text: &TextEngine, composition: &ValidComposition) -
 pub(super) fn media_engine(settings: &WorkerSettings) -> Result<Arc<dyn MediaEngine>, MediaError> {
     #[cfg(feature = "gst")]
     {
-        let engine = crate::media::gst::GstEngine::new()?;
+        let engine = crate::media::gst::GstEngine::new()?.forget_other_elements()?;
         Ok(Arc::new(engine.with_max_pixels(settings.pixels)))
     }
     #[cfg(not(feature = "gst"))]

@@ -102,7 +102,7 @@ fn words(effects: &[Effect]) -> Vec<String> {
     effects
         .iter()
         .filter_map(|effect| match effect {
-            Effect::Stage(_, run, _) => Some(format!("stage {}", run.len())),
+            Effect::Stage { assignments, .. } => Some(format!("stage {}", assignments.len())),
             Effect::AbortStage(_) => Some("abort staging".to_owned()),
             Effect::Start { .. } => Some("start".to_owned()),
             Effect::StopBefore { output, .. } => Some(format!("stop before {output}")),

@@ -12,8 +12,13 @@ impl NodeActorState {
     pub(super) fn carry_out(&mut self, effect: Effect, myself: &ActorRef<NodeMsg>) {
         let myself = myself.clone();
         match effect {
-            Effect::Stage(run, assignments, fetched) => {
-                let staging = self.args.host.stage(assignments, fetched);
+            Effect::Stage {
+                run,
+                slot,
+                assignments,
+                fetched,
+            } => {
+                let staging = self.args.host.stage(slot, assignments, fetched);
                 self.spawn(run, async move {
                     let result = staging.await;
                     let _ = myself.cast(NodeMsg::Staged(run, result));
@@ -44,9 +49,10 @@ impl NodeActorState {
                 run,
                 output,
                 assignment,
+                scratch,
                 body,
             } => {
-                let publishing = self.args.host.publish(*assignment, body);
+                let publishing = self.args.host.publish(*assignment, scratch, body);
                 let limit = self.args.timings.publish_limit;
                 self.spawn(run, async move {
                     let result = match tokio::time::timeout(limit, publishing).await {

@@ -1,17 +1,22 @@
 //! The worker child process: start, write to, kill, reap. Its stdout is read by a thread
 //! that passes every message on; its stderr goes to the log line by line.
+//!
+//! The child is not trusted: it gets no variable that is not its own, and what it says, on
+//! either pipe, takes a bounded amount of memory.
 
-use std::io::{self, BufRead, BufReader};
+use std::io::{self, BufReader};
 use std::os::unix::process::ExitStatusExt;
-use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, Builder};
 use std::time::{Duration, Instant};
 
+use super::backlog::{Backlog, Credit};
+use super::log;
 use crate::config::WorkerCommand;
 use crate::node::slots::{RunId, SlotIndex};
-use crate::protocol::{FromWorker, ToWorker, read_message, write_message};
+use crate::protocol::{FromWorker, SLOT_VARIABLE, ToWorker, read_reply, write_message};
 
 /// How long a child that closed its stdout has to exit by itself.
 const EXIT_GRACE: Duration = Duration::from_millis(500);
@@ -23,6 +28,8 @@ pub(super) enum Input {
     Said {
         generation: u64,
         message: FromWorker,
+        /// Given back when this is dropped.
+        _credit: Credit,
     },
     /// Nothing more comes from the child of this generation.
     Gone { generation: u64 },
@@ -47,6 +54,13 @@ impl KillSwitch {
             && let Err(error) = child.kill()
         {
             tracing::warn!(%error, "worker could not be killed");
+        }
+    }
+
+    /// Kills the child if it is still the one with this id.
+    fn kill_only(&self, pid: u32) {
+        if self.pid() == Some(pid) {
+            self.kill();
         }
     }
 
@@ -98,7 +112,8 @@ impl Worker {
     ) -> io::Result<Self> {
         let mut child = Command::new(&command.program)
             .args(&command.args)
-            .env("LP_NUM_THREADS", "1")
+            .env_clear()
+            .env(SLOT_VARIABLE, slot.to_string())
             .envs(command.envs.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -111,12 +126,18 @@ impl Worker {
         let (Some(stdin), Some(stdout), Some(stderr)) = pipes else {
             return Err(io::Error::other("worker has no pipes"));
         };
+        let reader = Reader {
+            generation,
+            inputs,
+            pid,
+            kill: kill.clone(),
+        };
         Builder::new()
             .name(format!("slot-{slot}-out"))
-            .spawn(move || read_output(stdout, generation, &inputs, on_gone))?;
+            .spawn(move || reader.read(stdout, on_gone))?;
         Builder::new()
             .name(format!("slot-{slot}-err"))
-            .spawn(move || forward_log(stderr, slot, pid))?;
+            .spawn(move || log::forward(stderr, slot, pid))?;
         tracing::debug!(slot, pid, "worker started");
         Ok(Self {
             generation,
@@ -152,45 +173,46 @@ fn describe(status: Option<ExitStatus>) -> String {
     }
 }
 
-fn read_output(
-    stdout: ChildStdout,
+/// The thread that reads what the child says.
+struct Reader {
     generation: u64,
-    inputs: &Sender<Input>,
-    on_gone: impl FnOnce(),
-) {
-    let mut stdout = BufReader::new(stdout);
-    loop {
-        match read_message(&mut stdout) {
-            Ok(Some(message)) => {
-                if inputs
-                    .send(Input::Said {
-                        generation,
-                        message,
-                    })
-                    .is_err()
-                {
-                    return;
-                }
-            }
-            Ok(None) => break,
-            Err(error) => {
-                tracing::warn!(%error, "worker output is unreadable");
-                break;
-            }
-        }
-    }
-    // Unreceived only when the slot has ended.
-    let _ = inputs.send(Input::Gone { generation });
-    on_gone();
+    inputs: Sender<Input>,
+    pid: u32,
+    kill: KillSwitch,
 }
 
-fn forward_log(stderr: ChildStderr, slot: SlotIndex, pid: u32) {
-    for line in BufReader::new(stderr).split(b'\n') {
-        let Ok(line) = line else { return };
-        let line = String::from_utf8_lossy(&line);
-        let line = line.trim_end();
-        if !line.is_empty() {
-            tracing::info!(target: "framelane::worker", slot, pid, line, "worker says");
+impl Reader {
+    fn read(self, stdout: ChildStdout, on_gone: impl FnOnce()) {
+        let mut stdout = BufReader::new(stdout);
+        let backlog = Backlog::default();
+        loop {
+            let message = match read_reply(&mut stdout) {
+                Ok(Some(message)) => message,
+                Ok(None) => break,
+                Err(error) => {
+                    tracing::warn!(%error, "worker output is unreadable");
+                    self.kill.kill_only(self.pid);
+                    break;
+                }
+            };
+            let Some(credit) = backlog.enter(&message) else {
+                tracing::warn!("worker says more than anyone asked for");
+                self.kill.kill_only(self.pid);
+                break;
+            };
+            let said = Input::Said {
+                generation: self.generation,
+                message,
+                _credit: credit,
+            };
+            if self.inputs.send(said).is_err() {
+                return;
+            }
         }
+        // Unreceived only when the slot has ended.
+        let _ = self.inputs.send(Input::Gone {
+            generation: self.generation,
+        });
+        on_gone();
     }
 }

@@ -11,9 +11,12 @@
 //! and the kill switch reaches the process directly. The thread lives as long as the node,
 //! because a child dies with the thread that started it.
 
+mod backlog;
 mod child;
+mod log;
 mod run;
 mod system;
+mod watch;
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};

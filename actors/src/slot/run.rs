@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use actix::prelude::Addr;
 
 use super::child::{Input, Worker};
+use super::watch::{Heard, Watch};
 use super::{Execute, Keep, SlotActor, SlotEvent, SlotParts};
 use crate::node::book::engine_error;
 use crate::node::slots::RunId;
@@ -26,15 +27,6 @@ pub(super) struct Slot {
     is_ready: bool,
     is_closed: bool,
     running: Option<RunId>,
-}
-
-/// How a run is going.
-struct Watch {
-    /// The output being worked on.
-    output: u32,
-    units: u64,
-    stall_at: Instant,
-    hard_at: Instant,
 }
 
 impl Slot {
@@ -137,6 +129,7 @@ impl Slot {
                 Input::Said {
                     generation,
                     message: FromWorker::Ready { version: VERSION },
+                    ..
                 } => {
                     self.is_ready |= self.is_current(generation);
                 }
@@ -182,6 +175,7 @@ impl Slot {
                 Ok(Input::Said {
                     generation,
                     message,
+                    ..
                 }) if self.is_current(generation) => {
                     match message {
                         FromWorker::Ready { version: VERSION } => self.is_ready = true,
@@ -264,64 +258,54 @@ impl Slot {
         self.tell(&ToWorker::Run {
             order: order.order.clone(),
         });
-        let mut watch = Watch::new(order, self.parts.timings.stall);
+        let mut watch = Watch::new(order.limits.clone(), self.parts.timings.stall);
         loop {
-            let now = Instant::now();
-            let deadline = watch.stall_at.min(watch.hard_at);
-            match self.receive(deadline.saturating_duration_since(now)) {
+            match self.receive(watch.patience()) {
                 Ok(Input::Said {
                     generation,
                     message,
-                }) if self.is_current(generation) => match message {
-                    FromWorker::Progress { output, units } => {
-                        watch.progress(order, output, units, self.parts.timings.stall);
-                        self.say(SlotEvent::Progress {
-                            run: order.run,
-                            output,
-                            units,
-                        });
-                    }
-                    FromWorker::Output { output, body } => {
-                        watch.begin(order, output.saturating_add(1), self.parts.timings.stall);
-                        self.say(SlotEvent::Output {
-                            run: order.run,
-                            output,
-                            body,
-                        });
-                    }
-                    FromWorker::Failed { output, failure } => {
+                    ..
+                }) if self.is_current(generation) => match watch.hear(message) {
+                    Heard::Nothing => {}
+                    Heard::Progress { output, units } => self.say(SlotEvent::Progress {
+                        run: order.run,
+                        output,
+                        units,
+                    }),
+                    Heard::Output { output, body } => self.say(SlotEvent::Output {
+                        run: order.run,
+                        output,
+                        body,
+                    }),
+                    Heard::Failed { output, failure } => {
                         return Err(SlotEvent::Failed {
                             run: order.run,
                             output,
                             failure,
                         });
                     }
-                    FromWorker::Finished => return Ok(()),
-                    FromWorker::Ready { .. } => {
+                    Heard::Finished => return Ok(()),
+                    Heard::Nonsense(message) => {
                         self.drop_worker();
-                        let message = "worker forgot its run".to_owned();
-                        return Err(failed(watch.output, message));
+                        return Err(failed(watch.output(), message.to_owned()));
                     }
                 },
                 Ok(Input::Gone { generation }) if self.is_current(generation) => {
                     let reason = self.worker.take().map_or_else(String::new, Worker::ended);
-                    return Err(failed(watch.output, reason));
+                    return Err(failed(watch.output(), reason));
                 }
                 Ok(Input::StopBefore { run, output }) if run == order.run => {
                     self.tell(&ToWorker::StopBefore { output });
                 }
                 Ok(Input::Close) => {
                     self.close();
-                    return Err(failed(watch.output, "slot is closed".to_owned()));
+                    return Err(failed(watch.output(), "slot is closed".to_owned()));
                 }
                 // Of an earlier child or run.
                 Ok(Input::Said { .. } | Input::Gone { .. } | Input::StopBefore { .. }) => {}
                 Err(_) => {
                     self.drop_worker();
-                    return Err(failed(
-                        watch.output,
-                        watch.overdue(self.parts.timings.stall),
-                    ));
+                    return Err(failed(watch.output(), watch.overdue()));
                 }
             }
         }
@@ -333,53 +317,6 @@ impl Slot {
             && let Err(error) = worker.send(message)
         {
             tracing::warn!(slot = self.parts.index, %error, "worker cannot be told");
-        }
-    }
-}
-
-impl Watch {
-    fn new(order: &Execute, stall: Duration) -> Self {
-        let now = Instant::now();
-        let mut watch = Self {
-            output: 0,
-            units: 0,
-            stall_at: now + stall,
-            hard_at: now,
-        };
-        watch.begin(order, 0, stall);
-        watch
-    }
-
-    fn begin(&mut self, order: &Execute, output: u32, stall: Duration) {
-        let now = Instant::now();
-        let limit = usize::try_from(output)
-            .ok()
-            .and_then(|output| order.limits.get(output))
-            // Past the last output only the end of the run is waited for.
-            .map_or(stall, |limit| *limit);
-        *self = Self {
-            output,
-            units: 0,
-            stall_at: now + stall,
-            hard_at: now + limit,
-        };
-    }
-
-    fn progress(&mut self, order: &Execute, output: u32, units: u64, stall: Duration) {
-        if output > self.output {
-            self.begin(order, output, stall);
-        }
-        if output == self.output && units != self.units {
-            self.units = units;
-            self.stall_at = Instant::now() + stall;
-        }
-    }
-
-    fn overdue(&self, stall: Duration) -> String {
-        if self.hard_at <= self.stall_at {
-            "worker took too long over one output".to_owned()
-        } else {
-            format!("worker stood still for {} s", stall.as_secs())
         }
     }
 }

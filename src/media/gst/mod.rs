@@ -52,6 +52,16 @@ impl GstEngine {
         })
     }
 
+    /// Leaves this process no element but those this module uses: none can be plugged into a
+    /// pipeline by a library either. For processes that read hostile files.
+    ///
+    /// # Errors
+    /// [`MediaError::Engine`] when the library does not start.
+    pub fn forget_other_elements(self) -> Result<Self, MediaError> {
+        init::forget_others()?;
+        Ok(self)
+    }
+
     /// Gives a pipeline up after `stall` without any movement.
     #[must_use]
     pub fn with_stall(mut self, stall: Duration) -> Self {

@@ -40,6 +40,22 @@ pub(super) enum Container {
 }
 
 impl Container {
+    /// All of them.
+    #[cfg(test)]
+    pub(super) const ALL: [Self; 11] = [
+        Self::Mp4,
+        Self::Matroska,
+        Self::Avi,
+        Self::MpegPs,
+        Self::MpegTs,
+        Self::Wav,
+        Self::Ogg,
+        Self::Mp3,
+        Self::Flac,
+        Self::Adts,
+        Self::Id3,
+    ];
+
     /// Its name in one word.
     pub(super) fn word(self) -> &'static str {
         match self {

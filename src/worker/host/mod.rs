@@ -1,8 +1,15 @@
 //! The node's side of a task: its inputs from the network and the store to local files, the
 //! worker's outputs to the store. Knows nothing of leases; the actors know nothing of files.
+//!
+//! The worker may have been taken over by what it read: it is given links to its run's inputs
+//! and nothing else of the store, and what it made is taken away from it before it is looked at.
 
+mod accept;
 mod publish;
 mod stage;
+mod take;
+#[cfg(test)]
+mod tests;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -13,7 +20,7 @@ use cluster::model::{Failure, TaskOutput};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 
-use super::scratch::Scratch;
+use super::scratch::{RunDirs, Scratch};
 use crate::composition::Limits;
 use crate::store::ObjectStore;
 use crate::store::fetch::Fetcher;
@@ -70,29 +77,33 @@ impl Host {
 impl TaskHost for Host {
     fn stage(
         &self,
+        slot: usize,
         run: Vec<Assignment>,
         progress: Arc<AtomicU64>,
     ) -> BoxFuture<'static, Result<Staged, Failure>> {
         let shared = Arc::clone(&self.shared);
-        async move { stage::stage(&shared, &run, &progress).await }.boxed()
+        async move { stage::stage(&shared, slot, &run, &progress).await }.boxed()
     }
 
     fn publish(
         &self,
         assignment: Assignment,
+        scratch: PathBuf,
         body: Vec<u8>,
     ) -> BoxFuture<'static, Result<TaskOutput, Failure>> {
         let shared = Arc::clone(&self.shared);
-        async move { publish::publish(&shared, &assignment, &body).await }.boxed()
+        async move { publish::publish(&shared, &assignment, &scratch, &body).await }.boxed()
     }
 
     fn clean(&self, scratch: PathBuf) -> BoxFuture<'static, ()> {
+        let removed = tokio::task::spawn_blocking(move || {
+            if let Some(dirs) = RunDirs::of(&scratch) {
+                stage::remove(&dirs);
+            }
+        });
         async move {
-            if let Err(error) = tokio::fs::remove_dir_all(&scratch).await
-                && error.kind() != std::io::ErrorKind::NotFound
-            {
-                // The next start sweeps it.
-                tracing::warn!(path = %scratch.display(), %error, "scratch stays");
+            if let Err(error) = removed.await {
+                tracing::warn!(%error, "scratch stays");
             }
         }
         .boxed()

@@ -1,106 +1,156 @@
 //! A worker's output into the store under a fresh key, described for the coordinator.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use actors::ports::Assignment;
-use cluster::model::{Artifact, Failure, ObjectRef, TaskOutput};
+use cluster::model::{Artifact, Failure, ObjectKey, ObjectRef, PlanFacts, TaskKind, TaskOutput};
 
-use super::Shared;
+use super::take::{TakeError, take};
+use super::{Shared, accept, stage};
+use crate::plan::{Plan, Prepared};
 use crate::store::{ObjectAbout, keys};
 use crate::worker::failure;
-use crate::worker::order::{self, Made};
+use crate::worker::order::{self, Made, PrepareOrder};
+use crate::worker::scratch::RunDirs;
+
+/// Longest that joining can have taken: beyond this it is not the truth.
+const LONGEST_JOIN: u64 = 24 * 3600 * 1000;
 
 /// Stores one output. Nothing names it before this returns.
 pub(super) async fn publish(
     shared: &Shared,
     assignment: &Assignment,
+    scratch: &Path,
     body: &[u8],
 ) -> Result<TaskOutput, Failure> {
     let made: Made = order::decode(body)
         .map_err(|error| failure::engine(format!("the output is not described: {error}")))?;
-    Ok(match made {
-        Made::Plan {
-            plan,
-            prepared,
-            facts,
-        } => {
-            let key = keys::prepared(assignment.granted.task.job);
-            store_file(shared, key, &prepared, None).await?;
-            TaskOutput::Plan {
-                object: put(shared, assignment, &plan, "json", None).await?,
+    let dirs = RunDirs::of(scratch).ok_or_else(|| failure::engine("a run without directories"))?;
+    let output = Output {
+        shared,
+        assignment,
+        dirs,
+    };
+    // What it is said to be must be what was asked for.
+    Ok(match (assignment.granted.task.kind, made) {
+        (
+            TaskKind::Prepare,
+            Made::Plan {
+                plan,
+                prepared,
                 facts,
-            }
+            },
+        ) => output.plan(&plan, &prepared, facts).await?,
+        (TaskKind::Segment(_), Made::Segment { file }) => TaskOutput::Segment {
+            object: output.store(&file).await?,
+            from_cache: false,
+        },
+        (TaskKind::Audio, Made::Audio { file }) => TaskOutput::Audio {
+            object: output.store(&file).await?,
+            from_cache: false,
+        },
+        (TaskKind::Join, Made::Artifact { file, join_millis }) => {
+            output.artifact(&file, join_millis).await?
         }
-        Made::Segment { file } => TaskOutput::Segment {
-            object: put(shared, assignment, &file, "mp4", None).await?,
-            from_cache: false,
-        },
-        Made::Audio { file } => TaskOutput::Audio {
-            object: put(shared, assignment, &file, "mp4", None).await?,
-            from_cache: false,
-        },
-        Made::Artifact {
-            file,
-            filename,
-            width,
-            height,
-            frames,
-            rate,
-            join_millis,
-        } => {
-            let name = filename.unwrap_or_else(|| assignment.granted.task.job.to_string());
-            let about = ObjectAbout {
-                content_type: "video/mp4".to_owned(),
-                filename: Some(format!("{name}.mp4")),
-            };
-            let object = put(shared, assignment, &file, "mp4", Some(&about)).await?;
-            TaskOutput::Artifact(Artifact {
-                object,
-                filename: format!("{name}.mp4"),
-                content_type: about.content_type,
-                width,
-                height,
-                frames,
-                rate,
-                thumbnail: None,
-                join_millis,
-            })
+        _ => {
+            return Err(failure::engine(
+                "the worker made another thing than was asked",
+            ));
         }
     })
 }
 
-async fn put(
-    shared: &Shared,
-    assignment: &Assignment,
-    file: &Path,
-    extension: &str,
-    about: Option<&ObjectAbout>,
-) -> Result<ObjectRef, Failure> {
-    let granted = &assignment.granted;
-    let key = keys::attempt(
-        granted.task.job,
-        granted.task.kind,
-        granted.epoch,
-        extension,
-    );
-    store_file(shared, key, file, about).await
+struct Output<'a> {
+    shared: &'a Shared,
+    assignment: &'a Assignment,
+    dirs: RunDirs,
 }
 
-async fn store_file(
-    shared: &Shared,
-    key: cluster::model::ObjectKey,
-    file: &Path,
-    about: Option<&ObjectAbout>,
-) -> Result<ObjectRef, Failure> {
-    // The worker met hostile input: it does not choose which of our files are published.
-    if !shared.scratch.holds(file) {
-        return Err(failure::engine(
-            "the worker named a file that is not its own",
-        ));
+impl Output<'_> {
+    async fn plan(
+        &self,
+        plan: &Path,
+        prepared: &Path,
+        facts: PlanFacts,
+    ) -> Result<TaskOutput, Failure> {
+        let (plan, prepared) = (self.take(plan).await?, self.take(prepared).await?);
+        let order: PrepareOrder = accept::read(&stage::kept_order(&self.dirs)).await?;
+        let read: Plan = accept::read(&plan).await?;
+        let told: Prepared = accept::read(&prepared).await?;
+        accept::plan(&order, &read, &told, &facts)?;
+        let key = keys::prepared(self.assignment.granted.task.job);
+        self.put(key, &prepared, None).await?;
+        let object = self.put(self.key("json"), &plan, None).await?;
+        Ok(TaskOutput::Plan { object, facts })
     }
-    shared
-        .store
-        .put_file(key, file, about)
-        .await
-        .map_err(|error| failure::of_store(&error))
+
+    /// The published file, described by the plan: what the worker could say of it, clients see.
+    async fn artifact(&self, file: &Path, join_millis: u64) -> Result<TaskOutput, Failure> {
+        let Some(plan) = &self.assignment.plan else {
+            return Err(failure::engine("a join without its plan"));
+        };
+        let bytes = self
+            .shared
+            .store
+            .get(&plan.key)
+            .await
+            .map_err(|error| failure::of_store(&error))?;
+        let plan: Plan = serde_json::from_slice(&bytes)
+            .map_err(|error| failure::engine(format!("the plan cannot be read: {error}")))?;
+        let composition = &plan.timeline.composition;
+        let job = self.assignment.granted.task.job;
+        let name = composition.output.filename.clone();
+        let filename = format!("{}.mp4", name.unwrap_or_else(|| job.to_string()));
+        let about = ObjectAbout {
+            content_type: "video/mp4".to_owned(),
+            filename: Some(filename.clone()),
+        };
+        let taken = self.take(file).await?;
+        Ok(TaskOutput::Artifact(Artifact {
+            object: self.put(self.key("mp4"), &taken, Some(&about)).await?,
+            filename,
+            content_type: about.content_type,
+            width: plan.output_width(),
+            height: plan.output_height(),
+            frames: plan.timeline.frames,
+            rate: composition.frame_rate,
+            thumbnail: None,
+            join_millis: join_millis.min(LONGEST_JOIN),
+        }))
+    }
+
+    fn key(&self, extension: &str) -> ObjectKey {
+        let granted = &self.assignment.granted;
+        let (job, kind) = (granted.task.job, granted.task.kind);
+        keys::attempt(job, kind, granted.epoch, extension)
+    }
+
+    async fn store(&self, file: &Path) -> Result<ObjectRef, Failure> {
+        let taken = self.take(file).await?;
+        self.put(self.key("mp4"), &taken, None).await
+    }
+
+    async fn take(&self, file: &Path) -> Result<PathBuf, Failure> {
+        let (dirs, file) = (self.dirs.clone(), file.to_owned());
+        let taken = tokio::task::spawn_blocking(move || take(&dirs, &file))
+            .await
+            .map_err(|error| failure::engine(error.to_string()))?;
+        taken.map_err(|error| match error {
+            TakeError::Io(source) => failure::of_io(&source),
+            TakeError::Foreign | TakeError::NotPlain => failure::engine(error.to_string()),
+        })
+    }
+
+    async fn put(
+        &self,
+        key: ObjectKey,
+        taken: &Path,
+        about: Option<&ObjectAbout>,
+    ) -> Result<ObjectRef, Failure> {
+        self.shared
+            .store
+            .put_file(key, taken, about)
+            .await
+            .map_err(|error| failure::of_store(&error))
+    }
 }

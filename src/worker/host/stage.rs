@@ -1,7 +1,14 @@
-//! Inputs of a run to local files, and the order that names them.
+//! Inputs of a run to files that its worker may read, and the order that names them.
+//!
+//! The worker gets a second name for each file of the store that it needs, in its slot's
+//! directory: demuxers want to seek in files they open themselves. Where the store is on another file
+//! system, or knows no second names, it gets a copy.
 
+use std::fs::{self, File};
+use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use actors::ports::{Assignment, Staged};
 use cluster::model::{Failure, ObjectRef, TaskKind};
@@ -15,15 +22,19 @@ use crate::worker::failure;
 use crate::worker::order::{
     self, AudioOrder, FetchedSource, JoinOrder, Order, PrepareOrder, SegmentsOrder,
 };
+use crate::worker::scratch::RunDirs;
 
 /// Sources of one composition fetched at a time.
 const FETCHES: usize = 4;
+/// Bytes copied between two signs of progress.
+const COPY: u64 = 64 << 20;
 
 /// Brings a run's inputs here.
 pub(super) async fn stage(
     shared: &Shared,
+    slot: usize,
     run: &[Assignment],
-    progress: &AtomicU64,
+    progress: &Arc<AtomicU64>,
 ) -> Result<Staged, Failure> {
     let Some(first) = run.first() else {
         return Err(failure::engine("a run without tasks"));
@@ -36,29 +47,51 @@ pub(super) async fn stage(
         TaskKind::Ingest => "ingest",
         TaskKind::Deliver => "deliver",
     };
-    let scratch = shared
+    let dirs = shared
         .scratch
-        .fresh(label)
+        .fresh(slot, label)
         .map_err(|error| failure::of_io(&error))?;
-    let mut unfinished = Unfinished(Some(scratch.clone()));
-    let order = order(shared, first, run, &scratch, progress).await?;
-    let order = order::encode(&order)
-        .map_err(|error| failure::engine(format!("the order cannot be written: {error}")))?;
+    let mut unfinished = Unfinished(Some(dirs.clone()));
+    let order = order(shared, first, run, &dirs, progress).await?;
+    let bytes = order::encode(&order).map_err(|error| unwritten(&error))?;
+    if let Order::Prepare(order) = &order {
+        let kept = order::encode(order).map_err(|error| unwritten(&error))?;
+        tokio::fs::write(kept_order(&dirs), kept)
+            .await
+            .map_err(|error| failure::of_io(&error))?;
+    }
     unfinished.0 = None;
-    Ok(Staged { order, scratch })
+    Ok(Staged {
+        order: bytes,
+        scratch: dirs.output,
+    })
 }
 
-/// A scratch directory that goes again unless staging comes to its end: when it fails, and
-/// when it is dropped half-way.
-struct Unfinished(Option<PathBuf>);
+/// Where the node keeps what it asked of a prepare run, to hold the answer to it.
+pub(super) fn kept_order(dirs: &RunDirs) -> PathBuf {
+    dirs.own.join("order.json")
+}
+
+fn unwritten(error: &serde_json::Error) -> Failure {
+    failure::engine(format!("the order cannot be written: {error}"))
+}
+
+/// Removes a run's directories.
+pub(super) fn remove(dirs: &RunDirs) {
+    if let Err(error) = dirs.remove() {
+        // The next start sweeps it.
+        tracing::warn!(path = %dirs.output.display(), %error, "scratch stays");
+    }
+}
+
+/// Directories that go again unless staging comes to its end: when it fails, and when it is
+/// dropped half-way.
+struct Unfinished(Option<RunDirs>);
 
 impl Drop for Unfinished {
     fn drop(&mut self) {
-        if let Some(scratch) = self.0.take()
-            && let Err(error) = std::fs::remove_dir_all(&scratch)
-        {
-            // The next start sweeps it.
-            tracing::warn!(path = %scratch.display(), %error, "scratch stays");
+        if let Some(dirs) = self.0.take() {
+            remove(&dirs);
         }
     }
 }
@@ -67,21 +100,22 @@ async fn order(
     shared: &Shared,
     first: &Assignment,
     run: &[Assignment],
-    scratch: &Path,
-    progress: &AtomicU64,
+    dirs: &RunDirs,
+    progress: &Arc<AtomicU64>,
 ) -> Result<Order, Failure> {
-    let out = scratch.to_owned();
+    let out = dirs.output.clone();
+    let files = Files {
+        shared,
+        dirs,
+        progress,
+        given: AtomicUsize::new(0),
+    };
     if first.granted.task.kind == TaskKind::Prepare {
-        let prepare = prepare(shared, first, out, progress).await?;
+        let prepare = prepare(&files, first, out).await?;
         return Ok(Order::Prepare(prepare));
     }
     let Some(plan_object) = &first.plan else {
         return Err(failure::engine("a task without its plan"));
-    };
-    let files = Files {
-        shared,
-        scratch,
-        progress,
     };
     let plan_file = files.one(plan_object).await?;
     Ok(match first.granted.task.kind {
@@ -131,15 +165,15 @@ fn segment_indices(run: &[Assignment]) -> Result<Vec<u32>, Failure> {
 }
 
 async fn prepare(
-    shared: &Shared,
+    files: &Files<'_>,
     assignment: &Assignment,
     out: PathBuf,
-    progress: &AtomicU64,
 ) -> Result<PrepareOrder, Failure> {
+    let shared = files.shared;
     let composition = composition(shared, &assignment.request).await?;
     let uses = composition.source_urls();
     let sources = futures::stream::iter(uses)
-        .map(|used| fetch(shared, used, &out, progress))
+        .map(|used| fetch(files, used))
         .buffered(FETCHES)
         .try_collect()
         .await?;
@@ -175,22 +209,14 @@ async fn composition(shared: &Shared, request: &ObjectRef) -> Result<ValidCompos
     }
 }
 
-async fn fetch(
-    shared: &Shared,
-    used: SourceUse,
-    scratch: &Path,
-    progress: &AtomicU64,
-) -> Result<FetchedSource, Failure> {
-    let object = shared
+async fn fetch(files: &Files<'_>, used: SourceUse) -> Result<FetchedSource, Failure> {
+    let object = files
+        .shared
         .fetcher
-        .fetch(&used.url, scratch, progress)
+        .fetch(&used.url, &files.dirs.own, files.progress)
         .await
         .map_err(|error| failure::of_fetch(&error, &used.path))?;
-    let file = shared
-        .store
-        .local_file(&object, scratch)
-        .await
-        .map_err(|error| failure::of_store(&error))?;
+    let file = files.one(&object).await?;
     Ok(FetchedSource {
         url: used.url,
         path: used.path,
@@ -208,18 +234,31 @@ async fn read_plan(file: &Path) -> Result<Plan, Failure> {
         .map_err(|error| failure::engine(format!("the plan cannot be read: {error}")))
 }
 
-/// Objects of the store as local files, checked against their digests.
+/// Objects of the store as files for the worker, checked against their digests.
 struct Files<'a> {
     shared: &'a Shared,
-    scratch: &'a Path,
-    progress: &'a AtomicU64,
+    dirs: &'a RunDirs,
+    progress: &'a Arc<AtomicU64>,
+    /// How many there are, to name the next.
+    given: AtomicUsize,
 }
 
 impl Files<'_> {
     async fn local(&self, object: &ObjectRef) -> Result<PathBuf, StoreError> {
-        let file = self.shared.store.local_file(object, self.scratch).await?;
+        let store = &self.shared.store;
+        let file = store.local_file(object, &self.dirs.own).await?;
         self.progress.fetch_add(object.size, Ordering::Relaxed);
-        Ok(file)
+        let number = self.given.fetch_add(1, Ordering::Relaxed);
+        let given = self.dirs.input.join(number.to_string());
+        let (to, progress) = (given.clone(), Arc::clone(self.progress));
+        tokio::task::spawn_blocking(move || give(&file, &to, &progress))
+            .await
+            .unwrap_or_else(|error| Err(io::Error::other(error)))
+            .map_err(|error| match error.kind() {
+                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => StoreError::Full,
+                _ => StoreError::Io(error),
+            })?;
+        Ok(given)
     }
 
     async fn one(&self, object: &ObjectRef) -> Result<PathBuf, Failure> {
@@ -250,5 +289,22 @@ impl Files<'_> {
             files.push(file);
         }
         Ok(files)
+    }
+}
+
+/// Makes `file` readable at `to`, where it may be removed again at any time.
+fn give(file: &Path, to: &Path, progress: &AtomicU64) -> io::Result<()> {
+    if fs::hard_link(file, to).is_ok() {
+        return Ok(());
+    }
+    let mut source = File::open(file)?;
+    let mut copy = File::create_new(to)?;
+    loop {
+        // The kernel copies, by sharing blocks where the file system can.
+        let copied = io::copy(&mut io::Read::take(&mut source, COPY), &mut copy)?;
+        progress.fetch_add(copied, Ordering::Relaxed);
+        if copied < COPY {
+            return Ok(());
+        }
     }
 }

@@ -11,6 +11,7 @@
 mod ending;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
@@ -29,8 +30,14 @@ use crate::slot::SlotEvent;
 /// What the node is to do.
 #[derive(Debug)]
 pub(crate) enum Effect {
-    /// Bring the inputs of a run here. The counter is bytes fetched.
-    Stage(RunId, Vec<Assignment>, Arc<AtomicU64>),
+    /// Bring the inputs of a run to its slot.
+    Stage {
+        run: RunId,
+        slot: SlotIndex,
+        assignments: Vec<Assignment>,
+        /// Bytes fetched.
+        fetched: Arc<AtomicU64>,
+    },
     /// Give up staging; dropping it removes what it brought.
     AbortStage(RunId),
     /// Send the child its order. The limits are one for each output.
@@ -53,6 +60,8 @@ pub(crate) enum Effect {
         run: RunId,
         output: u32,
         assignment: Box<Assignment>,
+        /// Where the run writes.
+        scratch: PathBuf,
         body: Vec<u8>,
     },
     /// Nothing of the run is needed any more.
@@ -341,7 +350,12 @@ impl Book {
                 current: 0,
             },
         );
-        Some(Effect::Stage(id, run, fetched))
+        Some(Effect::Stage {
+            run: id,
+            slot,
+            assignments: run,
+            fetched,
+        })
     }
 
     /// Inputs are here, or cannot be had.
@@ -435,7 +449,8 @@ impl Book {
         };
         run.last_sign = now;
         run.current = run.current.max(usize::try_from(output).unwrap_or(0) + 1);
-        let Some(piece) = run.piece(output) else {
+        let scratch = run.staged.as_ref().map(|staged| staged.scratch.clone());
+        let (Some(scratch), Some(piece)) = (scratch, run.piece(output)) else {
             return Vec::new();
         };
         // Revoked meanwhile, or said twice.
@@ -451,6 +466,7 @@ impl Book {
             run: id,
             output,
             assignment,
+            scratch,
             body,
         }]
     }

@@ -1,0 +1,70 @@
+//! What a worker says it made, held to what it was asked for. A worker that was taken over can
+//! spoil its own render; it must not name another's objects, nor put into the log or before
+//! clients what the composition does not say.
+
+use std::path::Path;
+
+use cluster::model::{Failure, PlanFacts};
+
+use crate::composition::SourceKind;
+use crate::plan::{self, Plan, Prepared};
+use crate::worker::failure;
+use crate::worker::order::PrepareOrder;
+
+/// Largest plan that is read into memory.
+const LARGEST: u64 = 64 << 20;
+
+fn nonsense(what: &str) -> Failure {
+    failure::engine(format!("the worker made a plan that cannot be: {what}"))
+}
+
+/// Reads a file of a worker as JSON, if it is of a size that a worker makes.
+pub(super) async fn read<T: serde::de::DeserializeOwned>(file: &Path) -> Result<T, Failure> {
+    let about = tokio::fs::metadata(file)
+        .await
+        .map_err(|error| failure::of_io(&error))?;
+    if about.len() > LARGEST {
+        return Err(nonsense("it is too large"));
+    }
+    let bytes = tokio::fs::read(file)
+        .await
+        .map_err(|error| failure::of_io(&error))?;
+    serde_json::from_slice(&bytes).map_err(|error| nonsense(&error.to_string()))
+}
+
+/// Holds a plan to the order it came of, and to what the worker says of it.
+pub(super) fn plan(
+    order: &PrepareOrder,
+    plan: &Plan,
+    prepared: &Prepared,
+    facts: &PlanFacts,
+) -> Result<(), Failure> {
+    let composition = &plan.timeline.composition;
+    if plan.version != plan::VERSION || *composition != order.composition {
+        return Err(nonsense("it is of another composition"));
+    }
+    let objects = |kind: fn(SourceKind) -> bool| {
+        let wanted = order.sources.iter().filter(move |one| kind(one.kind));
+        wanted.map(|source| &source.object)
+    };
+    let fonts = plan.fonts.iter().map(|font| &font.object);
+    let same = objects(|kind| kind != SourceKind::Font).eq(plan.sources.iter())
+        && objects(|kind| kind == SourceKind::Font).eq(fonts);
+    if !same {
+        return Err(nonsense("it is of other sources"));
+    }
+    let longest = order.max_duration.frame_count(composition.frame_rate);
+    let frames = plan.timeline.frames;
+    if frames == 0 || frames > longest {
+        return Err(nonsense("its length"));
+    }
+    let said = facts.frames == frames
+        && facts.rate == composition.frame_rate
+        && facts.segments == plan.segments
+        && prepared.frames == frames
+        && (prepared.width, prepared.height) == (plan.output_width(), plan.output_height());
+    if !said {
+        return Err(nonsense("it is described as another"));
+    }
+    Ok(())
+}
