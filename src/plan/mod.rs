@@ -1,5 +1,6 @@
 //! The plan: what prepare leaves behind so that every later task only has to carry it out.
 
+mod assets;
 mod prepared;
 mod request;
 mod segments;
@@ -7,6 +8,7 @@ mod segments;
 use cluster::model::{FrameRange, ObjectRef};
 use serde::{Deserialize, Serialize};
 
+pub use assets::{asset_of, asset_url, assets_used};
 pub use prepared::Prepared;
 pub use request::{RequestObject, RequestObjectError};
 pub use segments::cut;

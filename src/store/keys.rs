@@ -1,7 +1,7 @@
 //! Every object key there is. Keys are made here and nowhere else, so that what a prefix
 //! holds, and who may delete it, can be read off one page.
 
-use cluster::model::{Digest, Epoch, JobId, ObjectKey, TaskKind};
+use cluster::model::{AssetId, Digest, Epoch, EventId, JobId, ObjectKey, TaskKind};
 
 /// The client's request, as accepted.
 pub fn composition(job: JobId) -> ObjectKey {
@@ -30,6 +30,39 @@ pub fn source(digest: Digest) -> ObjectKey {
 
 /// Where sources are, whatever is in them.
 pub const SOURCES: &str = "sources/";
+
+/// A fresh key for an upload that arrives whole through this server: of two that race, one is
+/// committed and the other is nobody's.
+pub fn upload_whole(asset: AssetId) -> ObjectKey {
+    let random: u64 = rand::random();
+    ObjectKey(format!("uploads/{asset}/{random:016x}"))
+}
+
+/// Where a client puts an upload that goes straight to the store. Writable for as long as the
+/// link works: what is rendered is a copy.
+pub fn upload_raw(asset: AssetId) -> ObjectKey {
+    ObjectKey(format!("uploads/{asset}/raw"))
+}
+
+/// Where part `number` (from 1) of an upload is put.
+pub fn upload_part(asset: AssetId, number: u32) -> ObjectKey {
+    ObjectKey(format!("{}{number:05}", upload_parts(asset)))
+}
+
+/// Where all parts of an upload are.
+pub fn upload_parts(asset: AssetId) -> String {
+    format!("uploads/{asset}/parts/")
+}
+
+/// Everything of an upload as it arrived.
+pub fn upload_prefix(asset: AssetId) -> String {
+    format!("uploads/{asset}/")
+}
+
+/// What receivers are sent of an event, the same on every try.
+pub fn event_body(event: EventId) -> ObjectKey {
+    ObjectKey(format!("webhooks/{event}.json"))
+}
 
 /// What attempts left, without the request, what clients are told from, and the artifact.
 pub fn intermediate_prefixes(job: JobId, segments: u32) -> impl Iterator<Item = String> {
