@@ -4,13 +4,13 @@
 use std::path::Path;
 
 use cluster::model::Digest;
-use reqwest::header::{self};
+use reqwest::header;
 use reqwest::{Client, RequestBuilder, Response, StatusCode};
 use tokio::time::timeout;
 use url::Url;
 
 use super::FetchLimits;
-use super::answer::{Answer, text};
+use super::answer::Answer;
 use super::error::FetchError;
 use super::guard::{Guard, NoWay};
 use super::partial::Partial;
@@ -114,7 +114,10 @@ impl Download<'_> {
             if !is_redirect(response.status()) {
                 return self.receive(url, response, partial, known.is_some()).await;
             }
-            url = text(response.headers(), &header::LOCATION)
+            // Some servers write names as they are, not as ASCII.
+            let location = response.headers().get(header::LOCATION);
+            url = location
+                .and_then(|target| std::str::from_utf8(target.as_bytes()).ok())
                 .and_then(|target| url.join(target).ok())
                 .ok_or(FetchError::Malformed("a redirect leads nowhere"))?;
         }
@@ -167,10 +170,8 @@ impl Download<'_> {
             408 | 425 | 429 | 500..=599 => return Err(FetchError::Unavailable(status.as_u16())),
             _ => return Err(FetchError::Refused(status.as_u16())),
         }
-        let declared = response
-            .content_length()
-            .map(|rest| partial.length().saturating_add(rest));
-        partial.begins(response.headers(), declared);
+        let rest = response.content_length();
+        let declared = partial.begins(response.headers(), rest);
         if declared.is_some_and(|length| length > self.limits.bytes) {
             return Err(FetchError::TooLarge(self.limits.bytes));
         }

@@ -57,10 +57,10 @@ impl Fetcher {
                 Sniffed::Html => {}
             }
         }
-        self.from_page(&given, scratch, progress).await
+        self.import_page(&given, scratch, progress).await
     }
 
-    async fn from_page(
+    async fn import_page(
         &self,
         url: &Url,
         scratch: &Path,

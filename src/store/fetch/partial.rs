@@ -78,14 +78,23 @@ impl Partial {
             && same(self.version.etag.as_deref(), text(headers, &header::ETAG))
     }
 
-    /// Takes down which version the body that begins now belongs to; `declared` is its
-    /// length as a whole.
-    pub(super) fn begins(&mut self, headers: &HeaderMap, declared: Option<u64>) {
+    /// Takes down which version the body that begins now belongs to. It has `rest` bytes; says
+    /// how many the whole has, which may be more: a server need not send all that is missing.
+    pub(super) fn begins(&mut self, headers: &HeaderMap, rest: Option<u64>) -> Option<u64> {
+        let named = content_range(headers).and_then(|(_, total)| total.parse().ok());
+        let before = self.version.length.filter(|_| self.length > 0);
+        let after = rest.map(|rest| self.length.saturating_add(rest));
+        let length = if self.length > 0 {
+            named.or(before).or(after)
+        } else {
+            after
+        };
         self.version = Version {
             validator: validator(headers),
             etag: text(headers, &header::ETAG).map(str::to_owned),
-            length: declared,
+            length,
         };
+        length
     }
 
     pub(super) async fn append(&mut self, chunk: &[u8]) -> Result<(), FetchError> {
@@ -128,6 +137,7 @@ impl Partial {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "as `map_err` hands it over")]
 fn failed(error: std::io::Error) -> FetchError {
     FetchError::from_io(&error)
 }
@@ -163,7 +173,7 @@ mod tests {
         let old = ("last-modified", "Tue, 01 Jul 2025 10:00:00 GMT");
         let now = ("date", "Tue, 01 Jul 2025 10:00:00 GMT");
         let later = ("date", "Tue, 01 Jul 2025 10:00:01 GMT");
-        let cases: [(&[(&str, &str)], Option<&str>); 8] = [
+        let cases: [(Fields<'_>, Option<&str>); 8] = [
             (&[("etag", "\"a\"")], Some("\"a\"")),
             (
                 &[("etag", "\"a\""), ("accept-ranges", "bytes")],
@@ -185,7 +195,9 @@ mod tests {
         }
     }
 
-    fn headers(fields: &[(&str, &str)]) -> HeaderMap {
+    type Fields<'a> = &'a [(&'a str, &'a str)];
+
+    fn headers(fields: Fields<'_>) -> HeaderMap {
         let parsed = |(name, value): &(&str, &str)| {
             let name: header::HeaderName = name.parse().unwrap();
             (name, value.parse().unwrap())
