@@ -95,12 +95,14 @@ impl App {
         let host_settings = HostSettings {
             limits: composition_limits(&settings.limits),
             segment_frames: settings.render.segment_frames,
+            source_bytes: settings.limits.source_bytes.as_u64(),
         };
         let host = Host::new(
             Arc::clone(&store),
             Arc::clone(&fetcher),
             scratch,
             host_settings,
+            std::collections::BTreeMap::new(),
         );
         let actors = actors::start(
             actors::Config {

@@ -2,6 +2,7 @@
 
 mod assets;
 mod prepared;
+mod probe;
 mod request;
 mod segments;
 
@@ -10,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 pub use assets::{asset_of, asset_url, assets_used};
 pub use prepared::Prepared;
+pub use probe::{Probe, ProbeAudio, ProbeColor};
 pub use request::{RequestObject, RequestObjectError};
 pub use segments::cut;
 

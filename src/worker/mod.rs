@@ -5,7 +5,7 @@
 //! - [`host`]: the node's side; implements `actors::ports::TaskHost`.
 //! - [`order`]: what the two say to each other.
 //! - [`child`]: the process: its pipe, its threads, its end.
-//! - `tools`, `prepare`, `segment`, `finish`: what it does, one file or directory a task kind.
+//! - `tools`, `prepare`, `segment`, `finish`, `ingest`: what it does, one file or directory a task kind.
 //! - [`sandbox`]: what that process takes away from itself first.
 //! - [`fingerprint`]: what the output of a node depends on.
 
@@ -14,6 +14,7 @@ mod failure;
 pub mod fingerprint;
 mod finish;
 pub mod host;
+mod ingest;
 pub mod order;
 mod prepare;
 pub mod sandbox;
@@ -24,7 +25,7 @@ pub mod settings;
 mod tests;
 mod tools;
 
-pub use host::{Host, HostSettings};
+pub use host::{Bucket, Host, HostSettings, Transfers};
 pub use settings::WorkerSettings;
 
 /// Prints what the kernel takes away from this process, as JSON: `framelane worker

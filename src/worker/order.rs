@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::composition::time::MediaTime;
 use crate::composition::{SourceKind, ValidComposition};
+use crate::plan::Probe;
 
 /// One run's work. Every path is of a file on this machine.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -21,6 +22,19 @@ pub enum Order {
     Audio(AudioOrder),
     /// Make the published file.
     Join(JoinOrder),
+    /// Look at an upload or import.
+    Ingest(IngestOrder),
+    /// The node itself has delivered the artifact; say so.
+    Delivered,
+}
+
+/// [`Order::Ingest`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IngestOrder {
+    /// The file's bytes.
+    pub file: PathBuf,
+    /// What its first bytes say it is.
+    pub content_type: String,
 }
 
 /// [`Order::Prepare`].
@@ -93,7 +107,7 @@ pub struct JoinOrder {
 }
 
 /// One finished output, as the worker describes it to its node.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Made {
     /// Of prepare.
     Plan {
@@ -121,6 +135,13 @@ pub enum Made {
         /// How long joining took.
         join_millis: u64,
     },
+    /// What an upload or import is.
+    Probed {
+        /// What was found.
+        probe: Probe,
+    },
+    /// Nothing: the node had done it before.
+    Delivered,
 }
 
 /// Bytes of an order or an output's description.

@@ -125,7 +125,8 @@ fn probe(tools: &Tools, source: &FetchedSource) -> Result<MediaInfo, Failure> {
     Ok(info)
 }
 
-fn check_size(tools: &Tools, video: &VideoInfo, path: &str) -> Result<(), Failure> {
+/// A picture of more pixels than allowed is refused before anything decodes it.
+pub(super) fn check_size(tools: &Tools, video: &VideoInfo, path: &str) -> Result<(), Failure> {
     let most = tools.settings().pixels;
     let pixels = u64::from(video.coded_width) * u64::from(video.coded_height);
     if pixels <= most {

@@ -11,7 +11,7 @@ use cluster::model::Failure;
 use super::child::Run;
 use super::order::{self, Order};
 use super::settings::WorkerSettings;
-use super::{failure, finish, prepare, segment};
+use super::{failure, finish, ingest, prepare, segment};
 use crate::composition::{ElementKind, ValidComposition, Warning};
 use crate::media::{MediaEngine, MediaError, MediaInfo};
 use crate::render::reference::ReferenceCompositor;
@@ -68,6 +68,8 @@ impl Tools {
             Order::Segments(order) => segment::segments(self, &order, run),
             Order::Audio(order) => finish::audio(self, &order, run),
             Order::Join(order) => finish::join(self, &order, run),
+            Order::Ingest(order) => ingest::ingest(self, &order, run),
+            Order::Delivered => finish::delivered(run),
         }
     }
 

@@ -5,12 +5,16 @@
 //! and nothing else of the store, and what it made is taken away from it before it is looked at.
 
 mod accept;
+mod deliver;
+mod ingest;
 mod publish;
 mod stage;
 mod take;
 #[cfg(test)]
 mod tests;
+mod transfers;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -19,6 +23,9 @@ use actors::ports::{Assignment, Staged, TaskHost};
 use cluster::model::{Failure, TaskOutput};
 use futures::FutureExt;
 use futures::future::BoxFuture;
+
+pub use deliver::Bucket;
+pub use transfers::Transfers;
 
 use super::scratch::{RunDirs, Scratch};
 use crate::composition::Limits;
@@ -32,6 +39,8 @@ pub struct HostSettings {
     pub limits: Limits,
     /// `render.segment_frames`; 0: by the timeline's length.
     pub segment_frames: u32,
+    /// Largest upload or import in bytes.
+    pub source_bytes: u64,
 }
 
 /// Carries tasks' files. One per node; cheap to clone.
@@ -45,6 +54,9 @@ struct Shared {
     fetcher: Arc<Fetcher>,
     scratch: Scratch,
     settings: HostSettings,
+    transfers: Transfers,
+    /// Where renders may be delivered, by name.
+    buckets: BTreeMap<String, Arc<dyn Bucket>>,
 }
 
 impl std::fmt::Debug for Host {
@@ -62,6 +74,7 @@ impl Host {
         fetcher: Arc<Fetcher>,
         scratch: Scratch,
         settings: HostSettings,
+        buckets: BTreeMap<String, Arc<dyn Bucket>>,
     ) -> Self {
         Self {
             shared: Arc::new(Shared {
@@ -69,8 +82,17 @@ impl Host {
                 fetcher,
                 scratch,
                 settings,
+                transfers: Transfers::default(),
+                buckets,
             }),
         }
+    }
+}
+
+impl Host {
+    /// The imports that go on here.
+    pub fn transfers(&self) -> Transfers {
+        self.shared.transfers.clone()
     }
 }
 

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use actors::ports::Assignment;
 use cluster::model::{Artifact, Failure, ObjectKey, ObjectRef, PlanFacts, TaskKind, TaskOutput};
 
+use super::ingest::Taken;
 use super::take::{TakeError, take};
 use super::{Shared, accept, stage};
 use crate::plan::{Plan, Prepared};
@@ -49,6 +50,11 @@ pub(super) async fn publish(
             object: output.store(&file).await?,
             from_cache: false,
         },
+        (TaskKind::Ingest, Made::Probed { probe }) => {
+            let taken: Taken = accept::read(&stage::kept_order(&output.dirs)).await?;
+            TaskOutput::Ingested(taken.probed(probe))
+        }
+        (TaskKind::Deliver, Made::Delivered) => TaskOutput::Delivered,
         (TaskKind::Join, Made::Artifact { file, join_millis }) => {
             output.artifact(&file, join_millis).await?
         }

@@ -11,16 +11,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use actors::ports::{Assignment, Staged};
-use cluster::model::{Failure, ObjectRef, TaskKind};
+use cluster::model::{AssetId, Failure, ObjectRef, TaskKind};
 use futures::{StreamExt, TryStreamExt};
 
-use super::Shared;
+use super::{Shared, deliver, ingest};
 use crate::composition::{Json, SourceUse, ValidComposition, validate};
-use crate::plan::{Plan, RequestObject};
+use crate::plan::{Plan, RequestObject, asset_of};
 use crate::store::StoreError;
 use crate::worker::failure;
 use crate::worker::order::{
-    self, AudioOrder, FetchedSource, JoinOrder, Order, PrepareOrder, SegmentsOrder,
+    self, AudioOrder, FetchedSource, IngestOrder, JoinOrder, Order, PrepareOrder, SegmentsOrder,
 };
 use crate::worker::scratch::RunDirs;
 
@@ -55,10 +55,7 @@ pub(super) async fn stage(
     let order = order(shared, first, run, &dirs, progress).await?;
     let bytes = order::encode(&order).map_err(|error| unwritten(&error))?;
     if let Order::Prepare(order) = &order {
-        let kept = order::encode(order).map_err(|error| unwritten(&error))?;
-        tokio::fs::write(kept_order(&dirs), kept)
-            .await
-            .map_err(|error| failure::of_io(&error))?;
+        keep(&dirs, order).await?;
     }
     unfinished.0 = None;
     Ok(Staged {
@@ -67,7 +64,15 @@ pub(super) async fn stage(
     })
 }
 
-/// Where the node keeps what it asked of a prepare run, to hold the answer to it.
+/// Keeps what the node itself knows of a run, where the worker cannot reach it.
+async fn keep<T: serde::Serialize>(dirs: &RunDirs, known: &T) -> Result<(), Failure> {
+    let kept = order::encode(known).map_err(|error| unwritten(&error))?;
+    tokio::fs::write(kept_order(dirs), kept)
+        .await
+        .map_err(|error| failure::of_io(&error))
+}
+
+/// Where the node keeps what it asked of a run, to hold the answer to it.
 pub(super) fn kept_order(dirs: &RunDirs) -> PathBuf {
     dirs.own.join("order.json")
 }
@@ -113,6 +118,18 @@ async fn order(
     if first.granted.task.kind == TaskKind::Prepare {
         let prepare = prepare(&files, first, out).await?;
         return Ok(Order::Prepare(prepare));
+    }
+    if let Some(asset) = &first.ingest {
+        let taken = ingest::take_in(shared, asset, dirs, progress).await?;
+        keep(dirs, &taken).await?;
+        return Ok(Order::Ingest(IngestOrder {
+            file: files.one(&taken.object).await?,
+            content_type: taken.content_type,
+        }));
+    }
+    if let Some((render, artifact)) = &first.deliver {
+        deliver::deliver(shared, *render, artifact, &first.request, dirs, progress).await?;
+        return Ok(Order::Delivered);
     }
     let Some(plan_object) = &first.plan else {
         return Err(failure::engine("a task without its plan"));
@@ -173,7 +190,7 @@ async fn prepare(
     let composition = composition(shared, &assignment.request).await?;
     let uses = composition.source_urls();
     let sources = futures::stream::iter(uses)
-        .map(|used| fetch(files, used))
+        .map(|used| obtain(files, used, &assignment.assets))
         .buffered(FETCHES)
         .try_collect()
         .await?;
@@ -209,13 +226,22 @@ async fn composition(shared: &Shared, request: &ObjectRef) -> Result<ValidCompos
     }
 }
 
-async fn fetch(files: &Files<'_>, used: SourceUse) -> Result<FetchedSource, Failure> {
-    let object = files
-        .shared
-        .fetcher
-        .fetch(&used.url, &files.dirs.own, files.progress)
-        .await
-        .map_err(|error| failure::of_fetch(&error, &used.path))?;
+/// A source's bytes: from the store if its URL is that of an upload or import, whatever its
+/// host, else from where the URL leads.
+async fn obtain(
+    files: &Files<'_>,
+    used: SourceUse,
+    assets: &[(AssetId, ObjectRef)],
+) -> Result<FetchedSource, Failure> {
+    let object = match asset_of(&used.url) {
+        Some(asset) => asset_object(asset, assets, &used)?,
+        None => files
+            .shared
+            .fetcher
+            .fetch(&used.url, &files.dirs.own, files.progress)
+            .await
+            .map_err(|error| failure::of_fetch(&error, &used.path))?,
+    };
     let file = files.one(&object).await?;
     Ok(FetchedSource {
         url: used.url,
@@ -224,6 +250,19 @@ async fn fetch(files: &Files<'_>, used: SourceUse) -> Result<FetchedSource, Fail
         object,
         file,
     })
+}
+
+fn asset_object(
+    asset: AssetId,
+    assets: &[(AssetId, ObjectRef)],
+    used: &SourceUse,
+) -> Result<ObjectRef, Failure> {
+    let known = assets.iter().find(|(id, _)| *id == asset);
+    let (_, object) = known.ok_or_else(|| {
+        let message = format!("there is no {asset}");
+        failure::permanent("source_not_found", message, Some(&used.path))
+    })?;
+    Ok(object.clone())
 }
 
 async fn read_plan(file: &Path) -> Result<Plan, Failure> {
