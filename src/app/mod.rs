@@ -87,7 +87,10 @@ impl App {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let port: Arc<dyn CoordinatorPort> = Arc::new(coordinator.clone());
         let fetcher = Arc::new(source_fetcher(&settings, &data_dir, Arc::clone(&store))?);
-        let slots = usize::try_from(settings.slot_count()).unwrap_or(usize::MAX);
+        let slots = settings
+            .slot_count()
+            .saturating_add(settings.render.transfer_slots);
+        let slots = usize::try_from(slots).unwrap_or(usize::MAX);
         let scratch = Scratch::open(&data_dir, identity.incarnation, slots)?;
         worker.scratch = Some(scratch.root().to_owned());
         // What a driver reserves at its start is no sign of anything.

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use cluster::model::{Digest, ObjectKey, ObjectRef, PlanFacts};
 use serde_json::json;
 
+mod transfers;
+
 use super::accept;
 use crate::composition::{Json, Limits, ValidComposition, validate};
 use crate::plan::{self, Plan, Prepared};
