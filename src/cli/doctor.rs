@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use serde::Serialize;
 
 use super::ConfigFlags;
+use crate::app::storage;
 use crate::settings::Settings;
 
 /// One thing that was looked at.
@@ -22,13 +23,18 @@ const GSTREAMER_ADVICE: &str =
 const ADAPTER_ADVICE: &str =
     "install a Vulkan driver; mesa-vulkan-drivers has one that needs no GPU";
 
+const STORAGE_ADVICE: &str = "set data_dir or storage.url to a directory that can be written, or \
+     storage.url, endpoint and region to a bucket that the AWS_* credentials may use";
+const DESTINATION_ADVICE: &str =
+    "see [destinations] in the settings, and the variables that its credentials come from";
+
 pub(super) fn run(as_json: bool, flags: &ConfigFlags) -> anyhow::Result<ExitCode> {
     let settings = flags.load()?;
     let mut findings = vec![check_settings(&settings)];
     findings.push(check_media());
     findings.push(check_adapter(&settings));
     findings.push(check_fonts());
-    findings.push(check_storage(&settings));
+    findings.extend(check_storage(&settings)?);
     let healthy = findings.iter().all(|finding| finding.ok);
     if as_json {
         println!(
@@ -107,20 +113,25 @@ fn check_fonts() -> Finding {
     found("fonts", format!("bundled: {}", families.join(", ")))
 }
 
-fn check_storage(settings: &Settings) -> Finding {
-    let directory = settings.objects_dir();
-    let attempt = || {
-        std::fs::create_dir_all(&directory)?;
-        tempfile::tempfile_in(&directory)?.sync_all()
-    };
-    match attempt() {
-        Ok(()) => found("storage", directory.display().to_string()),
-        Err(error) => missing(
-            "storage",
-            format!("`{}` cannot be written: {error}", directory.display()),
-            "set data_dir or storage.url to a directory that can be written",
-        ),
-    }
+/// The store and every destination, as the server would use them.
+fn check_storage(settings: &Settings) -> anyhow::Result<Vec<Finding>> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    Ok(runtime.block_on(async {
+        let place = storage::place(settings);
+        let mut findings = vec![match storage::open(settings).await {
+            Ok(_) => found("storage", place),
+            Err(error) => missing("storage", format!("{error:#}"), STORAGE_ADVICE),
+        }];
+        for name in settings.destinations.keys() {
+            findings.push(match storage::check_destination(settings, name).await {
+                Ok(()) => found("destination", name.clone()),
+                Err(error) => missing("destination", format!("{error:#}"), DESTINATION_ADVICE),
+            });
+        }
+        findings
+    }))
 }
 
 fn found(what: &'static str, detail: String) -> Finding {
