@@ -5,6 +5,7 @@
 
 mod load;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -32,6 +33,8 @@ pub struct Settings {
     pub render: Render,
     /// Where objects live.
     pub storage: Storage,
+    /// The buckets that a composition's `destination` may name, by name.
+    pub destinations: BTreeMap<String, DestinationSettings>,
     /// The optional cache server.
     pub redis: Redis,
     /// Fetching of sources.
@@ -135,11 +138,29 @@ pub enum Sandbox {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Storage {
-    /// `file://` and a directory; empty: `objects` within `data_dir`.
+    /// `file://` and a directory, or `s3://bucket/prefix`; empty: `objects` within `data_dir`.
     pub url: String,
+    /// The S3 server; empty: AWS.
+    pub endpoint: String,
+    /// The bucket's region; empty: what `AWS_REGION` says.
+    pub region: String,
     /// How long a signed link works.
     #[serde(with = "humantime_serde")]
     pub url_ttl: Duration,
+}
+
+/// A bucket that renders may be delivered to.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DestinationSettings {
+    /// The S3 server; empty: AWS.
+    pub endpoint: String,
+    /// The bucket's region; empty: what `AWS_REGION` says.
+    pub region: String,
+    /// Which environment variable holds the key's name; empty: the usual `AWS_*` credentials.
+    pub access_key_id_env: String,
+    /// Which environment variable holds the secret.
+    pub secret_access_key_env: String,
 }
 
 /// The optional cache server.
@@ -263,6 +284,7 @@ impl Default for Settings {
             cluster: Cluster::default(),
             render: Render::default(),
             storage: Storage::default(),
+            destinations: BTreeMap::new(),
             redis: Redis::default(),
             media: Media::default(),
             auth: Auth::default(),
@@ -315,6 +337,8 @@ impl Default for Storage {
     fn default() -> Self {
         Self {
             url: String::new(),
+            endpoint: String::new(),
+            region: String::new(),
             url_ttl: Duration::from_secs(3600),
         }
     }

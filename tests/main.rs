@@ -7,5 +7,6 @@ mod end_to_end;
 mod golden;
 #[cfg(feature = "gst")]
 mod media;
+mod store;
 mod support;
 mod worker;

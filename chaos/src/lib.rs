@@ -30,4 +30,5 @@ pub mod measure;
 pub mod node;
 pub mod origin;
 pub mod process;
+pub mod s3;
 pub mod workload;

@@ -4,6 +4,7 @@ mod clock;
 mod janitor;
 mod observer;
 mod secrets;
+pub mod storage;
 mod workers;
 
 use std::net::SocketAddr;
@@ -24,8 +25,8 @@ use crate::composition;
 use crate::composition::time::MediaTime;
 use crate::edge::{self, Edge};
 use crate::settings::{Limits, Settings};
+use crate::store::ObjectStore;
 use crate::store::fetch::{FetchLimits, Fetcher, Guard, YtDlp};
-use crate::store::{LocalStore, ObjectStore};
 use crate::telemetry;
 use crate::worker::fingerprint::RenderFacts;
 use crate::worker::host::{Host, HostSettings};
@@ -83,7 +84,7 @@ impl App {
         )?;
         let identity = coordinator.identity().clone();
         sweep_scratch(&data_dir, identity.incarnation).context("scratch cannot be swept")?;
-        let store: Arc<dyn ObjectStore> = Arc::new(LocalStore::open(settings.objects_dir())?);
+        let store = storage::open(&settings).await?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let port: Arc<dyn CoordinatorPort> = Arc::new(coordinator.clone());
         let fetcher = Arc::new(source_fetcher(&settings, &data_dir, Arc::clone(&store))?);

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use serde::Serialize;
 
 use super::ConfigFlags;
+use crate::app::storage;
 use crate::settings::{Sandbox, Settings};
 use crate::store::fetch::YtDlp;
 use crate::worker::sandbox::{self, Layer};
@@ -28,6 +29,10 @@ const ADAPTER_ADVICE: &str =
     "install a Vulkan driver; mesa-vulkan-drivers has one that needs no GPU";
 
 const YT_DLP_ADVICE: &str = "imports of video pages fail without it: install a current yt-dlp (github.com/yt-dlp/yt-dlp), and ffmpeg beside it";
+const STORAGE_ADVICE: &str = "set data_dir or storage.url to a directory that can be written, or \
+     storage.url, endpoint and region to a bucket that the AWS_* credentials may use";
+const DESTINATION_ADVICE: &str =
+    "see [destinations] in the settings, and the variables that its credentials come from";
 
 pub(super) fn run(as_json: bool, flags: &ConfigFlags) -> anyhow::Result<ExitCode> {
     let settings = flags.load()?;
@@ -35,7 +40,7 @@ pub(super) fn run(as_json: bool, flags: &ConfigFlags) -> anyhow::Result<ExitCode
     findings.push(check_media());
     findings.push(check_adapter(&settings));
     findings.push(check_fonts());
-    findings.push(check_storage(&settings));
+    findings.extend(check_storage(&settings)?);
     findings.push(check_yt_dlp(&settings));
     findings.extend(check_sandbox(&settings)?);
     let healthy = findings.iter().all(|finding| finding.ok);
@@ -120,20 +125,25 @@ fn check_fonts() -> Finding {
     found("fonts", format!("bundled: {}", families.join(", ")))
 }
 
-fn check_storage(settings: &Settings) -> Finding {
-    let directory = settings.objects_dir();
-    let attempt = || {
-        std::fs::create_dir_all(&directory)?;
-        tempfile::tempfile_in(&directory)?.sync_all()
-    };
-    match attempt() {
-        Ok(()) => found("storage", directory.display().to_string()),
-        Err(error) => missing(
-            "storage",
-            format!("`{}` cannot be written: {error}", directory.display()),
-            "set data_dir or storage.url to a directory that can be written",
-        ),
-    }
+/// The store and every destination, as the server would use them.
+fn check_storage(settings: &Settings) -> anyhow::Result<Vec<Finding>> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    Ok(runtime.block_on(async {
+        let place = storage::place(settings);
+        let mut findings = vec![match storage::open(settings).await {
+            Ok(_) => found("storage", place),
+            Err(error) => missing("storage", format!("{error:#}"), STORAGE_ADVICE),
+        }];
+        for name in settings.destinations.keys() {
+            findings.push(match storage::check_destination(settings, name).await {
+                Ok(()) => found("destination", name.clone()),
+                Err(error) => missing("destination", format!("{error:#}"), DESTINATION_ADVICE),
+            });
+        }
+        findings
+    }))
 }
 
 fn check_yt_dlp(settings: &Settings) -> Finding {

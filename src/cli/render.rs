@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::ConfigFlags;
 use crate::app::App;
+use crate::settings::Storage;
 
 pub(super) fn run(
     file: &Path,
@@ -22,7 +23,7 @@ pub(super) fn run(
     let directory = tempfile::tempdir().context("no room for a data directory")?;
     let mut settings = flags.load()?;
     settings.data_dir = directory.path().to_owned();
-    settings.storage.url = String::new();
+    settings.storage = Storage::default();
     settings.edge.listen = ([127, 0, 0, 1], 0).into();
     settings.edge.public_url = String::new();
     // The composition is the caller's own: what it may read is the caller's business.

@@ -109,12 +109,7 @@ impl Settings {
         if !self.redis.url.is_empty() {
             return refuse("redis.url", "is set, but this build does not use Redis yet");
         }
-        if !self.storage.url.is_empty() && !self.storage.url.starts_with("file://") {
-            return refuse(
-                "storage.url",
-                "must begin with file:// (other stores are not in this build)",
-            );
-        }
+        self.validate_buckets()?;
         if !matches!(self.render.encoder.as_str(), "auto" | "x264") {
             return refuse("render.encoder", "must be auto or x264");
         }
@@ -124,7 +119,50 @@ impl Settings {
         Ok(())
     }
 
-    /// The directory that holds the objects.
+    fn validate_buckets(&self) -> Result<(), SettingsError> {
+        let refuse = |key, problem: String| Err(SettingsError::Refused { key, problem });
+        let url = &self.storage.url;
+        let is_directory = url.is_empty() || url.starts_with("file://");
+        if !is_directory && self.bucket().is_none() {
+            return refuse(
+                "storage.url",
+                "must be file:// and a directory, or s3://bucket/prefix".to_owned(),
+            );
+        }
+        if is_directory && !(self.storage.endpoint.is_empty() && self.storage.region.is_empty()) {
+            return refuse(
+                "storage.url",
+                "must be s3://bucket/prefix where storage.endpoint or storage.region is set"
+                    .to_owned(),
+            );
+        }
+        let destinations = self.destinations.values().map(|bucket| &bucket.endpoint);
+        for endpoint in destinations.chain([&self.storage.endpoint]) {
+            let is_server = ["http://", "https://"]
+                .iter()
+                .any(|scheme| endpoint.len() > scheme.len() && endpoint.starts_with(scheme));
+            if !endpoint.is_empty() && !is_server {
+                return refuse(
+                    "endpoint",
+                    format!("must be http:// or https:// and a host, but is `{endpoint}`"),
+                );
+            }
+        }
+        for (name, bucket) in &self.destinations {
+            if bucket.access_key_id_env.is_empty() != bucket.secret_access_key_env.is_empty() {
+                return refuse(
+                    "destinations",
+                    format!(
+                        "names one variable for `{name}`: set both access_key_id_env and \
+                         secret_access_key_env, or neither"
+                    ),
+                );
+            }
+        }
+        Ok(())
+    }
+
+    /// The directory that holds the objects, unless a bucket does.
     pub fn objects_dir(&self) -> PathBuf {
         match self.storage.url.strip_prefix("file://") {
             Some(path) => path.into(),
@@ -139,6 +177,13 @@ impl Settings {
         }
         let size: ByteSize = self.render.worker_memory.parse().ok()?;
         (size >= ByteSize::gib(1)).then_some(size.as_u64())
+    }
+
+    /// The bucket that holds the objects, and what their keys begin with.
+    pub fn bucket(&self) -> Option<(&str, &str)> {
+        let place = self.storage.url.strip_prefix("s3://")?;
+        let (bucket, prefix) = place.split_once('/').unwrap_or((place, ""));
+        (!bucket.is_empty()).then(|| (bucket, prefix.trim_end_matches('/')))
     }
 
     /// Slots to run: as set, or one a core.

@@ -88,7 +88,7 @@ fn what_is_not_understood_is_an_error_that_names_it() {
 #[test]
 fn what_this_build_cannot_do_is_refused_by_name() {
     type Change = fn(&mut Settings);
-    let cases: [(&str, Change); 8] = [
+    let cases: &[(&str, Change)] = &[
         ("roles", |s| s.roles = vec![Role::Edge]),
         ("edge.listen", |s| {
             s.edge.listen = SocketAddr::from(([0, 0, 0, 0], 80));
@@ -101,7 +101,20 @@ fn what_this_build_cannot_do_is_refused_by_name() {
             s.render.worker_memory = "1MB".into();
         }),
         ("redis.url", |s| s.redis.url = "redis://localhost".into()),
-        ("storage.url", |s| s.storage.url = "s3://bucket".into()),
+        ("storage.url", |s| s.storage.url = "gs://bucket".into()),
+        ("storage.url", |s| s.storage.url = "s3:///prefix".into()),
+        ("storage.url", |s| s.storage.region = "eu-west-1".into()),
+        ("endpoint", |s| {
+            s.storage.url = "s3://bucket".into();
+            s.storage.endpoint = "localhost:9000".into();
+        }),
+        ("destinations", |s| {
+            let named = DestinationSettings {
+                access_key_id_env: "THEIR_KEY".into(),
+                ..DestinationSettings::default()
+            };
+            s.destinations.insert("theirs".into(), named);
+        }),
         ("cluster.peers", |s| s.cluster.peers = vec!["a:1".into()]),
     ];
     for (key, change) in cases {
@@ -111,4 +124,30 @@ fn what_this_build_cannot_do_is_refused_by_name() {
         let error = settings.validate().unwrap_err().to_string();
         assert!(error.contains(key), "{key}: {error}");
     }
+}
+
+#[test]
+fn buckets_are_named_in_the_file_and_in_variables() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("framelane.toml");
+    let text = r#"
+        [storage]
+        url = "s3://films/framelane/"
+        endpoint = "http://127.0.0.1:9000"
+        [destinations.customer-films]
+        region = "eu-west-1"
+        access_key_id_env = "CUSTOMER_KEY"
+        secret_access_key_env = "CUSTOMER_SECRET"
+    "#;
+    std::fs::write(&file, text).unwrap();
+    let variables = env(&[("FRAMELANE__DESTINATIONS__ARCHIVE__REGION", "eu-north-1")]);
+    let settings = Settings::load(Some(&file), variables).unwrap();
+    settings.validate().unwrap();
+    assert_eq!(settings.bucket(), Some(("films", "framelane")));
+    let regions = settings.destinations.iter();
+    let regions: Vec<_> = regions.map(|(name, set)| (&**name, &*set.region)).collect();
+    assert_eq!(
+        regions,
+        [("archive", "eu-north-1"), ("customer-films", "eu-west-1")]
+    );
 }

@@ -2,7 +2,10 @@
 
 pub mod fetch;
 pub mod keys;
+mod landing;
 mod local;
+mod open;
+pub mod s3;
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -14,6 +17,7 @@ use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 
 pub use local::{LocalStore, hash_file};
+pub use open::{Location, open, probe};
 
 /// Bytes as they come.
 pub type ByteStream = BoxStream<'static, Result<Bytes, StoreError>>;
@@ -97,6 +101,29 @@ pub struct ObjectAbout {
     pub filename: Option<String>,
 }
 
+impl ObjectAbout {
+    /// The `Content-Disposition`: saved under its name, which comes in both spellings.
+    pub fn disposition(&self) -> Option<String> {
+        let filename = self.filename.as_ref()?;
+        let ascii: String = filename
+            .chars()
+            .map(|letter| match letter {
+                ' '..='~' if !matches!(letter, '"' | '\\') => letter,
+                _ => '_',
+            })
+            .collect();
+        let mut disposition = format!("attachment; filename=\"{ascii}\"; filename*=UTF-8''");
+        for byte in filename.bytes() {
+            if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+                disposition.push(char::from(byte));
+            } else {
+                disposition.push_str(&format!("%{byte:02X}"));
+            }
+        }
+        Some(disposition)
+    }
+}
+
 /// What a presigned link is for.
 ///
 /// The signature does not cover the length of what is put: whoever waits for the object looks
@@ -153,4 +180,11 @@ pub enum StoreError {
     /// Anything else; a retry may help.
     #[error("storage failed")]
     Io(#[source] std::io::Error),
+}
+
+fn from_io(error: std::io::Error) -> StoreError {
+    match error.kind() {
+        std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => StoreError::Full,
+        _ => StoreError::Io(error),
+    }
 }

@@ -25,7 +25,8 @@ use tokio_util::io::ReaderStream;
 
 use self::verified::Verified;
 pub use self::write::hash_file;
-use super::{ByteStream, Listed, ObjectAbout, ObjectStore, Presign, StoreError};
+use super::landing::blocking;
+use super::{ByteStream, Listed, ObjectAbout, ObjectStore, Presign, StoreError, from_io};
 
 /// Bytes read from disk at a time.
 const CHUNK: usize = 256 * 1024;
@@ -68,12 +69,7 @@ impl LocalStore {
         work: impl FnOnce(&Shared) -> Result<T, StoreError> + Send + 'static,
     ) -> BoxFuture<'static, Result<T, StoreError>> {
         let shared = Arc::clone(&self.shared);
-        async move {
-            tokio::task::spawn_blocking(move || work(&shared))
-                .await
-                .unwrap_or_else(|error| Err(StoreError::Io(io::Error::other(error))))
-        }
-        .boxed()
+        blocking(move || work(&shared)).boxed()
     }
 }
 
@@ -81,9 +77,9 @@ impl ObjectStore for LocalStore {
     fn put(&self, key: ObjectKey, bytes: Bytes) -> BoxFuture<'_, Result<ObjectRef, StoreError>> {
         self.blocking(move |shared| {
             let path = shared.path(&key)?;
-            let mut incoming = shared.incoming()?;
-            incoming.write(&bytes)?;
-            let (sha256, size) = incoming.persist(&shared.root, &path)?;
+            let mut landing = shared.landing()?;
+            landing.write(&bytes)?;
+            let (sha256, size) = shared.persist(landing, &path)?;
             shared.verified.remember(&key, sha256, &path);
             Ok(ObjectRef { key, sha256, size })
         })
@@ -270,12 +266,5 @@ fn missing_or(error: io::Error, key: &ObjectKey) -> StoreError {
     match error.kind() {
         io::ErrorKind::NotFound => StoreError::NotFound(key.clone()),
         _ => from_io(error),
-    }
-}
-
-fn from_io(error: io::Error) -> StoreError {
-    match error.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => StoreError::Full,
-        _ => StoreError::Io(error),
     }
 }

@@ -7,8 +7,8 @@ use std::time::SystemTime;
 
 use cluster::model::{LogTime, ObjectKey};
 
-use super::{Shared, from_io};
-use crate::store::{Listed, StoreError};
+use super::Shared;
+use crate::store::{Listed, StoreError, from_io};
 
 impl Shared {
     pub(super) fn list(&self, prefix: &str) -> Result<Vec<Listed>, StoreError> {

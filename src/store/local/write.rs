@@ -2,20 +2,19 @@
 //! object by a rename. What a crash leaves there is removed when the store is opened.
 
 use std::fs::{self, File};
-use std::io::{self, Read, Write as _};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use cluster::model::{Digest, ObjectKey, ObjectRef};
-use futures::StreamExt;
 use futures::stream::BoxStream;
 use sha2::{Digest as _, Sha256};
-use tempfile::NamedTempFile;
 
-use super::{CHUNK, LocalStore, Shared, fine_if_missing, from_io};
-use crate::store::StoreError;
+use super::{CHUNK, LocalStore, Shared, fine_if_missing};
+use crate::store::landing::{Landed, Landing};
+use crate::store::{StoreError, from_io};
 
 /// Where files are written, below the root. No key begins with a dot.
 const INCOMING: &str = ".incoming";
@@ -23,77 +22,24 @@ const INCOMING: &str = ".incoming";
 /// No put takes this long: what is older was left by a process that is gone.
 const LEFT_OVER: Duration = Duration::from_secs(24 * 3600);
 
-/// Streamed bytes gathered before they are written: a task for each small chunk costs more
-/// than the write.
-const GATHERED: usize = 1024 * 1024;
-
-/// A file that is not an object yet; dropped, it is gone.
-pub(super) struct Incoming {
-    file: NamedTempFile,
-    hasher: Sha256,
-    size: u64,
-}
-
-impl Incoming {
-    pub(super) fn write(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
-        self.hasher.update(bytes);
-        self.size += bytes.len() as u64;
-        self.file.write_all(bytes).map_err(from_io)
-    }
-
-    /// Makes it the object at `path`, durably.
-    pub(super) fn persist(self, root: &Path, path: &Path) -> Result<(Digest, u64), StoreError> {
-        self.file.as_file().sync_all().map_err(from_io)?;
-        let parent = make_parent(root, path)?;
-        self.file
-            .persist(path)
-            .map_err(|error| from_io(error.error))?;
-        sync_directory(&parent)?;
-        Ok((Digest(self.hasher.finalize().into()), self.size))
-    }
-}
-
 impl LocalStore {
     pub(super) async fn receive(
         &self,
         key: ObjectKey,
-        mut bytes: BoxStream<'_, Result<Bytes, StoreError>>,
+        bytes: BoxStream<'_, Result<Bytes, StoreError>>,
     ) -> Result<ObjectRef, StoreError> {
         let target = key.clone();
-        let (path, mut incoming) = self
-            .blocking(move |shared| Ok((shared.path(&target)?, shared.incoming()?)))
+        let (path, landing) = self
+            .blocking(move |shared| Ok((shared.path(&target)?, shared.landing()?)))
             .await?;
-        let mut gathered = Vec::new();
-        let mut length = 0;
-        loop {
-            let chunk = bytes.next().await.transpose()?;
-            let is_last = chunk.is_none();
-            if let Some(chunk) = chunk {
-                length += chunk.len();
-                gathered.push(chunk);
-            }
-            if !is_last && length < GATHERED {
-                continue;
-            }
-            let write = std::mem::take(&mut gathered);
-            length = 0;
-            incoming = self
-                .blocking(move |_| {
-                    write.iter().try_for_each(|chunk| incoming.write(chunk))?;
-                    Ok(incoming)
-                })
-                .await?;
-            if is_last {
-                break;
-            }
-        }
+        let landing = landing.receive(bytes).await?;
         // Blocking work goes on when nobody waits for it any more: it looks itself whether
         // somebody does.
         let waiting = Arc::new(());
         let awaited = Arc::downgrade(&waiting);
         let object = self
             .blocking(move |shared| {
-                let (sha256, size) = incoming.persist(&shared.root, &path)?;
+                let (sha256, size) = shared.persist(landing, &path)?;
                 if awaited.strong_count() == 0 {
                     fine_if_missing(fs::remove_file(&path))?;
                 }
@@ -107,16 +53,22 @@ impl LocalStore {
 }
 
 impl Shared {
-    pub(super) fn incoming(&self) -> Result<Incoming, StoreError> {
-        let file = tempfile::Builder::new()
-            .prefix("put-")
-            .tempfile_in(&self.incoming)
-            .map_err(from_io)?;
-        Ok(Incoming {
-            file,
-            hasher: Sha256::new(),
-            size: 0,
-        })
+    pub(super) fn landing(&self) -> Result<Landing, StoreError> {
+        Landing::within(&self.incoming)
+    }
+
+    /// Makes what came the object at `path`, durably.
+    pub(super) fn persist(
+        &self,
+        landing: Landing,
+        path: &Path,
+    ) -> Result<(Digest, u64), StoreError> {
+        let Landed { file, sha256, size } = landing.finish();
+        file.as_file().sync_all().map_err(from_io)?;
+        let parent = make_parent(&self.root, path)?;
+        file.persist(path).map_err(|error| from_io(error.error))?;
+        sync_directory(&parent)?;
+        Ok((sha256, size))
     }
 
     /// Moves `file` to `path`, or copies it there from another file system.
@@ -159,14 +111,14 @@ impl Shared {
 
     fn copy_in(&self, source: &Path, path: &Path) -> Result<(Digest, u64), StoreError> {
         let mut source = File::open(source).map_err(from_io)?;
-        let mut incoming = self.incoming()?;
+        let mut landing = self.landing()?;
         let mut buffer = vec![0; CHUNK];
         loop {
             let read = source.read(&mut buffer).map_err(from_io)?;
             if read == 0 {
-                return incoming.persist(&self.root, path);
+                return self.persist(landing, path);
             }
-            incoming.write(&buffer[..read])?;
+            landing.write(&buffer[..read])?;
         }
     }
 }

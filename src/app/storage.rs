@@ -1,0 +1,96 @@
+//! The object store and the destinations that the settings name.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+
+use crate::settings::{DestinationSettings, Settings};
+use crate::store::s3::{Credentials, Destination, S3Limits, S3Options};
+use crate::store::{self, Location, ObjectStore};
+
+/// How long a store may take to show that it works.
+const PROBE: Duration = Duration::from_secs(30);
+
+/// Where objects live, in words.
+pub fn place(settings: &Settings) -> String {
+    match settings.bucket() {
+        Some((bucket, prefix)) => format!("s3://{bucket}/{prefix}"),
+        None => settings.objects_dir().display().to_string(),
+    }
+}
+
+/// Opens the object store, and puts, gets and deletes something to see that it works.
+///
+/// # Errors
+/// Which store, and what it does not do.
+pub async fn open(settings: &Settings) -> anyhow::Result<Arc<dyn ObjectStore>> {
+    let location = match settings.bucket() {
+        Some((bucket, prefix)) => Location::S3(Box::new(S3Options {
+            bucket: bucket.to_owned(),
+            prefix: prefix.to_owned(),
+            endpoint: unless_empty(&settings.storage.endpoint),
+            region: unless_empty(&settings.storage.region),
+            credentials: Credentials::Environment,
+            limits: S3Limits::default(),
+        })),
+        None => Location::Directory(settings.objects_dir()),
+    };
+    let problem = || format!("the object store `{}` does not work", place(settings));
+    let store = store::open(location).with_context(problem)?;
+    store::probe(&*store, PROBE).await.with_context(problem)?;
+    Ok(store)
+}
+
+/// The destination called `name`; nothing if the settings have none.
+///
+/// # Errors
+/// When its description, or the environment, does not do.
+pub fn destination(settings: &Settings, name: &str) -> anyhow::Result<Option<Destination>> {
+    let Some(described) = settings.destinations.get(name) else {
+        return Ok(None);
+    };
+    let open = || {
+        let credentials = credentials(described)?;
+        let options = S3Options {
+            bucket: name.to_owned(),
+            prefix: String::new(),
+            endpoint: unless_empty(&described.endpoint),
+            region: unless_empty(&described.region),
+            credentials,
+            limits: S3Limits::default(),
+        };
+        Ok::<_, anyhow::Error>(Destination::open(options)?)
+    };
+    open()
+        .map(Some)
+        .with_context(|| format!("the destination `{name}` cannot be used"))
+}
+
+/// Puts something small into the destination called `name`.
+///
+/// # Errors
+/// Why that did not work.
+pub async fn check_destination(settings: &Settings, name: &str) -> anyhow::Result<()> {
+    let destination = destination(settings, name)?;
+    let destination = destination.with_context(|| format!("there is no destination `{name}`"))?;
+    let probed = destination.probe(PROBE).await;
+    probed.with_context(|| format!("the destination `{name}` does not work"))
+}
+
+fn credentials(described: &DestinationSettings) -> anyhow::Result<Credentials> {
+    if described.access_key_id_env.is_empty() {
+        return Ok(Credentials::Environment);
+    }
+    let read = |name: &str| {
+        std::env::var(name).with_context(|| format!("the variable {name} cannot be read"))
+    };
+    Ok(Credentials::Key {
+        id: read(&described.access_key_id_env)?,
+        secret: read(&described.secret_access_key_env)?,
+    })
+}
+
+fn unless_empty(text: &str) -> Option<String> {
+    (!text.is_empty()).then(|| text.to_owned())
+}

@@ -1,0 +1,99 @@
+//! A file on its way in: written from bytes in memory or from a stream, hashed as it grows,
+//! off the async threads. It is not an object until whoever owns it says so.
+
+use std::io::{self, Write as _};
+use std::path::Path;
+
+use bytes::Bytes;
+use cluster::model::Digest;
+use futures::StreamExt;
+use futures::stream::BoxStream;
+use sha2::{Digest as _, Sha256};
+use tempfile::NamedTempFile;
+
+use super::{StoreError, from_io};
+
+/// Streamed bytes gathered before they are written: a task for each small chunk costs more
+/// than the write.
+const GATHERED: usize = 1024 * 1024;
+
+/// A file that is not an object yet; dropped, it is gone.
+pub(super) struct Landing {
+    file: NamedTempFile,
+    hasher: Sha256,
+    size: u64,
+}
+
+/// A file with everything in it.
+pub(super) struct Landed {
+    pub(super) file: NamedTempFile,
+    pub(super) sha256: Digest,
+    pub(super) size: u64,
+}
+
+impl Landing {
+    /// An empty file in `directory`.
+    pub(super) fn within(directory: &Path) -> Result<Self, StoreError> {
+        let file = tempfile::Builder::new()
+            .prefix("put-")
+            .tempfile_in(directory)
+            .map_err(from_io)?;
+        Ok(Self {
+            file,
+            hasher: Sha256::new(),
+            size: 0,
+        })
+    }
+
+    pub(super) fn write(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
+        self.hasher.update(bytes);
+        self.size += bytes.len() as u64;
+        self.file.write_all(bytes).map_err(from_io)
+    }
+
+    /// Writes all that comes, holding about a mebibyte of it.
+    pub(super) async fn receive(
+        mut self,
+        mut bytes: BoxStream<'_, Result<Bytes, StoreError>>,
+    ) -> Result<Self, StoreError> {
+        let mut gathered = Vec::new();
+        let mut length = 0;
+        loop {
+            let chunk = bytes.next().await.transpose()?;
+            let is_last = chunk.is_none();
+            if let Some(chunk) = chunk {
+                length += chunk.len();
+                gathered.push(chunk);
+            }
+            if is_last || length >= GATHERED {
+                let write = std::mem::take(&mut gathered);
+                length = 0;
+                self = blocking(move || {
+                    write.iter().try_for_each(|chunk| self.write(chunk))?;
+                    Ok(self)
+                })
+                .await?;
+            }
+            if is_last {
+                return Ok(self);
+            }
+        }
+    }
+
+    pub(super) fn finish(self) -> Landed {
+        Landed {
+            file: self.file,
+            sha256: Digest(self.hasher.finalize().into()),
+            size: self.size,
+        }
+    }
+}
+
+/// Runs work that waits for the disk where that holds up nobody else.
+pub(super) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .unwrap_or_else(|error| Err(StoreError::Io(io::Error::other(error))))
+}
