@@ -41,13 +41,21 @@ pub(crate) struct Outcome {
     detail: String,
 }
 
+/// A call that fails for another reason than that it may not be made was not refused.
 fn outcome<T>(what: &'static str, result: io::Result<T>) -> Outcome {
+    const REFUSALS: [i32; 5] = [
+        libc::EPERM,
+        libc::EACCES,
+        libc::ENOSYS,
+        libc::EXDEV,
+        libc::ENOMEM,
+    ];
+    let error = result.err();
+    let number = error.as_ref().and_then(io::Error::raw_os_error);
     Outcome {
         what,
-        refused: result.is_err(),
-        detail: result
-            .err()
-            .map_or_else(String::new, |error| error.to_string()),
+        refused: number.is_some_and(|number| REFUSALS.contains(&number)),
+        detail: error.map_or_else(|| "done".to_owned(), |error| error.to_string()),
     }
 }
 
@@ -92,10 +100,10 @@ pub(crate) fn all(targets: &Targets) -> Vec<Outcome> {
         outcomes.extend(others(targets));
         outcomes.extend(kernel());
         outcomes.extend(memory());
+        // The last: a success would leave nothing of this program.
+        let program = Command::new("/bin/true").exec();
+        outcomes.push(outcome::<()>("becoming another program", Err(program)));
     }
-    // The last: a success would leave nothing of this program.
-    let program = Command::new("/bin/true").exec();
-    outcomes.push(outcome::<()>("becoming another program", Err(program)));
     outcomes
 }
 
@@ -301,7 +309,7 @@ fn memory() -> Vec<Outcome> {
     if private.is_ok() {
         vector.resize(TOO_MUCH, 1);
     }
-    let private = private.map_err(io::Error::other);
+    let private = private.map_err(|_| io::Error::from_raw_os_error(libc::ENOMEM));
     #[expect(unsafe_code, reason = "the standard library has no shared memory")]
     // SAFETY: a new mapping at an address of the kernel's choice touches nothing there is.
     let shared = unsafe {
