@@ -10,6 +10,7 @@ use std::process::Command;
 use std::ptr::null_mut;
 use std::time::Duration;
 
+use rustix::fs::{CWD, FileType, Mode, mknodat};
 use serde::{Deserialize, Serialize};
 
 /// What to try it on.
@@ -147,7 +148,14 @@ fn files(targets: &Targets) -> Vec<Outcome> {
         outcome("a directory", fs::create_dir(output.join("directory"))),
         outcome(
             "making a device",
-            call(libc::SYS_mknodat, [-100, 0, 0o20666, 259, 0]),
+            mknodat(
+                CWD,
+                output.join("device"),
+                FileType::CharacterDevice,
+                Mode::RWXU,
+                259,
+            )
+            .map_err(io::Error::from),
         ),
     ];
     // What a run of this without a sandbox leaves, so that it can be run again.

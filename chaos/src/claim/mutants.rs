@@ -46,7 +46,11 @@ const GOOD: [(&str, &str, &str); 19] = [
     ),
     ("mpeg4-mp3.avi", "video", "-c:v mpeg4 -c:a libmp3lame"),
     ("mjpeg.avi", "video", "-an -c:v mjpeg"),
-    ("h264-aac.ts", "video", "-c:v libx264 -c:a aac"),
+    (
+        "transport-stream",
+        "video",
+        "-c:v libx264 -c:a aac -f mpegts",
+    ),
     ("mpeg2-mp2.mpg", "video", "-c:v mpeg2video -c:a mp2"),
     ("prores.mov", "video", "-an -c:v prores_ks"),
     ("sound.mp3", "audio", "-vn -c:a libmp3lame"),
