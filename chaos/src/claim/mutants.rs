@@ -126,7 +126,7 @@ fn end(render: &Value) -> Result<String> {
 }
 
 fn composition(kind: &str, url: &str) -> Value {
-    let mut element = json!({"type": kind, "source_url": url});
+    let mut element = json!({"type": kind, "id": "subject", "source_url": url});
     // A still has no length of its own.
     if kind == "image" {
         element["duration"] = json!(1);
