@@ -14,6 +14,7 @@
 //! | one idempotency key, one render | [`claim::idempotency`] |
 //! | a cancelled render stops at once and leaves nothing | [`claim::cancel`] |
 //! | killed workers and killed servers lose nothing | [`claim::crash`] |
+//! | broken media cost their renders and never the server | [`claim::mutants`] |
 //! | it costs little more than the encoder alone | [`claim::speed`] |
 //! | no accepted job is lost, whatever is killed | [`check::no_lost_job`] |
 //! | a job has one output, the same on every look | [`check::one_output`] |
@@ -27,6 +28,7 @@ pub mod compositions;
 pub mod fault;
 pub mod history;
 pub mod measure;
+pub mod mutate;
 pub mod node;
 pub mod origin;
 pub mod process;

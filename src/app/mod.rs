@@ -77,6 +77,7 @@ impl App {
         let address = listener.local_addr()?;
 
         let mut worker = workers::settings(&settings, &data_dir);
+        workers::seed_registry(&worker);
         let (coordinator, facts, ()) = tokio::try_join!(
             open_coordinator(&data_dir, address),
             ask_facts(&program, &worker),

@@ -6,7 +6,7 @@ use anyhow::Context;
 
 use crate::settings::{Sandbox, Settings};
 use crate::worker::sandbox::{self, Mode};
-use crate::worker::settings::WorkerSettings;
+use crate::worker::settings::{WorkerSettings, usual_registry};
 
 /// The settings of this node's workers, as far as they are known before its first worker.
 pub(crate) fn settings(settings: &Settings, data_dir: &Path) -> WorkerSettings {
@@ -22,6 +22,19 @@ pub(crate) fn settings(settings: &Settings, data_dir: &Path) -> WorkerSettings {
         address_space: 0,
         scratch: None,
         registry: Some(data_dir.join("gstreamer.registry")),
+    }
+}
+
+/// Gives a fresh data directory the list of plugins that this user's other programs keep, which
+/// saves looking at each plugin. The library itself sees whether the list is still true.
+pub(super) fn seed_registry(worker: &WorkerSettings) {
+    let (Some(registry), Some(usual)) = (&worker.registry, usual_registry()) else {
+        return;
+    };
+    let usual = usual.join(format!("registry.{}.bin", std::env::consts::ARCH));
+    // Without it, the first worker makes its own.
+    if !registry.try_exists().unwrap_or(true) {
+        let _ = std::fs::copy(usual, registry);
     }
 }
 

@@ -134,8 +134,8 @@ fn is_inherited(name: &str) -> bool {
             .any(|known| name.starts_with(known))
 }
 
-/// Where the media library keeps its list when it is not told.
-fn usual_registry() -> Option<PathBuf> {
+/// The directory in which the media library keeps its list when it is not told.
+pub fn usual_registry() -> Option<PathBuf> {
     let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
     let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache"));
     Some(cache.or_else(home)?.join("gstreamer-1.0"))

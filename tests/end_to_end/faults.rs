@@ -67,6 +67,11 @@ async fn make_sources(directory: &Path) -> Result<()> {
     )
     .await?;
     tokio::fs::write(directory.join("empty.mp4"), b"").await?;
+    // Formats that no demuxer here is ever given, whatever they are called.
+    let asf = b"\x30\x26\xb2\x75\x8e\x66\xcf\x11\xa6\xd9\x00\xaa\x00\x62\xce\x6c";
+    tokio::fs::write(directory.join("asf.mp4"), [&asf[..], &[0; 4000]].concat()).await?;
+    let real = [&b".RMF\0\0\0\x12\0\0\0\0\0\0"[..], &[0; 4000]].concat();
+    tokio::fs::write(directory.join("real.mp4"), real).await?;
     tokio::fs::write(directory.join("bomb.png"), image_bomb()).await?;
     tokio::fs::write(directory.join("picture.mp4"), image_bomb()).await?;
     Ok(())
@@ -94,6 +99,8 @@ async fn a_bad_source_fails_its_render_naming_code_and_element() -> Result<()> {
         ("video", origin.url("huge.mp4"), "source_too_large"),
         ("video", origin.url("words.mp4"), "invalid_source"),
         ("video", origin.url("empty.mp4"), "invalid_source"),
+        ("video", origin.url("asf.mp4"), "invalid_source"),
+        ("video", origin.url("real.mp4"), "invalid_source"),
         ("video", origin.url("half.mp4"), "invalid_source"),
         ("video", origin.url("picture.mp4"), "invalid_source"),
         ("image", origin.url("bomb.png"), "limit_exceeded"),

@@ -12,3 +12,4 @@ mod faults;
 mod frame_exactness;
 mod idempotency;
 mod minimal;
+mod mutants;

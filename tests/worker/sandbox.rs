@@ -6,6 +6,7 @@ use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
 use std::process::Command;
 
+use anyhow::{Context as _, Result};
 use cluster::model::Incarnation;
 use framelane::worker::sandbox::Mode;
 use framelane::worker::scratch::Scratch;
@@ -36,33 +37,33 @@ struct World {
 }
 
 impl World {
-    fn new() -> Self {
-        let data = tempfile::tempdir().unwrap();
-        std::fs::write(data.path().join("signing.key"), "secret").unwrap();
+    fn new() -> Result<Self> {
+        let data = tempfile::tempdir()?;
+        std::fs::write(data.path().join("signing.key"), "secret")?;
         let world = Self {
-            tcp: TcpListener::bind("127.0.0.1:0").unwrap(),
-            udp: UdpSocket::bind("127.0.0.1:0").unwrap(),
-            unix: UnixListener::bind(data.path().join("socket")).unwrap(),
+            tcp: TcpListener::bind("127.0.0.1:0")?,
+            udp: UdpSocket::bind("127.0.0.1:0")?,
+            unix: UnixListener::bind(data.path().join("socket"))?,
             data,
         };
-        world.tcp.set_nonblocking(true).unwrap();
-        world.udp.set_nonblocking(true).unwrap();
-        world.unix.set_nonblocking(true).unwrap();
-        world
+        world.tcp.set_nonblocking(true)?;
+        world.udp.set_nonblocking(true)?;
+        world.unix.set_nonblocking(true)?;
+        Ok(world)
     }
 
     /// Has a process with `mode` try everything.
-    fn attempts(&self, mode: Mode, harmful: bool) -> Vec<Value> {
-        let scratch = Scratch::open(self.data.path(), Incarnation(1), 1).unwrap();
-        let run = scratch.fresh(0, "run").unwrap();
+    fn attempts(&self, mode: Mode, harmful: bool) -> Result<Vec<Value>> {
+        let scratch = Scratch::open(self.data.path(), Incarnation(1), 1)?;
+        let run = scratch.fresh(0, "run")?;
         let input = run.input.join("0");
-        std::fs::write(&input, "media").unwrap();
+        std::fs::write(&input, "media")?;
         let targets = json!({
             "secret": self.data.path().join("signing.key"),
             "input": input,
             "output": run.output,
-            "tcp": self.tcp.local_addr().unwrap(),
-            "udp": self.udp.local_addr().unwrap(),
+            "tcp": self.tcp.local_addr()?,
+            "udp": self.udp.local_addr()?,
             "socket": self.data.path().join("socket"),
             "victim": std::process::id(),
             "harmful": harmful,
@@ -79,10 +80,9 @@ impl World {
             .env_clear()
             .envs(settings.slot_environment())
             .env(actors::protocol::SLOT_VARIABLE, "0")
-            .output()
-            .unwrap();
+            .output()?;
         let words = String::from_utf8_lossy(&output.stdout).into_owned();
-        serde_json::from_str(&words).unwrap_or_else(|_| panic!("{:?}: {words}", output.status))
+        serde_json::from_str(&words).with_context(|| format!("{:?}: {words}", output.status))
     }
 
     /// Whether anybody was reached.
@@ -108,21 +108,22 @@ fn what(outcomes: &[Value], refused: bool) -> Vec<String> {
 }
 
 #[test]
-fn a_confined_process_is_refused_everything_it_tries() {
-    let world = World::new();
-    let outcomes = world.attempts(Mode::Required, true);
+fn a_confined_process_is_refused_everything_it_tries() -> Result<()> {
+    let world = World::new()?;
+    let outcomes = world.attempts(Mode::Required, true)?;
     assert!(outcomes.len() > 45, "{} attempts", outcomes.len());
     let possible = what(&outcomes, false);
     assert!(possible.is_empty(), "possible: {possible:#?}");
     assert!(!world.was_reached());
-    let secret = std::fs::read(world.data.path().join("signing.key")).unwrap();
+    let secret = std::fs::read(world.data.path().join("signing.key"))?;
     assert_eq!(secret, b"secret");
+    Ok(())
 }
 
 #[test]
-fn without_a_sandbox_the_same_attempts_succeed() {
-    let world = World::new();
-    let outcomes = world.attempts(Mode::Off, false);
+fn without_a_sandbox_the_same_attempts_succeed() -> Result<()> {
+    let world = World::new()?;
+    let outcomes = world.attempts(Mode::Off, false)?;
     let possible = what(&outcomes, false).join("\n");
     for attempt in [
         "reading /etc/passwd",
@@ -141,4 +142,5 @@ fn without_a_sandbox_the_same_attempts_succeed() {
         );
     }
     assert!(world.was_reached());
+    Ok(())
 }

@@ -89,7 +89,7 @@ async fn idle(node: &Node, asked: Instant) -> Result<Duration> {
     }
 }
 
-fn scratch_files(node: &Node) -> Result<Vec<String>> {
+pub(super) fn scratch_files(node: &Node) -> Result<Vec<String>> {
     let mut found = Vec::new();
     collect(&node.data_dir().join("scratch"), &mut found)?;
     Ok(found)

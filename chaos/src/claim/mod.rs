@@ -8,6 +8,7 @@ pub mod determinism;
 pub mod frame_exactness;
 pub mod idempotency;
 pub mod minimal;
+pub mod mutants;
 pub mod speed;
 
 use std::path::{Path, PathBuf};

@@ -1,0 +1,185 @@
+//! Broken media, many of them: whatever a decoder makes of one costs that render alone. The
+//! server lives, every render ends, and a good one completes after them all.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use serde_json::{Value, json};
+
+use super::{Bench, Figure, Figures, RENDER_LIMIT, Scale};
+use crate::api::Api;
+use crate::compositions::plain;
+use crate::measure::run;
+use crate::mutate::mutate;
+use crate::node::Node;
+
+/// A worker that stands still for this long is killed.
+const STALL: Duration = Duration::from_secs(8);
+/// All of them must have ended by then, stalls and their retries included.
+const LIMIT: Duration = Duration::from_secs(1500);
+/// What a render of a broken source may end with.
+const CODES: [&str; 3] = ["invalid_source", "limit_exceeded", "engine_error"];
+/// Moving pictures and a tone, a second long.
+const MADE_OF: &str = "-v error -y -f lavfi -i testsrc2=size=160x90:rate=30 \
+                       -f lavfi -i sine=frequency=440:sample_rate=48000 -t 1";
+
+/// What is made wrong: name, what an element calls it, and how `ffmpeg` makes it.
+const GOOD: [(&str, &str, &str); 19] = [
+    ("h264-aac.mp4", "video", "-c:v libx264 -g 15 -bf 2 -c:a aac"),
+    ("h264.mov", "video", "-an -c:v libx264 -g 15"),
+    (
+        "h265.mp4",
+        "video",
+        "-an -c:v libx265 -x265-params log-level=error",
+    ),
+    ("h264-vorbis.mkv", "video", "-c:v libx264 -c:a libvorbis"),
+    (
+        "vp9-opus.webm",
+        "video",
+        "-c:v libvpx-vp9 -deadline realtime -cpu-used 8 -c:a libopus",
+    ),
+    (
+        "vp8.webm",
+        "video",
+        "-an -c:v libvpx -deadline realtime -cpu-used 8",
+    ),
+    ("mpeg4-mp3.avi", "video", "-c:v mpeg4 -c:a libmp3lame"),
+    ("mjpeg.avi", "video", "-an -c:v mjpeg"),
+    (
+        "transport-stream",
+        "video",
+        "-c:v libx264 -c:a aac -f mpegts",
+    ),
+    ("mpeg2-mp2.mpg", "video", "-c:v mpeg2video -c:a mp2"),
+    ("prores.mov", "video", "-an -c:v prores_ks"),
+    ("sound.mp3", "audio", "-vn -c:a libmp3lame"),
+    ("sound.wav", "audio", "-vn -c:a pcm_s16le"),
+    ("sound.flac", "audio", "-vn -c:a flac"),
+    ("sound.ogg", "audio", "-vn -c:a libvorbis"),
+    ("sound.m4a", "audio", "-vn -c:a aac"),
+    ("still.png", "image", "-an -frames:v 1"),
+    ("still.jpg", "image", "-an -frames:v 1"),
+    ("still.webp", "image", "-an -frames:v 1 -c:v libwebp"),
+];
+
+/// Renders mutants of every kind of file.
+///
+/// # Errors
+/// When the server ends, a render does not end, or one ends with another code than a broken
+/// source may have.
+pub async fn check(bench: &Bench, scale: Scale) -> Result<Figures> {
+    let count = scale.pick(GOOD.len(), 200);
+    let goods = make(bench).await?;
+    let origin = bench.origin().await?;
+    let node = bench
+        .node()
+        .with("RENDER__STALL_TIMEOUT", &format!("{}s", STALL.as_secs()))
+        .start()
+        .await?;
+    let (api, server) = (node.api()?, node.process()?);
+    let begun = Instant::now();
+    let mut sent = Vec::new();
+    for (seed, number) in (0_u64..).zip(0..count) {
+        let (name, kind, good) = &goods[number % goods.len()];
+        let other = &goods[(number / goods.len() + number + 1) % goods.len()].2;
+        let mutant = mutate(good, other, seed);
+        let file = format!("mutant-{number}-{name}");
+        tokio::fs::write(bench.file(&file), &mutant.bytes).await?;
+        let id = api.submit(&composition(kind, &origin.url(&file))).await?;
+        sent.push((id, format!("mutant {number} of {name} ({})", mutant.how)));
+    }
+    let mut ends: BTreeMap<String, u32> = BTreeMap::new();
+    let mut wrong = Vec::new();
+    for (id, what) in &sent {
+        let left = LIMIT.saturating_sub(begun.elapsed());
+        let render = api.terminal(id, left).await.with_context(|| what.clone())?;
+        ensure!(server.is_alive(), "the server ended: {}", node.log_tail());
+        match end(&render) {
+            Ok(end) => *ends.entry(end).or_default() += 1,
+            Err(error) => wrong.push(format!("{what}: {error}")),
+        }
+    }
+    ensure!(wrong.is_empty(), "{}", wrong.join("\n"));
+    let took = begun.elapsed().as_secs_f64();
+    let after = api.submit(&plain("after them")).await?;
+    api.completed(&after, RENDER_LIMIT).await?;
+    ensure!(server.is_alive(), "the server ended: {}", node.log_tail());
+    no_scratch(&node).await?;
+    let mut figures = vec![
+        Figure::new("mutants", format!("{count} in {took:.0} s")),
+        Figure::new("workers lost and started anew", restarts(&api).await?),
+    ];
+    let ends = ends.into_iter();
+    figures.extend(ends.map(|(end, count)| Figure::new(end, count.to_string())));
+    Ok(figures)
+}
+
+/// How a render ended, if it ended as one of a broken source may.
+fn end(render: &Value) -> Result<String> {
+    let code = render["error"]["code"].as_str().unwrap_or_default();
+    match render["status"].as_str() {
+        Some("completed") => Ok("completed".to_owned()),
+        Some("failed") if CODES.contains(&code) => Ok(format!("failed with {code}")),
+        _ => bail!("ended {}: {}", render["status"], render["error"]),
+    }
+}
+
+fn composition(kind: &str, url: &str) -> Value {
+    let mut element = json!({"type": kind, "id": "subject", "source_url": url});
+    // A still has no length of its own.
+    if kind == "image" {
+        element["duration"] = json!(1);
+    }
+    json!({
+        "width": 160, "height": 90, "duration": 1, "frame_rate": 30,
+        "elements": [element, {"type": "text", "text": "x", "duration": 1, "font_size": 20}],
+    })
+}
+
+type Good = (&'static str, &'static str, Vec<u8>);
+
+async fn make(bench: &Bench) -> Result<Vec<Good>> {
+    let mut goods = Vec::new();
+    for (name, kind, how) in GOOD {
+        let file = bench.file(name);
+        let to = file.display().to_string();
+        let arguments = MADE_OF.split_whitespace().chain(how.split(' '));
+        run("ffmpeg", arguments.chain([to.as_str()])).await?;
+        goods.push((name, kind, tokio::fs::read(&file).await?));
+    }
+    Ok(goods)
+}
+
+/// How often a worker was started after the first, over all slots.
+async fn restarts(api: &Api) -> Result<String> {
+    let answer = api.get("/admin/v1/actors").await?;
+    ensure!(answer.status == 200, "{}", answer.body);
+    Ok(slots(&answer.body).to_string())
+}
+
+fn slots(tree: &Value) -> u64 {
+    let own = match tree["kind"].as_str() {
+        Some("Slot") => tree["restarts"].as_u64().unwrap_or(0),
+        _ => 0,
+    };
+    let below: u64 = match tree {
+        Value::Object(fields) => fields.values().map(slots).sum(),
+        Value::Array(entries) => entries.iter().map(slots).sum(),
+        _ => 0,
+    };
+    own + below
+}
+
+/// Nothing of them stays behind.
+async fn no_scratch(node: &Node) -> Result<()> {
+    let deadline = Instant::now() + Duration::from_secs(5);
+    loop {
+        let left = super::cancel::scratch_files(node)?;
+        if left.is_empty() {
+            return Ok(());
+        }
+        ensure!(Instant::now() < deadline, "scratch files stay: {left:?}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
