@@ -14,6 +14,7 @@
 //! | one idempotency key, one render | [`claim::idempotency`] |
 //! | a cancelled render stops at once and leaves nothing | [`claim::cancel`] |
 //! | killed workers and killed servers lose nothing | [`claim::crash`] |
+//! | everyone who follows a render hears of its end at once | [`claim::events`] |
 //! | it costs little more than the encoder alone | [`claim::speed`] |
 //! | no accepted job is lost, whatever is killed | [`check::no_lost_job`] |
 //! | a job has one output, the same on every look | [`check::one_output`] |
@@ -24,6 +25,7 @@ pub mod check;
 pub mod claim;
 pub mod clips;
 pub mod compositions;
+pub mod event_stream;
 pub mod fault;
 pub mod history;
 pub mod measure;

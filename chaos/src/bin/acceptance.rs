@@ -9,17 +9,18 @@ use std::time::Instant;
 
 use anyhow::{Result, bail};
 use chaos::claim::{
-    Bench, Figures, Scale, av_sync, cancel, crash, determinism, frame_exactness, idempotency,
-    minimal, speed,
+    Bench, Figures, Scale, av_sync, cancel, crash, determinism, events, frame_exactness,
+    idempotency, minimal, speed,
 };
 use clap::Parser;
 
-const ALL: [char; 8] = ['b', 'c', 'd', 'e', 'f', 'g', 'h', 'j'];
+/// Claims by letter, and those that came later by name.
+const ALL: [&str; 9] = ["b", "c", "d", "e", "f", "g", "h", "j", "events"];
 
-/// Tries the claims of the acceptance list by their letters.
+/// Tries the claims of the acceptance list.
 #[derive(Debug, Parser)]
 struct Arguments {
-    /// Letters (b c d e f g h j), or `all`.
+    /// Which (b c d e f g h j events), or `all`.
     #[arg(default_value = "all")]
     claims: Vec<String>,
     /// The binary under test.
@@ -39,51 +40,52 @@ async fn main() -> Result<ExitCode> {
         Scale::Full
     };
     let mut failed = false;
-    for letter in letters(&arguments.claims)? {
+    for name in names(&arguments.claims)? {
         let scratch = tempfile::tempdir()?;
         let bench = Bench::new(&arguments.binary, scratch.path());
         let begun = Instant::now();
-        let outcome = try_claim(letter, &bench, scale).await;
+        let outcome = try_claim(name, &bench, scale).await;
         let took = begun.elapsed().as_secs_f64();
         match outcome {
             Ok(figures) => {
-                println!("{letter}  holds  ({took:.0} s)");
+                println!("{name}  holds  ({took:.0} s)");
                 for figure in figures {
                     println!("     {:<56} {}", figure.what, figure.value);
                 }
             }
             Err(error) => {
                 failed = true;
-                println!("{letter}  FAILS  ({took:.0} s)\n     {error:#}");
+                println!("{name}  FAILS  ({took:.0} s)\n     {error:#}");
             }
         }
     }
     Ok(ExitCode::from(u8::from(failed)))
 }
 
-fn letters(claims: &[String]) -> Result<Vec<char>> {
-    let mut letters = Vec::new();
+fn names(claims: &[String]) -> Result<Vec<&'static str>> {
+    let mut names = Vec::new();
     for claim in claims {
-        match claim.as_str() {
-            "all" => letters.extend(ALL),
-            other => match other.chars().next() {
-                Some(letter) if other.len() == 1 && ALL.contains(&letter) => letters.push(letter),
-                _ => bail!("there is no claim `{other}`: use {ALL:?} or all"),
-            },
+        if claim == "all" {
+            names.extend(ALL);
+        } else if let Some(name) = ALL.iter().find(|name| *name == claim) {
+            names.push(name);
+        } else {
+            bail!("there is no claim `{claim}`: use {ALL:?} or all");
         }
     }
-    Ok(letters)
+    Ok(names)
 }
 
-async fn try_claim(letter: char, bench: &Bench, scale: Scale) -> Result<Figures> {
-    match letter {
-        'b' => minimal::check(bench, scale).await,
-        'c' => frame_exactness::check(bench, scale).await,
-        'd' => av_sync::check(bench, scale).await,
-        'e' => determinism::check(bench, scale).await,
-        'f' => idempotency::check(bench, scale).await,
-        'g' => cancel::check(bench, scale).await,
-        'h' => crash::check(bench, scale).await,
+async fn try_claim(name: &str, bench: &Bench, scale: Scale) -> Result<Figures> {
+    match name {
+        "b" => minimal::check(bench, scale).await,
+        "c" => frame_exactness::check(bench, scale).await,
+        "d" => av_sync::check(bench, scale).await,
+        "e" => determinism::check(bench, scale).await,
+        "f" => idempotency::check(bench, scale).await,
+        "g" => cancel::check(bench, scale).await,
+        "h" => crash::check(bench, scale).await,
+        "events" => events::check(bench, scale).await,
         _ => speed::check(bench, scale).await,
     }
 }
