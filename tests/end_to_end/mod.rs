@@ -9,6 +9,7 @@ mod command_line;
 mod crash;
 mod destination;
 mod determinism;
+mod downloads;
 mod events;
 mod faults;
 mod frame_exactness;

@@ -81,7 +81,7 @@ fn names(claims: &[String]) -> Result<Vec<&'static str>> {
         if claim == "all" {
             names.extend(ALL);
         } else if let Some(name) = ALL.iter().find(|name| *name == claim) {
-            names.push(name);
+            names.push(*name);
         } else {
             bail!("there is no claim `{claim}`: use {ALL:?} or all");
         }

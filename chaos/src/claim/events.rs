@@ -43,10 +43,7 @@ pub async fn check(bench: &Bench, scale: Scale) -> Result<Figures> {
     let mut node = bench.node().slots(3).segment_frames(60).start().await?;
     let process = node.process()?;
     let watch = tokio::spawn(memory_over(process, span));
-    let quiet = tokio::spawn(heartbeat(
-        node.api()?.edge().to_owned(),
-        queued_behind(&node).await?,
-    ));
+    let quiet = tokio::spawn(heartbeat(node.api()?));
     let mut heard = Heard::default();
     let mut rounds = 0;
     while !watch.is_finished() {
