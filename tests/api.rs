@@ -4,9 +4,12 @@
 mod admin;
 mod contract;
 mod errors;
+mod events;
 mod idempotency;
 mod links;
 mod listing;
 mod memory_store;
 mod renders;
+mod retention;
+mod work;
 mod world;

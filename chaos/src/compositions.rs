@@ -68,6 +68,15 @@ pub fn busy(clip: &str, size: (u32, u32), seconds: u32) -> Value {
     })
 }
 
+/// One plain colour with a word on it for `seconds`, at a size that gives an encoder some work.
+pub fn plain_for(word: &str, seconds: u32) -> Value {
+    json!({
+        "width": 640, "height": 360, "duration": seconds, "frame_rate": 30,
+        "background_color": "#204060",
+        "elements": [{"type": "text", "text": word, "duration": seconds, "font_size": 40}],
+    })
+}
+
 /// One plain colour with a word on it: the cheapest thing that is a render.
 pub fn plain(word: &str) -> Value {
     json!({

@@ -15,6 +15,7 @@
 //! | a cancelled render stops at once and leaves nothing | [`claim::cancel`] |
 //! | killed workers and killed servers lose nothing | [`claim::crash`] |
 //! | broken media cost their renders and never the server | [`claim::mutants`] |
+//! | everyone who follows a render hears of its end at once | [`claim::events`] |
 //! | it costs little more than the encoder alone | [`claim::speed`] |
 //! | no accepted job is lost, whatever is killed | [`check::no_lost_job`] |
 //! | a job has one output, the same on every look | [`check::one_output`] |
@@ -25,6 +26,7 @@ pub mod check;
 pub mod claim;
 pub mod clips;
 pub mod compositions;
+pub mod event_stream;
 pub mod fault;
 pub mod history;
 pub mod measure;

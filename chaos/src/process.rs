@@ -60,6 +60,18 @@ impl Process {
         self.stat().map_or(0, |stat| stat.cpu_ticks)
     }
 
+    /// Memory of its own in bytes: what it has written and nobody shares; 0 when it is gone.
+    pub fn private_memory(self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid));
+        let kibibytes = status.ok().and_then(|status| {
+            let line = status
+                .lines()
+                .find_map(|line| line.strip_prefix("RssAnon:"))?;
+            line.split_whitespace().next()?.parse::<u64>().ok()
+        });
+        kibibytes.unwrap_or(0) * 1024
+    }
+
     /// Its arguments, the program's name first.
     pub fn arguments(self) -> Vec<String> {
         std::fs::read(format!("/proc/{}/cmdline", self.pid))

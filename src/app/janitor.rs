@@ -29,9 +29,12 @@ pub(super) struct Janitor {
     fetcher: Arc<Fetcher>,
     jobs: Duration,
     attempt_files: Duration,
+    artifacts: Duration,
     source_bytes: u64,
     /// Jobs whose attempt files are gone already.
     cleaned: std::collections::BTreeSet<JobId>,
+    /// Jobs whose finished files are gone already.
+    emptied: std::collections::BTreeSet<JobId>,
 }
 
 impl Janitor {
@@ -49,8 +52,10 @@ impl Janitor {
             fetcher,
             jobs: settings.retention.jobs,
             attempt_files: settings.retention.attempt_files,
+            artifacts: settings.retention.artifacts,
             source_bytes: settings.cache.max_bytes.as_u64(),
             cleaned: std::collections::BTreeSet::new(),
+            emptied: std::collections::BTreeSet::new(),
         }
     }
 
@@ -62,6 +67,13 @@ impl Janitor {
             if !self.cleaned.contains(&job.id) {
                 self.remove_attempt_files(job).await?;
                 self.cleaned.insert(job.id);
+            }
+        }
+        let due = before(now, self.artifacts);
+        for job in state.jobs.values().filter(|job| ended_before(job, due)) {
+            if !self.emptied.contains(&job.id) {
+                self.remove_finished_files(job).await?;
+                self.emptied.insert(job.id);
             }
         }
         let jobs_before = before(now, self.jobs);
@@ -89,6 +101,7 @@ impl Janitor {
             for job in expired {
                 self.store.delete_prefix(&keys::job_prefix(job)).await?;
                 self.cleaned.remove(&job);
+                self.emptied.remove(&job);
             }
         }
         self.trim_sources().await
@@ -97,6 +110,18 @@ impl Janitor {
     async fn remove_attempt_files(&self, job: &Job) -> Result<(), StoreError> {
         for prefix in keys::intermediate_prefixes(job.id, job.segment_count) {
             self.store.delete_prefix(&prefix).await?;
+        }
+        Ok(())
+    }
+
+    /// What clients were given links to. The edge gives none any more by the same reckoning.
+    async fn remove_finished_files(&self, job: &Job) -> Result<(), StoreError> {
+        let Some(artifact) = &job.artifact else {
+            return Ok(());
+        };
+        self.store.delete(&artifact.object.key).await?;
+        if let Some(thumbnail) = &artifact.thumbnail {
+            self.store.delete(&thumbnail.key).await?;
         }
         Ok(())
     }

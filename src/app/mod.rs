@@ -44,7 +44,7 @@ pub struct App {
     draining: CancellationToken,
     stopped: CancellationToken,
     server: JoinHandle<std::io::Result<()>>,
-    background: [JoinHandle<()>; 2],
+    background: [JoinHandle<()>; 3],
 }
 
 impl App {
@@ -145,6 +145,7 @@ impl App {
             exposition: telemetry::metrics::Exposition::install()?,
         });
         let memory = tokio::spawn(edge::remember_jobs(edge.clone(), stopped.clone()));
+        let changes = tokio::spawn(edge::tell_changes(edge.clone(), stopped.clone()));
         let janitor = tokio::spawn(janitor::run(
             janitor::Janitor::new(port, clock, store, fetcher, &settings),
             stopped.clone(),
@@ -167,7 +168,7 @@ impl App {
             draining,
             stopped,
             server,
-            background: [memory, janitor],
+            background: [memory, changes, janitor],
         })
     }
 
@@ -209,6 +210,17 @@ impl App {
         self.actors.stop().await;
         self.coordinator.shutdown().await;
     }
+}
+
+/// Has links signed with a fresh key from the next start on, and gives the key's id. Links of
+/// the keys before it stay good unless these are to be forgotten.
+///
+/// # Errors
+/// When the data directory cannot be written, or its keys cannot be read.
+pub fn rotate_signing_key(settings: &Settings, forget: bool) -> anyhow::Result<String> {
+    std::fs::create_dir_all(&settings.data_dir)
+        .with_context(|| format!("`{}` cannot be made", settings.data_dir.display()))?;
+    secrets::rotate_signing_key(&settings.data_dir, forget)
 }
 
 /// The settings of workers on this machine that serve nobody.
@@ -304,7 +316,7 @@ fn edge_config(
         public_url: (!public_url.is_empty()).then(|| public_url.to_owned()),
         listen_url: format!("http://{address}"),
         url_ttl: settings.storage.url_ttl,
-        signing_keys: vec![secrets::signing_key(data_dir)?],
+        signing_keys: secrets::signing_keys(data_dir)?,
         access: edge::Access {
             is_open: true,
             is_admin_open: address.ip().is_loopback(),
@@ -318,6 +330,6 @@ fn edge_config(
         },
         version: env!("CARGO_PKG_VERSION").to_owned(),
         fonts: crate::render::text::TextEngine::new().known_families(),
-        scratch: data_dir.join("scratch"),
+        artifacts: settings.retention.artifacts,
     })
 }

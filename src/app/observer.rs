@@ -7,6 +7,7 @@ use cluster::coordinator::{Coordinator, Member};
 use cluster::model::{JobId, NodeId};
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use tokio::sync::broadcast;
 
 use crate::edge::{ActorBody, JobProgress, MemberBody, NodeHealth, NodeSight, Observer, RaftBody};
 
@@ -34,8 +35,13 @@ impl Observer for ProcessObserver {
         Some(JobProgress {
             frames_done: progress.frames_done,
             fraction: progress.fraction,
+            fps: progress.fps,
             eta_seconds: progress.eta_seconds,
         })
+    }
+
+    fn progress_changes(&self) -> broadcast::Receiver<JobId> {
+        self.progress.subscribe()
     }
 
     fn nodes(&self) -> BTreeMap<NodeId, NodeSight> {

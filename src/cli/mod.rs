@@ -60,6 +60,17 @@ enum Command {
         #[command(flatten)]
         flags: ConfigFlags,
     },
+    /// Sign links with a fresh key from the server's next start on.
+    RotateSigningKey {
+        /// End the links of every key before it.
+        #[arg(long)]
+        forget: bool,
+        /// Print the new key's id as JSON.
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        flags: ServerFlags,
+    },
     /// The rendering child process; started by the server.
     #[command(hide = true)]
     Worker {
@@ -108,6 +119,11 @@ pub fn run() -> ExitCode {
         } => report(render::run(&file, &output, json, &flags)),
         Command::Validate { file, json, flags } => report(validate::run(&file, json, &flags)),
         Command::Doctor { json, flags } => report(doctor::run(json, &flags)),
+        Command::RotateSigningKey {
+            forget,
+            json,
+            flags,
+        } => report(rotate_signing_key(&flags, forget, json)),
         Command::Worker {
             fingerprint: true, ..
         } => report(crate::worker::fingerprint::print().map(|()| ExitCode::SUCCESS)),
@@ -117,6 +133,16 @@ pub fn run() -> ExitCode {
         } => report(crate::worker::probe_sandbox().map(|()| ExitCode::SUCCESS)),
         Command::Worker { .. } => crate::worker::child::run(),
     }
+}
+
+fn rotate_signing_key(flags: &ServerFlags, forget: bool, json: bool) -> anyhow::Result<ExitCode> {
+    let id = crate::app::rotate_signing_key(&flags.load()?, forget)?;
+    if json {
+        println!("{}", serde_json::json!({ "id": id }));
+    } else {
+        println!("key {id} signs links from the server's next start on");
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 fn report(result: anyhow::Result<ExitCode>) -> ExitCode {

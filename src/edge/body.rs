@@ -86,12 +86,12 @@ pub(crate) struct CompositionBody {
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 #[schema(as = RenderOutput)]
 pub(crate) struct OutputBody {
-    /// A signed link, fresh with every answer.
+    /// A signed link, fresh with every answer; null once the file is no longer kept.
     #[schema(format = "uri")]
-    pub(crate) url: String,
-    /// When the link ends.
+    pub(crate) url: Option<String>,
+    /// When the link ends; null if there is none.
     #[schema(format = DateTime)]
-    pub(crate) expires_at: String,
+    pub(crate) expires_at: Option<String>,
     /// The container.
     pub(crate) format: String,
     /// Width of the file.
@@ -176,7 +176,7 @@ pub(crate) struct DownloadBody {
     pub(crate) expires_at: String,
 }
 
-fn status_schema() -> utoipa::openapi::schema::Schema {
+pub(super) fn status_schema() -> utoipa::openapi::schema::Schema {
     utoipa::openapi::ObjectBuilder::new()
         .schema_type(utoipa::openapi::schema::Type::String)
         .enum_values(Some(super::status::WORDS.map(|(word, _)| word)))

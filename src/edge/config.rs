@@ -1,8 +1,8 @@
 //! What an operator decides about the edge. Read once at start; nothing here changes later.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
+use super::signing::{hex, unhex};
 use crate::composition;
 
 /// The edge's configuration.
@@ -26,8 +26,8 @@ pub struct EdgeConfig {
     pub version: String,
     /// Font families that render without a download.
     pub fonts: Vec<String>,
-    /// Where objects of a remote store are brought to be served.
-    pub scratch: PathBuf,
+    /// How long the file of a completed render is kept, from its end.
+    pub artifacts: Duration,
 }
 
 /// A secret that signs links, and the name links call it by.
@@ -37,6 +37,18 @@ pub struct SigningKey {
     pub id: String,
     /// At least 32 random bytes.
     pub secret: Vec<u8>,
+}
+
+impl SigningKey {
+    /// The bytes of lower-case hexadecimal; nothing if it is not that.
+    pub fn secret_from_hex(hex: &str) -> Option<Vec<u8>> {
+        unhex(hex)
+    }
+
+    /// The secret, as it is kept in a file.
+    pub fn secret_as_hex(&self) -> String {
+        hex(&self.secret)
+    }
 }
 
 impl std::fmt::Debug for SigningKey {

@@ -2,7 +2,6 @@
 //! things. Holds no truth: a process that loses all of it answers the same.
 
 use std::ops::Deref;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -10,27 +9,24 @@ use actors::ports::{Clock, Coordinator};
 use axum::http::{HeaderMap, Uri, header, uri};
 use cluster::State;
 use cluster::command::{Command, Outcome};
-use cluster::model::{JobId, ObjectKey};
+use cluster::model::JobId;
 use cluster::state::Job;
 use tokio_util::sync::CancellationToken;
 use ulid::Ulid;
 
 use super::admin::{self, JobMemory};
+use super::changes::Watchers;
 use super::config::EdgeConfig;
 use super::details::DetailCache;
 use super::error::{ApiError, Code};
 use super::high_water::HighWater;
 use super::ports::Observer;
-use super::recent::Recent;
 use super::signing::Signer;
 use crate::store::ObjectStore;
 use crate::telemetry::metrics::{self, Exposition};
 
 /// How long applied state may lag behind a commit this process just made.
 const CATCH_UP: Duration = Duration::from_secs(2);
-
-/// Files of the store whose local copies are remembered as verified.
-const VERIFIED_FILES: usize = 256;
 
 /// What the edge is built from.
 pub struct Parts {
@@ -73,8 +69,8 @@ pub struct Shared {
     pub(super) details: DetailCache,
     /// The furthest progress told, by render.
     pub(super) high_water: HighWater,
-    /// Local files that were verified against their digest.
-    pub(super) verified: Recent<ObjectKey, PathBuf>,
+    /// Who waits for which render.
+    pub(super) watchers: Watchers,
     /// Jobs with their tasks, for operators.
     pub(super) jobs: JobMemory,
     ids: Mutex<ulid::Generator>,
@@ -97,7 +93,7 @@ impl Edge {
             signer,
             details: DetailCache::new(),
             high_water: HighWater::new(),
-            verified: Recent::new(VERIFIED_FILES),
+            watchers: Watchers::default(),
             jobs: admin::empty_memory(),
             ids: Mutex::new(ulid::Generator::new()),
         }))

@@ -20,6 +20,7 @@ use super::status;
 use super::timestamp::rfc3339;
 use crate::composition::Warning;
 use crate::plan::RequestObject;
+use crate::store::Presign;
 
 /// Progress of a render that is not completed stays below this.
 const ALMOST_DONE: f64 = 0.999;
@@ -30,7 +31,7 @@ impl Shared {
         let details = self.details.of(job, self.parts.store.as_ref()).await;
         let output = match &job.artifact {
             Some(artifact) if job.status == JobStatus::Completed => {
-                Some(self.output(job, artifact, &details)?)
+                Some(self.output(job, artifact, &details).await?)
             }
             _ => None,
         };
@@ -70,7 +71,7 @@ impl Shared {
     }
 
     /// How far the job has got, never less than was told before.
-    fn reached(&self, job: &Job, observed: Reached) -> Reached {
+    pub(super) fn reached(&self, job: &Job, observed: Reached) -> Reached {
         match job.status {
             JobStatus::Completed => {
                 self.high_water.forget(job.id);
@@ -96,21 +97,29 @@ impl Shared {
         }
     }
 
-    fn output(
+    async fn output(
         &self,
         job: &Job,
         artifact: &Artifact,
         details: &Details,
     ) -> Result<OutputBody, ApiError> {
-        let link = self.link(job, artifact, FilePart::Output, details)?;
-        let thumbnail_url = match &artifact.thumbnail {
-            Some(_) => Some(self.link(job, artifact, FilePart::Thumbnail, details)?.url),
-            None => None,
+        let is_kept = self.keeps_files_of(job);
+        let link = if is_kept {
+            Some(self.link(job, artifact, FilePart::Output, details).await?)
+        } else {
+            None
+        };
+        let thumbnail = match &artifact.thumbnail {
+            Some(_) if is_kept => Some(
+                self.link(job, artifact, FilePart::Thumbnail, details)
+                    .await?,
+            ),
+            _ => None,
         };
         let format = artifact.filename.rsplit_once('.');
         Ok(OutputBody {
-            url: link.url,
-            expires_at: rfc3339(link.expires_at),
+            expires_at: link.as_ref().map(|link| rfc3339(link.expires_at)),
+            url: link.map(|link| link.url),
             format: format.map_or_else(String::new, |(_, extension)| extension.to_owned()),
             width: artifact.width,
             height: artifact.height,
@@ -118,18 +127,42 @@ impl Shared {
             frame_rate: status::rate(artifact.rate),
             size_bytes: artifact.object.size,
             sha256: artifact.object.sha256.to_string(),
-            thumbnail_url,
+            thumbnail_url: thumbnail.map(|link| link.url),
         })
     }
 
-    /// A fresh link to a file of a completed job.
-    pub(super) fn link(
+    /// Whether retention still keeps the files of a completed job.
+    pub(super) fn keeps_files_of(&self, job: &Job) -> bool {
+        let now = u128::from(self.now().0);
+        job.finished_at.is_none_or(|finished| {
+            u128::from(finished.0) + self.config().artifacts.as_millis() > now
+        })
+    }
+
+    /// A fresh link to a file of a completed job: the store's own where it gives any.
+    pub(super) async fn link(
         &self,
         job: &Job,
         artifact: &Artifact,
         part: FilePart,
         details: &Details,
     ) -> Result<SignedLink, ApiError> {
+        let object = match (part, &artifact.thumbnail) {
+            (FilePart::Thumbnail, Some(thumbnail)) => thumbnail,
+            (FilePart::Thumbnail | FilePart::Output, _) => &artifact.object,
+        };
+        let ttl = self.config().url_ttl;
+        let presign = Presign::Get {
+            key: object.key.clone(),
+            ttl,
+        };
+        if let Some(url) = self.parts.store.presign(&presign) {
+            let millis = u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX);
+            return Ok(SignedLink {
+                url: url.await?,
+                expires_at: LogTime(self.now().0.saturating_add(millis)),
+            });
+        }
         let base = match (&self.config().public_url, &details.request) {
             (Some(url), _) => url.trim_end_matches('/'),
             (None, Some(request)) if !request.public_url.is_empty() => request.public_url.as_str(),

@@ -1,17 +1,14 @@
 //! `GET /files/…`: serves what a signed link names, out of the object store. The link is the
 //! only authority; the path names a render and one of its files, never an object key.
 
-use std::io::SeekFrom;
-use std::path::PathBuf;
+use std::ops::Range;
+use std::time::{Duration, SystemTime};
 
 use axum::body::Body;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use cluster::model::{JobId, ObjectRef};
-use tokio::fs::File;
-use tokio::io::{AsyncReadExt, AsyncSeekExt};
-use tokio_util::io::ReaderStream;
+use cluster::model::{JobId, LogTime, ObjectRef};
 
 use super::context::Edge;
 use super::error::{ApiError, Code, ErrorBody};
@@ -21,12 +18,10 @@ use super::renders::expired;
 use super::signing::{Claim, FileName, FilePart, percent_encoded};
 use crate::store::StoreError;
 
-/// Bytes read from disk at a time.
-const CHUNK: usize = 256 * 1024;
-
 /// What is served, and how it is described.
 struct Served {
     object: ObjectRef,
+    made_at: LogTime,
     content_type: String,
     disposition: String,
 }
@@ -45,10 +40,15 @@ struct Served {
         ("expires" = u64, Query, description = "When the link ends, in Unix seconds"),
         ("key" = String, Query, description = "Which key signed it"),
         ("signature" = String, Query, description = "HMAC-SHA256 in hexadecimal"),
-        ("Range" = Option<String>, Header, description = "One range of bytes"),
+        ("Range" = Option<String>, Header, description = "One range of bytes; of several, all of the file"),
+        ("If-Range" = Option<String>, Header, description = "The `ETag` or `Last-Modified` that the range is of"),
+        ("If-None-Match" = Option<String>, Header, description = "`ETag`s the client has"),
+        ("If-Modified-Since" = Option<String>, Header, description = "The `Last-Modified` the client has"),
     ),
     responses(
-        (status = 200, description = "The file", content_type = "application/octet-stream", body = Vec<u8>),
+        (status = 200, description = "The file", content_type = "application/octet-stream", body = Vec<u8>,
+            headers(("ETag" = String), ("Last-Modified" = String), ("Accept-Ranges" = String),
+                ("Content-Disposition" = String))),
         (status = 206, description = "The bytes asked for", content_type = "application/octet-stream", body = Vec<u8>,
             headers(("Content-Range" = String))),
         (status = 304, description = "The client has it already"),
@@ -62,6 +62,7 @@ struct Served {
 )]
 pub(crate) async fn file(
     State(edge): State<Edge>,
+    method: Method,
     Path((render, part, filename)): Path<(String, String, String)>,
     params: Params,
     headers: HeaderMap,
@@ -81,99 +82,152 @@ pub(crate) async fn file(
     };
     edge.signer.check(name, claim, edge.now())?;
     let served = served(&edge, name)?;
-    respond(&edge, served, &headers).await
+    respond(&edge, &served, &method, &headers).await
 }
 
 fn served(edge: &Edge, name: FileName<'_>) -> Result<Served, ApiError> {
     let state = edge.state();
-    let artifact = state
-        .jobs
-        .get(&name.job)
-        .and_then(|job| job.artifact.as_ref())
-        .ok_or_else(expired)?;
+    let job = state.jobs.get(&name.job).ok_or_else(expired)?;
+    let artifact = job.artifact.as_ref().ok_or_else(expired)?;
+    if !edge.keeps_files_of(job) {
+        return Err(expired());
+    }
+    let made_at = job.finished_at.unwrap_or(job.submitted_at);
     match name.part {
         FilePart::Output => Ok(Served {
             object: artifact.object.clone(),
+            made_at,
             content_type: artifact.content_type.clone(),
             disposition: disposition("attachment", name.filename),
         }),
         FilePart::Thumbnail => Ok(Served {
             object: artifact.thumbnail.clone().ok_or_else(expired)?,
+            made_at,
             content_type: "image/jpeg".to_owned(),
             disposition: disposition("inline", name.filename),
         }),
     }
 }
 
-async fn respond(edge: &Edge, served: Served, headers: &HeaderMap) -> Result<Response, ApiError> {
-    let etag = format!("\"{}\"", served.object.sha256);
+async fn respond(
+    edge: &Edge,
+    served: &Served,
+    method: &Method,
+    headers: &HeaderMap,
+) -> Result<Response, ApiError> {
     let size = served.object.size;
-    let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
-    let mut described = HeaderMap::new();
-    for (name, value) in [
-        (header::ETAG, etag.as_str()),
-        (header::ACCEPT_RANGES, "bytes"),
-        (header::CACHE_CONTROL, "private, max-age=3600"),
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (header::CONTENT_TYPE, &served.content_type),
-        (header::CONTENT_DISPOSITION, &served.disposition),
-    ] {
-        let value = HeaderValue::from_str(value).map_err(|_| ApiError::internal())?;
-        described.insert(name, value);
-    }
-    if text(header::IF_NONE_MATCH).is_some_and(|tags| names_tag(tags, &etag)) {
+    let validators = Validators::of(served);
+    let mut described = described(served, &validators)?;
+    if validators.are_known(headers) {
         described.remove(header::CONTENT_TYPE);
         described.remove(header::CONTENT_DISPOSITION);
         return Ok((StatusCode::NOT_MODIFIED, described).into_response());
     }
-    // A range of another version of the file would not fit what the client has.
-    let is_same = text(header::IF_RANGE).is_none_or(|tag| tag == etag);
-    let (status, start, length) = match wanted(text(header::RANGE).filter(|_| is_same), size) {
+    // Ranges are defined for GET alone.
+    let range = (method == Method::GET && validators.allow_range(headers))
+        .then(|| text(headers, header::RANGE))
+        .flatten();
+    let (status, start, length) = match wanted(range, size) {
         Wanted::Whole => (StatusCode::OK, 0, size),
         Wanted::Part { start, last } => {
             let range = format!("bytes {start}-{last}/{size}");
-            let range = HeaderValue::from_str(&range).map_err(|_| ApiError::internal())?;
-            described.insert(header::CONTENT_RANGE, range);
+            described.insert(header::CONTENT_RANGE, header_value(&range)?);
             (StatusCode::PARTIAL_CONTENT, start, last - start + 1)
         }
         Wanted::Unsatisfiable => {
-            let range = HeaderValue::from_str(&format!("bytes */{size}"));
-            let range = range.map_err(|_| ApiError::internal())?;
+            let range = header_value(&format!("bytes */{size}"))?;
             let message = format!("The file has {size} bytes; the range asks for none of them.");
             return Err(ApiError::new(Code::RangeNotSatisfiable, message)
                 .with_header(header::CONTENT_RANGE, range));
         }
     };
     described.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
-    let mut file = open(edge, &served.object).await?;
-    file.seek(SeekFrom::Start(start))
-        .await
-        .map_err(StoreError::Io)?;
-    let body = Body::from_stream(ReaderStream::with_capacity(file.take(length), CHUNK));
+    let body = if method == Method::GET {
+        read(edge, &served.object, start..start + length).await?
+    } else {
+        check(edge, &served.object).await?;
+        Body::empty()
+    };
     Ok((status, described, body).into_response())
 }
 
-/// The object as an open file. Its digest is checked when it is first served, not each time.
-async fn open(edge: &Edge, object: &ObjectRef) -> Result<File, ApiError> {
-    if let Some(path) = edge.verified.get(&object.key) {
-        match File::open(&path).await {
-            Ok(file) => return Ok(file),
-            Err(_) => edge.verified.remove(&object.key),
+fn described(served: &Served, validators: &Validators) -> Result<HeaderMap, ApiError> {
+    let mut described = HeaderMap::new();
+    for (name, value) in [
+        (header::ETAG, validators.etag.as_str()),
+        (header::LAST_MODIFIED, &validators.last_modified),
+        (header::ACCEPT_RANGES, "bytes"),
+        (header::CACHE_CONTROL, "private, max-age=3600"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::CONTENT_TYPE, &served.content_type),
+        (header::CONTENT_DISPOSITION, &served.disposition),
+    ] {
+        described.insert(name, header_value(value)?);
+    }
+    Ok(described)
+}
+
+/// The object is there, as long as it was committed.
+async fn check(edge: &Edge, object: &ObjectRef) -> Result<(), ApiError> {
+    match edge.parts.store.head(&object.key).await? {
+        None => Err(expired()),
+        Some(size) if size == object.size => Ok(()),
+        Some(_) => Err(StoreError::Damaged(object.key.clone()).into()),
+    }
+}
+
+/// The bytes of a range as they come from the store: a chunk in memory at a time, the next one
+/// when the client has taken it.
+async fn read(edge: &Edge, object: &ObjectRef, range: Range<u64>) -> Result<Body, ApiError> {
+    check(edge, object).await?;
+    match edge.parts.store.read(&object.key, Some(range)).await {
+        Ok(bytes) => Ok(Body::from_stream(bytes)),
+        Err(StoreError::NotFound(_)) => Err(expired()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+fn header_value(text: &str) -> Result<HeaderValue, ApiError> {
+    HeaderValue::from_str(text).map_err(|_| ApiError::internal())
+}
+
+/// What tells two versions of a file apart.
+struct Validators {
+    etag: String,
+    last_modified: String,
+    /// The same in whole seconds, as clients hand it back.
+    modified: SystemTime,
+}
+
+impl Validators {
+    fn of(served: &Served) -> Self {
+        let modified = SystemTime::UNIX_EPOCH + Duration::from_secs(served.made_at.0 / 1000);
+        Self {
+            etag: format!("\"{}\"", served.object.sha256),
+            last_modified: httpdate::fmt_http_date(modified),
+            modified,
         }
     }
-    let path: PathBuf = match edge
-        .parts
-        .store
-        .local_file(object, &edge.config().scratch)
-        .await
-    {
-        Ok(path) => path,
-        Err(StoreError::NotFound(_)) => return Err(expired()),
-        Err(error) => return Err(error.into()),
-    };
-    let file = File::open(&path).await.map_err(StoreError::Io)?;
-    edge.verified.put(object.key.clone(), path);
-    Ok(file)
+
+    /// The client has this very version. A tag, where it sends one, decides alone.
+    fn are_known(&self, headers: &HeaderMap) -> bool {
+        if let Some(tags) = text(headers, header::IF_NONE_MATCH) {
+            return names_tag(tags, &self.etag);
+        }
+        text(headers, header::IF_MODIFIED_SINCE)
+            .and_then(|date| httpdate::parse_http_date(date).ok())
+            .is_some_and(|known| self.modified <= known)
+    }
+
+    /// A range of another version of the file would not fit what the client has.
+    fn allow_range(&self, headers: &HeaderMap) -> bool {
+        text(headers, header::IF_RANGE)
+            .is_none_or(|version| version == self.etag || version == self.last_modified)
+    }
 }
 
 fn names_tag(tags: &str, etag: &str) -> bool {

@@ -5,6 +5,7 @@
 mod admin;
 mod body;
 mod capabilities;
+mod changes;
 mod config;
 mod context;
 mod cursor;
@@ -12,6 +13,7 @@ mod describe;
 mod details;
 mod envelope;
 mod error;
+mod event_body;
 mod extract;
 mod files;
 mod high_water;
@@ -29,6 +31,7 @@ mod status;
 mod timestamp;
 
 pub use admin::remember_jobs;
+pub use changes::tell_changes;
 pub use config::{Access, EdgeConfig, EdgeLimits, SigningKey};
 pub use context::{Edge, Parts};
 pub use ports::{ActorBody, JobProgress, MemberBody, NodeHealth, NodeSight, Observer, RaftBody};

@@ -6,12 +6,16 @@ use std::collections::BTreeMap;
 use cluster::model::{JobId, NodeId};
 use futures::future::BoxFuture;
 use serde::Serialize;
+use tokio::sync::broadcast;
 use utoipa::ToSchema;
 
 /// A view of the work going on, as fresh as the last polls.
 pub trait Observer: Send + Sync + 'static {
     /// How far an active job has got; nothing if that is not known here.
     fn progress(&self, job: JobId) -> Option<JobProgress>;
+
+    /// Told the job whenever its progress changes. A receiver that lags asks for all again.
+    fn progress_changes(&self) -> broadcast::Receiver<JobId>;
 
     /// The nodes that were heard of, by id.
     fn nodes(&self) -> BTreeMap<NodeId, NodeSight>;
@@ -30,6 +34,8 @@ pub struct JobProgress {
     pub frames_done: u64,
     /// From 0 to just below 1.
     pub fraction: f64,
+    /// Frames a second over the last seconds, as far as that can be told.
+    pub fps: Option<f64>,
     /// Seconds until the end, as far as that can be told.
     pub eta_seconds: Option<f64>,
 }

@@ -35,6 +35,7 @@ fn client_routes() -> OpenApiRouter<Edge> {
     OpenApiRouter::new()
         .routes(routes!(renders::submit, renders::list))
         .routes(routes!(renders::read, renders::cancel))
+        .routes(routes!(renders::events))
         .routes(routes!(renders::download))
         .routes(routes!(preview::preview))
         .routes(routes!(capabilities::capabilities))

@@ -31,6 +31,8 @@ const APPLIED_INDEX: &str = "framelane_raft_applied_index";
 const NODES: &str = "framelane_nodes_ready";
 const SLOTS: &str = "framelane_slots_total";
 const SLOTS_BUSY: &str = "framelane_slots_busy";
+const EVENT_STREAMS: &str = "framelane_event_streams_open";
+const LONG_POLLS: &str = "framelane_long_polls_waiting";
 
 /// What /metrics shows. Cheap to clone.
 #[derive(Clone)]
@@ -98,6 +100,8 @@ fn describe() {
     describe_gauge!(NODES, "Render nodes that are heard");
     describe_gauge!(SLOTS, "Rendering slots of the nodes that are heard");
     describe_gauge!(SLOTS_BUSY, "Rendering slots at work");
+    describe_gauge!(EVENT_STREAMS, "Open streams of a render's events");
+    describe_gauge!(LONG_POLLS, "Requests that wait for a render's end");
 }
 
 /// A request's method, from a closed set.
@@ -217,4 +221,31 @@ pub fn nodes(ready: u32, slots: u32, busy: u32) {
     gauge!(NODES).set(ready);
     gauge!(SLOTS).set(slots);
     gauge!(SLOTS_BUSY).set(busy);
+}
+
+/// Someone who waits, counted for as long as this lives.
+#[derive(Debug)]
+pub struct Waiting(&'static str);
+
+impl Waiting {
+    /// An open stream of a render's events.
+    pub fn on_stream() -> Self {
+        Self::on(EVENT_STREAMS)
+    }
+
+    /// A request that waits for a render's end.
+    pub fn on_long_poll() -> Self {
+        Self::on(LONG_POLLS)
+    }
+
+    fn on(name: &'static str) -> Self {
+        gauge!(name).increment(1);
+        Self(name)
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        gauge!(self.0).decrement(1);
+    }
 }

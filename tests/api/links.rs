@@ -2,16 +2,24 @@
 
 use std::sync::atomic::Ordering;
 
+use actors::ports::Coordinator;
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
+use framelane::edge::SigningKey;
 
 use super::world::{Answer, START, World};
 
 const FILM: &[u8] = b"0123456789";
 
+/// When the world's renders end.
+const MODIFIED: &str = "Thu, 01 Jan 2026 00:00:00 GMT";
+
 /// A world with a finished render, its id and a link to its file.
 async fn finished() -> (World, String, String) {
-    let world = World::new();
+    finished_in(World::new()).await
+}
+
+async fn finished_in(world: World) -> (World, String, String) {
     let id = world.submit().await;
     world.complete(id, FILM).await;
     let answer = world.get(&format!("/v1/renders/{id}/download")).await;
@@ -53,6 +61,13 @@ async fn a_link_serves_the_file_as_it_should_be_saved() {
         .send(Request::head(&link).body(Body::empty()).expect("a request"))
         .await;
     assert_eq!((head.status, head.bytes.len()), (StatusCode::OK, 0));
+    assert_eq!(head.header("content-length"), Some("10"));
+    // Ranges are of GET alone.
+    let request = Request::head(&link).header("range", "bytes=2-4");
+    let head = world
+        .send(request.body(Body::empty()).expect("a request"))
+        .await;
+    assert_eq!(head.status, StatusCode::OK);
     assert_eq!(head.header("content-length"), Some("10"));
     let body = world
         .get(&format!("/v1/renders/{id}/download?redirect=false"))
@@ -104,7 +119,43 @@ async fn ranges_and_tags_are_served_as_the_standard_says() {
             FILM,
             None,
         ),
+        (
+            vec![("range", "bytes=2-4"), ("if-range", MODIFIED)],
+            206,
+            b"234",
+            Some("bytes 2-4/10"),
+        ),
+        (
+            vec![
+                ("range", "bytes=2-4"),
+                ("if-range", "Wed, 31 Dec 2025 00:00:00 GMT"),
+            ],
+            200,
+            FILM,
+            None,
+        ),
+        (vec![("if-range", &etag)], 200, FILM, None),
+        (vec![("range", "bytes=0-1,4-5")], 200, FILM, None),
         (vec![("if-none-match", &etag)], 304, b"", None),
+        (vec![("if-none-match", "*")], 304, b"", None),
+        (vec![("if-none-match", "\"other\"")], 200, FILM, None),
+        (vec![("if-modified-since", MODIFIED)], 304, b"", None),
+        (
+            vec![("if-modified-since", "Wed, 31 Dec 2025 00:00:00 GMT")],
+            200,
+            FILM,
+            None,
+        ),
+        // A tag decides alone.
+        (
+            vec![
+                ("if-none-match", "\"other\""),
+                ("if-modified-since", MODIFIED),
+            ],
+            200,
+            FILM,
+            None,
+        ),
     ] {
         let answer = fetch(&world, &link, &headers).await;
         assert_eq!(
@@ -113,6 +164,14 @@ async fn ranges_and_tags_are_served_as_the_standard_says() {
             "{headers:?}"
         );
         assert_eq!(answer.header("content-range"), range, "{headers:?}");
+        // What a client needs to ask for the rest, or not at all, comes with every answer.
+        assert_eq!(answer.header("etag"), Some(&*etag), "{headers:?}");
+        assert_eq!(
+            answer.header("last-modified"),
+            Some(MODIFIED),
+            "{headers:?}"
+        );
+        assert_eq!(answer.header("accept-ranges"), Some("bytes"), "{headers:?}");
     }
     let beyond = fetch(&world, &link, &[("range", "bytes=10-")]).await;
     assert_eq!(
@@ -163,4 +222,46 @@ async fn a_file_that_is_no_longer_kept_is_gone() {
         world.get(&format!("/v1/renders/{id}")).await.status,
         StatusCode::OK
     );
+}
+
+#[tokio::test]
+async fn links_stay_good_while_their_key_verifies_and_new_ones_are_the_first_keys() {
+    let key = |id: &str| SigningKey {
+        id: id.to_owned(),
+        secret: format!("{id}: a secret of thirty-two bytes or more").into_bytes(),
+    };
+    let with_keys = |ids: &[&str]| {
+        let keys = ids.iter().map(|id| key(id)).collect();
+        World::with(|config| config.signing_keys = keys)
+    };
+    // The same render under the same id, in worlds that differ by their keys alone.
+    let (before, id, old_link) = finished_in(with_keys(&["old"])).await;
+    for (ids, signer, is_old_good) in [
+        (&["new", "old"][..], "new", true),
+        (&["new"][..], "new", false),
+        (&["old", "new"][..], "old", true),
+    ] {
+        let world = with_keys(ids);
+        let state = before.coordinator.state();
+        world.coordinator.restore(&state);
+        let objects = before.store.objects.lock().expect("no panic").clone();
+        *world.store.objects.lock().expect("no panic") = objects;
+        let answer = fetch(&world, &old_link, &[]).await;
+        let status = if is_old_good { 200 } else { 403 };
+        assert_eq!(answer.status.as_u16(), status, "{ids:?}");
+        let fresh = world.get(&format!("/v1/renders/{id}/download")).await;
+        let location = fresh.header("location").expect("a location");
+        assert!(location.contains(&format!("key={signer}&")), "{location}");
+    }
+}
+
+#[tokio::test]
+async fn a_file_of_another_length_than_was_committed_is_not_served() {
+    let (world, _, link) = finished().await;
+    for bytes in world.store.objects.lock().expect("no panic").values_mut() {
+        if bytes == FILM {
+            *bytes = bytes.slice(..4);
+        }
+    }
+    assert_eq!(fetch(&world, &link, &[]).await.code(), "internal");
 }

@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 use axum::http::StatusCode;
 use cluster::model::JobId;
 use framelane::edge::JobProgress;
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use serde_json::{Value, json};
-use tokio::task::JoinHandle;
 
 use super::world::{Answer, World, composition, id_of};
 
@@ -52,13 +53,9 @@ async fn progress_never_goes_back_and_is_1_only_when_completed() {
             frames_done: 3,
             fraction,
             eta_seconds: Some(2.0),
+            ..JobProgress::default()
         };
-        world
-            .observer
-            .progress
-            .lock()
-            .expect("no panic")
-            .insert(id, progress);
+        world.observer.show(id, progress);
         let render = world.get(&uri).await.json();
         let told = render["progress"].as_f64().expect("a number");
         assert!(told >= last && told < 1.0, "{told} after {last}");
@@ -111,11 +108,11 @@ async fn a_wait_ends_with_the_render_or_the_time() {
     assert!(begun.elapsed() >= Duration::from_secs(1));
 
     let begun = Instant::now();
-    let wait = waiting(&world, id).await;
+    let wait = waiting(&world, id);
     // A change that is not the end ends no wait: the answer is of the end.
     world.begin(id).await;
     world.delete(&format!("/v1/renders/{id}")).await;
-    assert_eq!(wait.await.expect("no panic").json()["status"], "cancelled");
+    assert_eq!(wait.await.json()["status"], "cancelled");
     assert!(begun.elapsed() < Duration::from_secs(30));
 }
 
@@ -124,19 +121,18 @@ async fn a_wait_is_released_when_the_server_drains() {
     let world = World::new();
     let id = world.submit().await;
     let begun = Instant::now();
-    let wait = waiting(&world, id).await;
+    let wait = waiting(&world, id);
     world.draining.cancel();
-    assert_eq!(wait.await.expect("no panic").json()["status"], "queued");
+    assert_eq!(wait.await.json()["status"], "queued");
     assert!(begun.elapsed() < Duration::from_secs(30));
 }
 
 /// A request that has begun to wait for the render.
-async fn waiting(world: &World, id: JobId) -> JoinHandle<Answer> {
+fn waiting(world: &World, id: JobId) -> BoxFuture<'static, Answer> {
     let asking = world.clone();
-    let wait = tokio::spawn(async move { asking.get(&format!("/v1/renders/{id}?wait=60")).await });
-    while world.coordinator.waiters() == 0 {
-        tokio::task::yield_now().await;
-    }
+    let mut wait = async move { asking.get(&format!("/v1/renders/{id}?wait=60")).await }.boxed();
+    // Nothing on the way to the wait waits for anything else.
+    assert!((&mut wait).now_or_never().is_none(), "it does not wait");
     wait
 }
 

@@ -14,35 +14,26 @@ use axum::extract::ConnectInfo;
 use axum::http::{HeaderMap, Method, Request, StatusCode, Uri};
 use bytes::Bytes;
 use cluster::State;
-use cluster::command::{Batch, Command, Grant, Outcome, Report, Stamped};
-use cluster::model::{
-    Artifact, Digest, Epoch, Fingerprint, FrameRange, FrameRate, Generation, Incarnation, JobId,
-    LogIndex, LogTime, NodeId, NodeInfo, NodeState, ObjectKey, ObjectRef, PlanFacts, Roles,
-    TaskKind, TaskOutput, TaskRef,
-};
+use cluster::command::{Command, Outcome, Stamped};
+use cluster::model::{JobId, LogIndex, LogTime, NodeId};
 use framelane::composition::Limits;
 use framelane::edge::{
     Access, ActorBody, Edge, EdgeConfig, EdgeLimits, JobProgress, NodeHealth, NodeSight, Observer,
-    Parts, RaftBody, SigningKey, router,
+    Parts, RaftBody, SigningKey, router, tell_changes,
 };
-use framelane::store::{ObjectStore, keys};
 use framelane::telemetry::metrics::Exposition;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use serde_json::{Value, json};
-use tokio::sync::watch;
+use tokio::sync::{broadcast, watch};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 use super::memory_store::MemoryStore;
+use super::work::NODE;
 
 /// When the clock starts: 2026-01-01T00:00:00Z.
 pub(crate) const START: u64 = 1_767_225_600_000;
-
-/// The fingerprint of the one node.
-const FINGERPRINT: Fingerprint = Fingerprint(Digest([7; 32]));
-const NODE: NodeId = NodeId(1);
-const INCARNATION: Incarnation = Incarnation(1);
 
 /// Everything a test touches.
 #[derive(Clone)]
@@ -112,14 +103,14 @@ impl World {
             },
             version: "0.0.0-test".to_owned(),
             fonts: vec!["Inter".to_owned()],
-            scratch: store.directory.path().to_owned(),
+            artifacts: Duration::from_secs(30 * 86_400),
         };
         adjust(&mut config);
         let coordinator = Arc::new(Log::new());
         let observer = Arc::new(Sights::default());
         let clock = Arc::new(StillClock(AtomicU64::new(START)));
         let draining = CancellationToken::new();
-        let router = router(Edge::new(Parts {
+        let edge = Edge::new(Parts {
             coordinator: coordinator.clone(),
             observer: observer.clone(),
             store: store.clone(),
@@ -127,7 +118,12 @@ impl World {
             config,
             draining: draining.clone(),
             exposition: Exposition::detached(),
-        }));
+        });
+        // It ends with the test's runtime.
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(tell_changes(edge.clone(), CancellationToken::new()));
+        }
+        let router = router(edge);
         let document = router
             .clone()
             .oneshot(
@@ -225,125 +221,6 @@ impl World {
         id_of(&answer.json())
     }
 
-    /// Takes the job from the queue to its finished file, of these bytes.
-    pub(crate) async fn complete(&self, job: JobId, bytes: &'static [u8]) {
-        self.begin(job).await;
-        let one = FrameRange::new(0, 300).expect("a range");
-        let rate = FrameRate::new(30, 1).expect("a rate");
-        let plan = self.stored(job, "plan.json", b"{}").await;
-        let facts = PlanFacts {
-            frames: 300,
-            rate,
-            segments: vec![one],
-            has_audio: false,
-        };
-        let epoch = self.live(job, TaskKind::Prepare);
-        self.report(
-            job,
-            TaskKind::Prepare,
-            epoch,
-            0,
-            TaskOutput::Plan {
-                object: plan,
-                facts,
-            },
-        );
-        let object = self.stored(job, "segment.mp4", b"segment").await;
-        let epoch = self.grant(job, TaskKind::Segment(0));
-        let output = TaskOutput::Segment {
-            object,
-            from_cache: false,
-        };
-        self.report(job, TaskKind::Segment(0), epoch, 1, output);
-        let epoch = self.grant(job, TaskKind::Join);
-        let artifact = Artifact {
-            object: self.stored(job, "film.mp4", bytes).await,
-            filename: "holiday film.mp4".to_owned(),
-            content_type: "video/mp4".to_owned(),
-            width: 1280,
-            height: 720,
-            frames: 300,
-            rate,
-            thumbnail: None,
-            join_millis: 12,
-        };
-        self.report(
-            job,
-            TaskKind::Join,
-            epoch,
-            1,
-            TaskOutput::Artifact(artifact),
-        );
-    }
-
-    /// Registers the node and grants it the job's prepare.
-    pub(crate) async fn begin(&self, job: JobId) {
-        let outcome = self
-            .coordinator
-            .propose(Command::RegisterNode(node()))
-            .await;
-        assert_eq!(outcome, Ok(Outcome::Accepted));
-        self.grant(job, TaskKind::Prepare);
-    }
-
-    fn grant(&self, job: JobId, kind: TaskKind) -> Epoch {
-        let grant = Grant {
-            task: TaskRef { job, kind },
-            node: NODE,
-            incarnation: INCARNATION,
-            fingerprint: FINGERPRINT,
-            extra: false,
-        };
-        let batch = Batch {
-            grants: vec![grant],
-            ..Batch::default()
-        };
-        match self.coordinator.apply(Command::Batch(batch)) {
-            Outcome::Batch(mut outcome) => match outcome.grants.remove(0) {
-                Ok(granted) => granted.epoch,
-                Err(rejection) => panic!("{kind:?} was not granted: {rejection}"),
-            },
-            other => panic!("{other:?}"),
-        }
-    }
-
-    fn live(&self, job: JobId, kind: TaskKind) -> Epoch {
-        self.coordinator.state().jobs[&job].tasks[&kind].live[0].epoch
-    }
-
-    fn report(
-        &self,
-        job: JobId,
-        kind: TaskKind,
-        epoch: Epoch,
-        generation: u32,
-        output: TaskOutput,
-    ) {
-        let report = Report {
-            task: TaskRef { job, kind },
-            epoch,
-            generation: Generation(generation),
-            result: Ok(output),
-            retry_at: LogTime(0),
-        };
-        let batch = Batch {
-            reports: vec![report],
-            ..Batch::default()
-        };
-        match self.coordinator.apply(Command::Batch(batch)) {
-            Outcome::Batch(outcome) => assert_eq!(outcome.reports, [Ok(())], "{kind:?}"),
-            other => panic!("{other:?}"),
-        }
-    }
-
-    async fn stored(&self, job: JobId, name: &str, bytes: &'static [u8]) -> ObjectRef {
-        let key = ObjectKey(format!("{}{name}", keys::job_prefix(job)));
-        self.store
-            .put(key, Bytes::from_static(bytes))
-            .await
-            .expect("room")
-    }
-
     /// Whatever a test calls, its answer is one that the document announces.
     fn check(&self, method: &Method, uri: &Uri, answer: &Answer) {
         let request_id = answer
@@ -426,25 +303,6 @@ pub(crate) fn id_of(render: &Value) -> JobId {
     id.parse().expect("a render id")
 }
 
-fn node() -> NodeInfo {
-    NodeInfo {
-        id: NODE,
-        incarnation: INCARNATION,
-        address: "127.0.0.1:7900".to_owned(),
-        version: "0.0.0-test".to_owned(),
-        roles: Roles {
-            edge: true,
-            coordinator: true,
-            render: true,
-        },
-        slots: 2,
-        gpu: "none".to_owned(),
-        fingerprint: FINGERPRINT,
-        state: NodeState::Ready,
-        registered_at: LogTime(START),
-    }
-}
-
 /// A log of one: a command is applied as it is proposed.
 pub(crate) struct Log {
     state: Mutex<Arc<State>>,
@@ -464,9 +322,10 @@ impl Log {
         }
     }
 
-    /// How many wait for the log to move.
-    pub(crate) fn waiters(&self) -> usize {
-        self.applied.receiver_count()
+    /// Takes over what another log has made.
+    pub(crate) fn restore(&self, state: &Arc<State>) {
+        *self.state.lock().expect("no test panics in here") = Arc::clone(state);
+        self.applied.send_replace(state.applied);
     }
 
     /// Applies `command`.
@@ -526,11 +385,32 @@ impl Clock for StillClock {
 }
 
 /// What the edge sees of the work, as tests set it.
-#[derive(Default)]
 pub(crate) struct Sights {
-    pub(crate) progress: Mutex<BTreeMap<JobId, JobProgress>>,
+    progress: Mutex<BTreeMap<JobId, JobProgress>>,
+    changes: broadcast::Sender<JobId>,
     pub(crate) is_leaderless: AtomicBool,
     pub(crate) is_node_gone: AtomicBool,
+}
+
+impl Default for Sights {
+    fn default() -> Self {
+        Self {
+            progress: Mutex::default(),
+            changes: broadcast::channel(16).0,
+            is_leaderless: AtomicBool::new(false),
+            is_node_gone: AtomicBool::new(false),
+        }
+    }
+}
+
+impl Sights {
+    /// From now on the job has got this far.
+    pub(crate) fn show(&self, job: JobId, progress: JobProgress) {
+        let mut shown = self.progress.lock().expect("no test panics in here");
+        shown.insert(job, progress);
+        // Nobody may be listening; that is fine.
+        let _ = self.changes.send(job);
+    }
 }
 
 impl Observer for Sights {
@@ -540,6 +420,10 @@ impl Observer for Sights {
             .expect("no test panics in here")
             .get(&job)
             .copied()
+    }
+
+    fn progress_changes(&self) -> broadcast::Receiver<JobId> {
+        self.changes.subscribe()
     }
 
     fn nodes(&self) -> BTreeMap<NodeId, NodeSight> {

@@ -8,6 +8,7 @@ mod cancel;
 mod command_line;
 mod crash;
 mod determinism;
+mod events;
 mod faults;
 mod frame_exactness;
 mod idempotency;

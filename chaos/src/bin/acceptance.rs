@@ -9,18 +9,20 @@ use std::time::Instant;
 
 use anyhow::{Result, bail};
 use chaos::claim::{
-    Bench, Figures, Scale, av_sync, cancel, crash, determinism, frame_exactness, idempotency,
-    minimal, mutants, speed,
+    Bench, Figures, Scale, av_sync, cancel, crash, determinism, events, frame_exactness,
+    idempotency, minimal, mutants, speed,
 };
 use clap::Parser;
 
 /// Claims by letter, and those that came later by name.
-const ALL: [&str; 9] = ["b", "c", "d", "e", "f", "g", "h", "j", "mutants"];
+const ALL: [&str; 10] = [
+    "b", "c", "d", "e", "f", "g", "h", "j", "mutants", "events",
+];
 
 /// Tries the claims of the acceptance list.
 #[derive(Debug, Parser)]
 struct Arguments {
-    /// Which (b c d e f g h j mutants), or `all`.
+    /// Which (b c d e f g h j mutants events), or `all`.
     #[arg(default_value = "all")]
     claims: Vec<String>,
     /// The binary under test.
@@ -86,6 +88,7 @@ async fn try_claim(name: &str, bench: &Bench, scale: Scale) -> Result<Figures> {
         "g" => cancel::check(bench, scale).await,
         "h" => crash::check(bench, scale).await,
         "mutants" => mutants::check(bench, scale).await,
+        "events" => events::check(bench, scale).await,
         _ => speed::check(bench, scale).await,
     }
 }

@@ -5,6 +5,7 @@ pub mod av_sync;
 pub mod cancel;
 pub mod crash;
 pub mod determinism;
+pub mod events;
 pub mod frame_exactness;
 pub mod idempotency;
 pub mod minimal;

@@ -59,11 +59,14 @@ pub(crate) async fn download(
             format!("The render is {word}; only a completed one has a file."),
         ));
     };
-    if edge.parts.store.head(&artifact.object.key).await?.is_none() {
+    let is_kept = edge.keeps_files_of(&job);
+    if !is_kept || edge.parts.store.head(&artifact.object.key).await?.is_none() {
         return Err(expired());
     }
     let details = edge.details.of(&job, edge.parts.store.as_ref()).await;
-    let link = edge.link(&job, artifact, FilePart::Output, &details)?;
+    let link = edge
+        .link(&job, artifact, FilePart::Output, &details)
+        .await?;
     let no_store = (
         header::CACHE_CONTROL,
         HeaderValue::from_static("private, no-store"),

@@ -13,6 +13,7 @@ use crate::edge::context::Edge;
 use crate::edge::error::{ApiError, ErrorBody};
 use crate::edge::extract::{RenderId, Workspace};
 use crate::edge::params::Params;
+use crate::telemetry::metrics::Waiting;
 
 /// Longest wait a request may ask for, in seconds.
 const MAX_WAIT: u64 = 60;
@@ -57,23 +58,16 @@ async fn ended(
     id: JobId,
     wait: Duration,
 ) -> Result<Arc<Job>, ApiError> {
-    let mut applied = edge.parts.coordinator.applied();
-    let deadline = tokio::time::sleep(wait);
-    tokio::pin!(deadline);
-    loop {
-        applied.mark_unchanged();
-        let job = edge.job(workspace, id)?;
-        if job.status.is_terminal() {
-            return Ok(job);
-        }
-        tokio::select! {
-            moved = applied.changed() => {
-                if moved.is_err() {
-                    return Ok(job);
-                }
-            }
-            () = &mut deadline => return edge.job(workspace, id),
-            () = edge.parts.draining.cancelled() => return edge.job(workspace, id),
-        }
+    let _waiting = Waiting::on_long_poll();
+    let mut watch = edge.watch(id);
+    let has_ended = watch.job.wait_for(|job| {
+        // One that retention removed has no end to wait for.
+        job.as_ref().is_none_or(|job| job.status.is_terminal())
+    });
+    tokio::select! {
+        _ = has_ended => {}
+        () = tokio::time::sleep(wait) => {}
+        () = edge.parts.draining.cancelled() => {}
     }
+    edge.job(workspace, id)
 }
