@@ -24,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 use crate::composition;
 use crate::composition::time::MediaTime;
 use crate::edge::{self, Edge};
-use crate::settings::{Limits, Settings};
+use crate::settings::Settings;
 use crate::store::ObjectStore;
 use crate::store::fetch::{FetchLimits, Fetcher, Guard, YtDlp};
 use crate::telemetry;
@@ -98,7 +98,7 @@ impl App {
         // What a driver reserves at its start is no sign of anything.
         worker.address_space = facts.reserved.saturating_add(worker.memory);
         let host_settings = HostSettings {
-            limits: composition_limits(&settings.limits),
+            limits: composition_limits(&settings),
             segment_frames: settings.render.segment_frames,
             source_bytes: settings.limits.source_bytes.as_u64(),
         };
@@ -229,12 +229,14 @@ pub fn worker_settings(settings: &Settings) -> WorkerSettings {
 }
 
 /// What validation needs of the limits.
-pub fn composition_limits(limits: &Limits) -> composition::Limits {
+pub fn composition_limits(settings: &Settings) -> composition::Limits {
+    let limits = &settings.limits;
     composition::Limits {
         elements: usize::try_from(limits.elements).unwrap_or(usize::MAX),
         duration: MediaTime::new(i128::from(limits.duration.as_secs()), 1),
         pixels: limits.pixels,
         text_chars: usize::try_from(limits.text_chars).unwrap_or(usize::MAX),
+        destinations: settings.destinations.keys().cloned().collect(),
     }
 }
 
@@ -326,7 +328,7 @@ fn edge_config(
             body_bytes: usize::try_from(settings.limits.body_bytes.as_u64()).unwrap_or(usize::MAX),
             queued_per_workspace: usize::try_from(settings.limits.queued_per_workspace)
                 .unwrap_or(usize::MAX),
-            composition: composition_limits(&settings.limits),
+            composition: composition_limits(settings),
         },
         version: env!("CARGO_PKG_VERSION").to_owned(),
         fonts: crate::render::text::TextEngine::new().known_families(),

@@ -15,9 +15,7 @@ use chaos::claim::{
 use clap::Parser;
 
 /// Claims by letter, and those that came later by name.
-const ALL: [&str; 10] = [
-    "b", "c", "d", "e", "f", "g", "h", "j", "mutants", "events",
-];
+const ALL: [&str; 10] = ["b", "c", "d", "e", "f", "g", "h", "j", "mutants", "events"];
 
 /// Tries the claims of the acceptance list.
 #[derive(Debug, Parser)]
