@@ -1,5 +1,6 @@
 //! The only place that constructs adapters and hands them to those who use them.
 
+mod assets;
 mod clock;
 mod janitor;
 mod observer;
@@ -44,7 +45,7 @@ pub struct App {
     draining: CancellationToken,
     stopped: CancellationToken,
     server: JoinHandle<std::io::Result<()>>,
-    background: [JoinHandle<()>; 3],
+    background: [JoinHandle<()>; 4],
 }
 
 impl App {
@@ -146,6 +147,15 @@ impl App {
         });
         let memory = tokio::spawn(edge::remember_jobs(edge.clone(), stopped.clone()));
         let changes = tokio::spawn(edge::tell_changes(edge.clone(), stopped.clone()));
+        let keeper = tokio::spawn(assets::run(
+            assets::Keeper::new(
+                Arc::clone(&port),
+                Arc::clone(&clock),
+                Arc::clone(&store),
+                &settings,
+            ),
+            stopped.clone(),
+        ));
         let janitor = tokio::spawn(janitor::run(
             janitor::Janitor::new(port, clock, store, fetcher, &settings),
             stopped.clone(),
@@ -168,7 +178,7 @@ impl App {
             draining,
             stopped,
             server,
-            background: [memory, changes, janitor],
+            background: [memory, changes, janitor, keeper],
         })
     }
 
@@ -324,8 +334,10 @@ fn edge_config(
             is_admin_open: address.ip().is_loopback(),
         },
         admin_on_edge: true,
+        cors_origins: settings.edge.cors_origins.clone(),
         limits: edge::EdgeLimits {
             body_bytes: usize::try_from(settings.limits.body_bytes.as_u64()).unwrap_or(usize::MAX),
+            source_bytes: settings.limits.source_bytes.as_u64(),
             queued_per_workspace: usize::try_from(settings.limits.queued_per_workspace)
                 .unwrap_or(usize::MAX),
             composition: composition_limits(settings),
