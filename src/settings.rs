@@ -71,6 +71,8 @@ pub struct Edge {
     pub listen: SocketAddr,
     /// Base of links handed out; empty: the host the request came to.
     pub public_url: String,
+    /// Origins whose pages may use /v1 from a browser, such as `https://app.example.com`.
+    pub cors_origins: Vec<String>,
 }
 
 /// The operators' API.
@@ -301,6 +303,7 @@ impl Default for Edge {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             public_url: String::new(),
+            cors_origins: Vec::new(),
         }
     }
 }

@@ -12,7 +12,7 @@ use cluster::state::Job;
 use tokio_util::sync::CancellationToken;
 
 use crate::settings::Settings;
-use crate::store::fetch::Fetcher;
+use crate::store::fetch::{Fetcher, Needs};
 use crate::store::{ObjectStore, StoreError, keys};
 
 /// Between two rounds.
@@ -127,14 +127,19 @@ impl Janitor {
     }
 
     /// A source used after the oldest active job was submitted may be that job's: it stays.
+    /// So do those of uploads and imports, for as long as these are kept.
     async fn trim_sources(&self) -> Result<(), StoreError> {
-        let oldest_need = || {
+        let needs = || {
             let state = self.coordinator.state();
             let oldest = state.active.keys().filter_map(|id| state.jobs.get(id));
             let submitted = oldest.map(|job| job.submitted_at).min();
-            submitted.unwrap_or_else(|| self.clock.log_time())
+            let ingested = state.assets.values().filter_map(|a| a.ingested.as_ref());
+            Needs {
+                used_from: submitted.unwrap_or_else(|| self.clock.log_time()),
+                named: ingested.map(|taken| taken.object.key.clone()).collect(),
+            }
         };
-        self.fetcher.trim(self.source_bytes, oldest_need).await
+        self.fetcher.trim(self.source_bytes, needs).await
     }
 }
 

@@ -1,5 +1,6 @@
 //! The only place that constructs adapters and hands them to those who use them.
 
+mod assets;
 mod clock;
 mod janitor;
 mod observer;
@@ -24,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 use crate::composition;
 use crate::composition::time::MediaTime;
 use crate::edge::{self, Edge};
-use crate::settings::{Limits, Settings};
+use crate::settings::Settings;
 use crate::store::ObjectStore;
 use crate::store::fetch::{FetchLimits, Fetcher, Guard, YtDlp};
 use crate::telemetry;
@@ -44,7 +45,7 @@ pub struct App {
     draining: CancellationToken,
     stopped: CancellationToken,
     server: JoinHandle<std::io::Result<()>>,
-    background: [JoinHandle<()>; 3],
+    background: [JoinHandle<()>; 4],
 }
 
 impl App {
@@ -98,7 +99,7 @@ impl App {
         // What a driver reserves at its start is no sign of anything.
         worker.address_space = facts.reserved.saturating_add(worker.memory);
         let host_settings = HostSettings {
-            limits: composition_limits(&settings.limits),
+            limits: composition_limits(&settings),
             segment_frames: settings.render.segment_frames,
             source_bytes: settings.limits.source_bytes.as_u64(),
         };
@@ -146,6 +147,15 @@ impl App {
         });
         let memory = tokio::spawn(edge::remember_jobs(edge.clone(), stopped.clone()));
         let changes = tokio::spawn(edge::tell_changes(edge.clone(), stopped.clone()));
+        let keeper = tokio::spawn(assets::run(
+            assets::Keeper::new(
+                Arc::clone(&port),
+                Arc::clone(&clock),
+                Arc::clone(&store),
+                &settings,
+            ),
+            stopped.clone(),
+        ));
         let janitor = tokio::spawn(janitor::run(
             janitor::Janitor::new(port, clock, store, fetcher, &settings),
             stopped.clone(),
@@ -168,7 +178,7 @@ impl App {
             draining,
             stopped,
             server,
-            background: [memory, changes, janitor],
+            background: [memory, changes, janitor, keeper],
         })
     }
 
@@ -229,12 +239,14 @@ pub fn worker_settings(settings: &Settings) -> WorkerSettings {
 }
 
 /// What validation needs of the limits.
-pub fn composition_limits(limits: &Limits) -> composition::Limits {
+pub fn composition_limits(settings: &Settings) -> composition::Limits {
+    let limits = &settings.limits;
     composition::Limits {
         elements: usize::try_from(limits.elements).unwrap_or(usize::MAX),
         duration: MediaTime::new(i128::from(limits.duration.as_secs()), 1),
         pixels: limits.pixels,
         text_chars: usize::try_from(limits.text_chars).unwrap_or(usize::MAX),
+        destinations: settings.destinations.keys().cloned().collect(),
     }
 }
 
@@ -322,11 +334,13 @@ fn edge_config(
             is_admin_open: address.ip().is_loopback(),
         },
         admin_on_edge: true,
+        cors_origins: settings.edge.cors_origins.clone(),
         limits: edge::EdgeLimits {
             body_bytes: usize::try_from(settings.limits.body_bytes.as_u64()).unwrap_or(usize::MAX),
+            source_bytes: settings.limits.source_bytes.as_u64(),
             queued_per_workspace: usize::try_from(settings.limits.queued_per_workspace)
                 .unwrap_or(usize::MAX),
-            composition: composition_limits(&settings.limits),
+            composition: composition_limits(settings),
         },
         version: env!("CARGO_PKG_VERSION").to_owned(),
         fonts: crate::render::text::TextEngine::new().known_families(),

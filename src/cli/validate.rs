@@ -12,7 +12,7 @@ pub(super) fn run(file: &Path, as_json: bool, flags: &ConfigFlags) -> anyhow::Re
     let settings = flags.load()?;
     let tree = composition::Json::parse(&super::read(file)?)?;
     let (violations, warnings) =
-        match composition::validate(&tree, &crate::app::composition_limits(&settings.limits)) {
+        match composition::validate(&tree, &crate::app::composition_limits(&settings)) {
             Ok((_, warnings)) => (Vec::new(), warnings),
             Err(violations) => (violations, Vec::new()),
         };

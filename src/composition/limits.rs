@@ -14,6 +14,8 @@ pub struct Limits {
     pub pixels: u64,
     /// Characters in one text.
     pub text_chars: usize,
+    /// Names of the buckets that a `destination` may name.
+    pub destinations: Vec<String>,
 }
 
 impl Default for Limits {
@@ -23,6 +25,7 @@ impl Default for Limits {
             duration: MediaTime::new(3 * 3600, 1),
             pixels: 33_177_600,
             text_chars: 10_000,
+            destinations: Vec::new(),
         }
     }
 }

@@ -6,6 +6,7 @@ mod check;
 mod json;
 mod limits;
 mod problem;
+mod requests;
 mod schema;
 mod source_use;
 pub mod time;
@@ -13,13 +14,14 @@ mod valid;
 
 pub use canonical::{body_digest, canonical_bytes};
 pub use capabilities::{Capabilities, FeatureList, capabilities};
-pub use check::validate;
+pub use check::{validate, validate_import, validate_upload};
 pub use json::{Json, MAX_DEPTH, ParseError};
 pub use limits::Limits;
 pub use problem::{Violation, ViolationCode, Warning};
+pub use requests::{ImportRequest, UploadRequest, request_schemas};
 pub use schema::json_schema;
 pub use source_use::{SourceKind, SourceUse};
 pub use valid::{
-    Clip, Element, ElementKind, Fit, Length, Output, OutputFormat, Rgba, Size, TextAlign,
-    TextStyle, ValidComposition, VerticalAlign, Visual,
+    Clip, Destination, Element, ElementKind, Fit, Length, Output, OutputFormat, Rgba, Size,
+    TextAlign, TextStyle, ValidComposition, VerticalAlign, Visual,
 };

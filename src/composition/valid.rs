@@ -26,8 +26,21 @@ pub struct ValidComposition {
     pub elements: Vec<Element>,
     /// Echoed to the client.
     pub metadata: BTreeMap<String, String>,
+    /// Told of this render's events, instead of the workspace's endpoints.
+    pub webhook_url: Option<String>,
+    /// Where the file is copied to once it is done.
+    pub destination: Option<Destination>,
     /// −10…10.
     pub priority: i8,
+}
+
+/// An object in a bucket that the server is set up with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Destination {
+    /// The bucket's name in the settings.
+    pub bucket: String,
+    /// The object's key.
+    pub key: String,
 }
 
 /// What file to write.

@@ -110,6 +110,28 @@ pub(crate) struct OutputBody {
     /// A signed link to a small picture of it, if there is one.
     #[schema(format = "uri")]
     pub(crate) thumbnail_url: Option<String>,
+    /// The copy that the request asked for.
+    pub(crate) destination: Option<DestinationBody>,
+}
+
+/// The copy of a finished file in somebody's bucket.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = RenderDestination)]
+pub(crate) struct DestinationBody {
+    /// Always `s3`.
+    #[serde(rename = "type")]
+    pub(crate) kind: &'static str,
+    /// The bucket's name in the server's configuration.
+    pub(crate) bucket: String,
+    /// The object's key.
+    pub(crate) key: String,
+    /// `pending`, `delivered` or `failed`.
+    pub(crate) status: &'static str,
+    /// When it was there.
+    #[schema(format = DateTime)]
+    pub(crate) delivered_at: Option<String>,
+    /// Why it is not.
+    pub(crate) error: Option<RenderErrorBody>,
 }
 
 /// Why a render failed.

@@ -75,6 +75,8 @@ struct LimitsBody {
     pixels: u64,
     /// Longest text.
     text_chars: usize,
+    /// Largest upload.
+    source_bytes: u64,
     /// Renders of one workspace that may be queued.
     queued_renders: usize,
 }
@@ -118,6 +120,7 @@ pub(crate) async fn capabilities(
             duration_seconds: limits.composition.duration.as_f64(),
             pixels: limits.composition.pixels,
             text_chars: limits.composition.text_chars,
+            source_bytes: limits.source_bytes,
             queued_renders: limits.queued_per_workspace,
         },
     }))

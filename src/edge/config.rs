@@ -20,6 +20,8 @@ pub struct EdgeConfig {
     pub access: Access,
     /// Admin routes are on the same listener as /v1.
     pub admin_on_edge: bool,
+    /// Origins whose pages may use /v1 from a browser; `*`: all. Signed links need none.
+    pub cors_origins: Vec<String>,
     /// What requests are held to.
     pub limits: EdgeLimits,
     /// Build version, as told to clients and operators.
@@ -74,6 +76,8 @@ pub struct Access {
 pub struct EdgeLimits {
     /// Largest request body.
     pub body_bytes: usize,
+    /// Largest upload.
+    pub source_bytes: u64,
     /// Renders of one workspace that may be queued.
     pub queued_per_workspace: usize,
     /// What one composition may ask for.

@@ -26,7 +26,7 @@ use crate::store::ObjectStore;
 use crate::telemetry::metrics::{self, Exposition};
 
 /// How long applied state may lag behind a commit this process just made.
-const CATCH_UP: Duration = Duration::from_secs(2);
+pub(super) const CATCH_UP: Duration = Duration::from_secs(2);
 
 /// What the edge is built from.
 pub struct Parts {

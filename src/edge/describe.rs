@@ -4,12 +4,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use cluster::model::{Artifact, JobError, JobStatus, LogTime};
+use cluster::model::{Artifact, DestinationStatus, JobError, JobStatus, LogTime};
 use cluster::state::Job;
 use serde_json::Value;
 
 use super::body::{
-    CompositionBody, FramesBody, OutputBody, RenderBody, RenderErrorBody, TimingBody, WarningBody,
+    CompositionBody, DestinationBody, FramesBody, OutputBody, RenderBody, RenderErrorBody,
+    TimingBody, WarningBody,
 };
 use super::context::Shared;
 use super::details::Details;
@@ -128,6 +129,7 @@ impl Shared {
             size_bytes: artifact.object.size,
             sha256: artifact.object.sha256.to_string(),
             thumbnail_url: thumbnail.map(|link| link.url),
+            destination: destination(job, details),
         })
     }
 
@@ -227,6 +229,25 @@ fn summary(composition: &Value, job: &Job) -> CompositionBody {
             .and_then(Value::as_array)
             .map_or(0, Vec::len),
     }
+}
+
+fn destination(job: &Job, details: &Details) -> Option<DestinationBody> {
+    let status = job.destination.as_ref()?;
+    let bucket = details.request.as_ref()?.composition.get("destination")?;
+    let text = |name: &str| Some(bucket.get("s3")?.get(name)?.as_str()?.to_owned());
+    let (word, delivered_at, error) = match status {
+        DestinationStatus::Pending => ("pending", None, None),
+        DestinationStatus::Delivered { at } => ("delivered", Some(rfc3339(*at)), None),
+        DestinationStatus::Failed(error) => ("failed", None, Some(error.into())),
+    };
+    Some(DestinationBody {
+        kind: "s3",
+        bucket: text("bucket")?,
+        key: text("key")?,
+        status: word,
+        delivered_at,
+        error,
+    })
 }
 
 fn metadata(composition: &Value) -> BTreeMap<String, String> {

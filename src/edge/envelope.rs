@@ -4,7 +4,7 @@
 use std::time::Instant;
 
 use axum::extract::{MatchedPath, Request};
-use axum::http::header::HeaderName;
+use axum::http::header::{self, HeaderName};
 use axum::http::{HeaderMap, HeaderValue};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -55,8 +55,17 @@ fn enveloped(mut response: Response, request_id: &str) -> Response {
         .extensions_mut()
         .remove::<ApiError>()
         .unwrap_or_else(|| ApiError::from_status(status));
-    // Nothing else of the old response is kept; the router adds `Allow` to a 405 by itself.
-    error.into_envelope(request_id)
+    // Nothing of the old response is kept but what lets a page in a browser read it; the
+    // router adds `Allow` to a 405 by itself.
+    let mut enveloped = error.into_envelope(request_id);
+    let kept = response
+        .headers()
+        .iter()
+        .filter(|(name, _)| *name == header::VARY || name.as_str().starts_with("access-control-"));
+    for (name, value) in kept {
+        enveloped.headers_mut().append(name, value.clone());
+    }
+    enveloped
 }
 
 /// The client's own name for the request if it is a sane one, else a fresh one.

@@ -70,6 +70,8 @@ codes! {
     RangeNotSatisfiable => RANGE_NOT_SATISFIABLE, "range_not_satisfiable";
     /// The body breaks the contract; every violation is in the details.
     ValidationFailed => UNPROCESSABLE_ENTITY, "validation_failed";
+    /// Uploads cannot have the declared type.
+    UnsupportedContentType => UNPROCESSABLE_ENTITY, "unsupported_content_type";
     /// The workspace has as many queued renders as it may.
     QueueFull => TOO_MANY_REQUESTS, "queue_full";
     /// A fault of this server.
@@ -179,6 +181,16 @@ impl ApiError {
         Self {
             details: violations.into_iter().map(Detail::from).collect(),
             ..Self::new(Code::ValidationFailed, message)
+        }
+    }
+
+    /// The same, said to be about a type that uploads cannot have.
+    #[must_use]
+    pub(crate) fn of_unsupported_type(self, message: &str) -> Self {
+        Self {
+            code: Code::UnsupportedContentType,
+            message: message.to_owned(),
+            ..self
         }
     }
 

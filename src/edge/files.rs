@@ -8,14 +8,14 @@ use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use cluster::model::{JobId, LogTime, ObjectRef};
+use cluster::model::{Asset, AssetId, JobId, LogTime, ObjectRef};
 
-use super::context::Edge;
+use super::context::{Edge, Shared};
 use super::error::{ApiError, Code, ErrorBody};
 use super::params::Params;
 use super::range::{Wanted, wanted};
 use super::renders::expired;
-use super::signing::{Claim, FileName, FilePart, percent_encoded};
+use super::signing::{Claim, FileName, FilePart, percent_encoded, signed_query};
 use crate::store::StoreError;
 
 /// What is served, and how it is described.
@@ -34,8 +34,8 @@ struct Served {
     path = "/files/{render}/{part}/{filename}",
     tag = "files",
     params(
-        ("render" = String, Path, description = "The render's id"),
-        ("part" = String, Path, description = "`output` or `thumbnail`"),
+        ("render" = String, Path, description = "The render's, upload's or import's id"),
+        ("part" = String, Path, description = "`output` or `thumbnail` of a render; `source` of the others"),
         ("filename" = String, Path, description = "What the file is called when it is saved"),
         ("expires" = u64, Query, description = "When the link ends, in Unix seconds"),
         ("key" = String, Query, description = "Which key signed it"),
@@ -68,6 +68,20 @@ pub(crate) async fn file(
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let params = params.only(&["expires", "key", "signature"])?;
+    if let Ok(asset) = render.parse::<AssetId>() {
+        if part != SOURCE {
+            return Err(ApiError::not_found("file"));
+        }
+        let claim = Claim {
+            expires: params.integer("expires", 0..=u64::MAX)?.unwrap_or(0),
+            key: params.text("key").unwrap_or_default(),
+            signature: params.text("signature").unwrap_or_default(),
+        };
+        let subject = source_subject(asset, &filename);
+        edge.signer.check_subject(&subject, claim, edge.now())?;
+        let served = served_source(&edge, asset, &filename)?;
+        return respond(&edge, &served, &method, &headers).await;
+    }
     let job: JobId = render.parse().map_err(|_| ApiError::not_found("file"))?;
     let part = FilePart::from_name(&part).ok_or_else(|| ApiError::not_found("file"))?;
     let claim = Claim {
@@ -83,6 +97,41 @@ pub(crate) async fn file(
     edge.signer.check(name, claim, edge.now())?;
     let served = served(&edge, name)?;
     respond(&edge, &served, &method, &headers).await
+}
+
+/// What links call the bytes of an upload or import.
+const SOURCE: &str = "source";
+
+fn source_subject(asset: AssetId, filename: &str) -> String {
+    format!("framelane source link v1\n{asset}\n{filename}")
+}
+
+impl Shared {
+    /// A link to the bytes of a ready upload or import.
+    pub(super) fn source_link(&self, asset: &Asset) -> Result<String, ApiError> {
+        let id = asset.id();
+        let filename = asset.new.filename.clone();
+        let filename = filename
+            .or_else(|| asset.ingested.as_ref()?.filename.clone())
+            .unwrap_or_else(|| id.to_string());
+        let ttl = u64::try_from(self.config().url_ttl.as_millis()).unwrap_or(u64::MAX);
+        let subject = source_subject(id, &filename);
+        let query = signed_query(&self.signer, &subject, self.now().plus_millis(ttl))?;
+        let (base, name) = (self.base_of(asset), percent_encoded(&filename));
+        Ok(format!("{base}/files/{id}/{SOURCE}/{name}?{query}"))
+    }
+}
+
+fn served_source(edge: &Edge, id: AssetId, filename: &str) -> Result<Served, ApiError> {
+    let state = edge.state();
+    let asset = state.assets.get(&id).ok_or_else(expired)?;
+    let taken = asset.ingested.as_ref().ok_or_else(expired)?;
+    Ok(Served {
+        object: taken.object.clone(),
+        made_at: asset.settled_at.unwrap_or(asset.created_at),
+        content_type: taken.content_type.clone(),
+        disposition: disposition("attachment", filename),
+    })
 }
 
 fn served(edge: &Edge, name: FileName<'_>) -> Result<Served, ApiError> {

@@ -3,11 +3,13 @@
 //! that cannot be lost, and never touches media.
 
 mod admin;
+mod assets;
 mod body;
 mod capabilities;
 mod changes;
 mod config;
 mod context;
+mod cors;
 mod cursor;
 mod describe;
 mod details;
@@ -17,6 +19,7 @@ mod event_body;
 mod extract;
 mod files;
 mod high_water;
+mod imports;
 mod openapi;
 mod ops;
 mod params;
@@ -27,8 +30,10 @@ mod recent;
 mod renders;
 mod router;
 mod signing;
+mod sources;
 mod status;
 mod timestamp;
+mod uploads;
 
 pub use admin::remember_jobs;
 pub use changes::tell_changes;
@@ -36,3 +41,4 @@ pub use config::{Access, EdgeConfig, EdgeLimits, SigningKey};
 pub use context::{Edge, Parts};
 pub use ports::{ActorBody, JobProgress, MemberBody, NodeHealth, NodeSight, Observer, RaftBody};
 pub use router::{admin_router, router};
+pub use uploads::{ArrivalError, notice_arrival};

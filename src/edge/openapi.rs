@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 use super::context::Edge;
 use super::error::{ApiError, ErrorBody};
 use super::params::Params;
-use crate::composition::json_schema;
+use crate::composition::{json_schema, request_schemas};
 
 /// Where the composition's schema is served, and so what it is called.
 const COMPOSITION_ID: &str = "/schemas/composition.json";
@@ -23,9 +23,24 @@ const COMPOSITION_ID: &str = "/schemas/composition.json";
 #[derive(Debug, Deserialize, ToSchema)]
 pub(crate) struct Composition {}
 
+/// Stands for the schema of an upload's request.
+#[derive(Debug, Deserialize, ToSchema)]
+pub(crate) struct UploadRequest {}
+
+/// Stands for the schema of an import's request.
+#[derive(Debug, Deserialize, ToSchema)]
+pub(crate) struct ImportRequest {}
+
 /// Stands for a composition with preview's own fields beside its own.
 #[derive(Debug, Deserialize, ToSchema)]
 pub(crate) struct PreviewRequest {}
+
+/// Paths under /v1 that need no key: what the server can do, and signed links.
+const NEED_NO_KEY: [&str; 3] = [
+    "/v1/capabilities",
+    "/v1/uploads/{id}/content",
+    "/v1/uploads/{id}/parts/{number}",
+];
 
 /// The document a router serves: what its routes say of themselves.
 #[derive(Debug, Clone)]
@@ -44,6 +59,7 @@ impl Document {
         });
         document["tags"] = json!([
             {"name": "renders", "description": "Submit compositions and follow their renders"},
+            {"name": "media", "description": "Bring files: uploads and imports"},
             {"name": "files", "description": "Finished files, by signed link"},
             {"name": "capabilities", "description": "What this server renders"},
             {"name": "documents", "description": "This API, described"},
@@ -51,6 +67,9 @@ impl Document {
             {"name": "admin", "description": "For operators"},
         ]);
         document["components"]["schemas"]["Composition"] = composition_schema();
+        let (upload, import) = request_schemas();
+        document["components"]["schemas"]["UploadRequest"] = upload;
+        document["components"]["schemas"]["ImportRequest"] = import;
         document["components"]["schemas"]["PreviewRequest"] = preview_schema();
         document["components"]["schemas"]["Error"]["description"] =
             json!("The envelope of every 4xx and 5xx, unknown routes and methods included.");
@@ -80,7 +99,7 @@ fn add_to_every_operation(path: &str, operation: &mut Value) {
     if path.starts_with("/admin/") {
         responses.insert("401".to_owned(), error("`unauthorized`"));
         responses.insert("403".to_owned(), error("`forbidden`"));
-    } else if path.starts_with("/v1/") && path != "/v1/capabilities" {
+    } else if path.starts_with("/v1/") && !NEED_NO_KEY.contains(&path) {
         responses.insert("401".to_owned(), error("`unauthorized`"));
     }
     for response in responses.values_mut() {

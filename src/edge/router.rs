@@ -12,13 +12,16 @@ use utoipa_axum::routes;
 use super::context::Edge;
 use super::error::ApiError;
 use super::openapi::Document;
-use super::{admin, capabilities, envelope, files, openapi, ops, preview, renders};
+use super::{
+    admin, capabilities, cors, envelope, files, imports, openapi, ops, preview, renders, sources,
+    uploads,
+};
 
 /// The client API and, if it is configured so, the admin API.
 ///
 /// Serve it with connect info of `SocketAddr`, or the admin API stays closed.
 pub fn router(edge: Edge) -> Router {
-    let mut routes = client_routes().merge(operations_routes());
+    let mut routes = client_routes(&edge).merge(operations_routes());
     if edge.config().admin_on_edge {
         routes = routes.merge(guarded_admin_routes(&edge));
     }
@@ -31,16 +34,31 @@ pub fn admin_router(edge: Edge) -> Router {
     finished(routes, edge)
 }
 
-fn client_routes() -> OpenApiRouter<Edge> {
-    OpenApiRouter::new()
+fn client_routes(edge: &Edge) -> OpenApiRouter<Edge> {
+    let signed = OpenApiRouter::new()
+        .routes(routes!(uploads::content))
+        .routes(routes!(uploads::part))
+        .routes(routes!(files::file))
+        .layer(cors::everyone());
+    let keyed = OpenApiRouter::new()
         .routes(routes!(renders::submit, renders::list))
         .routes(routes!(renders::read, renders::cancel))
         .routes(routes!(renders::events))
         .routes(routes!(renders::download))
         .routes(routes!(preview::preview))
         .routes(routes!(capabilities::capabilities))
-        .routes(routes!(files::file))
-        .routes(routes!(openapi::schema))
+        .routes(routes!(uploads::create))
+        .routes(routes!(uploads::read, uploads::remove))
+        .routes(routes!(uploads::complete))
+        .routes(routes!(imports::create, imports::list))
+        .routes(routes!(imports::read, imports::remove))
+        .routes(routes!(sources::source))
+        .routes(routes!(openapi::schema));
+    let keyed = match cors::of(&edge.config().cors_origins) {
+        Some(layer) => keyed.layer(layer),
+        None => keyed,
+    };
+    keyed.merge(signed)
 }
 
 fn operations_routes() -> OpenApiRouter<Edge> {

@@ -124,15 +124,33 @@ impl Signer {
         claim: Claim<'_>,
         now: LogTime,
     ) -> Result<(), ApiError> {
+        self.check_claim(claim, now, |key| mac(key, file, claim.expires))
+    }
+
+    /// Whether `claim` was made by [`signed_query`] for `subject` and has not ended.
+    ///
+    /// # Errors
+    /// A 403 [`ApiError`] otherwise.
+    pub(crate) fn check_subject(
+        &self,
+        subject: &str,
+        claim: Claim<'_>,
+        now: LogTime,
+    ) -> Result<(), ApiError> {
+        self.check_claim(claim, now, |key| subject_mac(key, subject, claim.expires))
+    }
+
+    fn check_claim(
+        &self,
+        claim: Claim<'_>,
+        now: LogTime,
+        mac: impl Fn(&SigningKey) -> Hmac<Sha256>,
+    ) -> Result<(), ApiError> {
         let genuine = unhex(claim.signature).is_some_and(|signature| {
             self.keys
                 .iter()
                 .filter(|key| key.id == claim.key)
-                .any(|key| {
-                    mac(key, file, claim.expires)
-                        .verify_slice(&signature)
-                        .is_ok()
-                })
+                .any(|key| mac(key).verify_slice(&signature).is_ok())
         });
         if !genuine {
             return Err(ApiError::new(
@@ -148,6 +166,35 @@ impl Signer {
         }
         Ok(())
     }
+}
+
+/// The query of a link to whatever `subject` describes, good until `expires_at`. A subject
+/// begins with a line that no other kind of link begins with.
+///
+/// # Errors
+/// An internal [`ApiError`] if no key is configured.
+pub(crate) fn signed_query(
+    signer: &Signer,
+    subject: &str,
+    expires_at: LogTime,
+) -> Result<String, ApiError> {
+    let Some(key) = signer.keys.first() else {
+        tracing::error!("no key for signed links is configured");
+        return Err(ApiError::internal());
+    };
+    let expires = expires_at.0 / 1000;
+    let mac = subject_mac(key, subject, expires);
+    Ok(url::form_urlencoded::Serializer::new(String::new())
+        .append_pair("expires", &expires.to_string())
+        .append_pair("key", &key.id)
+        .append_pair("signature", &hex(&mac.finalize().into_bytes()))
+        .finish())
+}
+
+fn subject_mac(key: &SigningKey, subject: &str, expires: u64) -> Hmac<Sha256> {
+    let mut mac = Hmac::<Sha256>::new_from_slice(&key.secret).expect("HMAC takes any key length");
+    mac.update(format!("{subject}\n{expires}").as_bytes());
+    mac
 }
 
 fn mac(key: &SigningKey, file: FileName<'_>, expires: u64) -> Hmac<Sha256> {

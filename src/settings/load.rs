@@ -109,6 +109,7 @@ impl Settings {
         if !self.redis.url.is_empty() {
             return refuse("redis.url", "is set, but this build does not use Redis yet");
         }
+        self.validate_origins()?;
         self.validate_buckets()?;
         if !matches!(self.render.encoder.as_str(), "auto" | "x264") {
             return refuse("render.encoder", "must be auto or x264");
@@ -117,6 +118,23 @@ impl Settings {
             return refuse("render.decoder", "must be auto or software");
         }
         Ok(())
+    }
+
+    fn validate_origins(&self) -> Result<(), SettingsError> {
+        let is_origin = |origin: &str| {
+            url::Url::parse(origin).is_ok_and(|url| url.origin().ascii_serialization() == origin)
+        };
+        let wrong = self.edge.cors_origins.iter().find(|origin| {
+            let origin = origin.as_str();
+            origin != "*" && !is_origin(origin)
+        });
+        match wrong {
+            Some(origin) => Err(SettingsError::Refused {
+                key: "edge.cors_origins",
+                problem: format!("must hold origins like https://app.example.com, not `{origin}`"),
+            }),
+            None => Ok(()),
+        }
     }
 
     fn validate_buckets(&self) -> Result<(), SettingsError> {

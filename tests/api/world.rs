@@ -96,8 +96,10 @@ impl World {
                 is_admin_open: true,
             },
             admin_on_edge: true,
+            cors_origins: Vec::new(),
             limits: EdgeLimits {
                 body_bytes: 64 * 1024,
+                source_bytes: 64 << 20,
                 queued_per_workspace: 1000,
                 composition: Limits::default(),
             },

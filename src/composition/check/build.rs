@@ -4,8 +4,8 @@
 use super::fields::Fields;
 use crate::composition::time::MediaTime;
 use crate::composition::{
-    Clip, Element, ElementKind, Fit, Output, OutputFormat, TextAlign, TextStyle, ValidComposition,
-    VerticalAlign, Visual,
+    Clip, Destination, Element, ElementKind, Fit, Output, OutputFormat, TextAlign, TextStyle,
+    ValidComposition, VerticalAlign, Visual,
 };
 
 /// The weight that `bold` stands for.
@@ -24,6 +24,17 @@ pub(super) fn composition(fields: &Fields) -> Option<ValidComposition> {
             .map(|(index, fields)| element(*index, fields))
             .collect::<Option<_>>()?,
         metadata: fields.labels("metadata")?.clone(),
+        webhook_url: fields.text("webhook_url").map(str::to_owned),
+        destination: fields
+            .object("destination")
+            .map(|destination| {
+                let bucket = destination.object("s3")?;
+                Some(Destination {
+                    bucket: bucket.text("bucket")?.to_owned(),
+                    key: bucket.text("key")?.to_owned(),
+                })
+            })
+            .map_or(Some(None), |built| built.map(Some))?,
         priority: i8::try_from(fields.integer("priority")?).ok()?,
     })
 }

@@ -7,9 +7,17 @@ use super::validate;
 use crate::composition::schema::{COMPOSITION, ELEMENTS, ENCODING, Field, Kind, Object, Support};
 use crate::composition::{Json, Limits, ValidComposition, Violation, ViolationCode};
 
+/// The defaults, with the bucket that every name stands for.
+fn limits() -> Limits {
+    Limits {
+        destinations: vec!["other".to_owned()],
+        ..Limits::default()
+    }
+}
+
 fn check(body: &Value) -> Result<ValidComposition, Vec<Violation>> {
     let json = Json::parse(body.to_string().as_bytes()).expect("a test's JSON");
-    validate(&json, &Limits::default()).map(|(composition, _)| composition)
+    validate(&json, &limits()).map(|(composition, _)| composition)
 }
 
 /// A body in which `object` has its required fields and `extra`.
@@ -88,8 +96,10 @@ fn another(field: &Field) -> Option<Value> {
         Kind::Length | Kind::Distance | Kind::Extent => json!("7%"),
         Kind::Scale | Kind::Angle => json!(7),
         Kind::Color => json!("#123456"),
-        Kind::Url | Kind::VideoUrl => json!("https://a.example/other"),
-        Kind::Name | Kind::FileName | Kind::Words => json!("other"),
+        Kind::Url | Kind::VideoUrl | Kind::PlainUrl { .. } => json!("https://a.example/other"),
+        Kind::Name | Kind::FileName | Kind::WholeFileName | Kind::ObjectKey | Kind::Words => {
+            json!("other")
+        }
         Kind::FrameRate => json!(25),
         Kind::Choice(names) => {
             let rendered = match field.support {

@@ -14,8 +14,11 @@ mod suggest;
 mod value;
 mod warnings;
 
-use super::schema::COMPOSITION;
-use super::{Json, Limits, ValidComposition, Violation, Warning};
+use super::schema::{COMPOSITION, IMPORT, Object, UPLOAD};
+use super::{
+    ImportRequest, Json, Limits, UploadRequest, ValidComposition, Violation, ViolationCode, Warning,
+};
+use fields::Fields;
 use report::Report;
 
 /// Checks a request body.
@@ -39,6 +42,71 @@ pub fn validate(
     let composition = build::composition(&fields)
         .expect("without a violation every required and defaulted field is there");
     Ok((composition, report.warnings))
+}
+
+/// Checks the body of `POST /v1/uploads`; a file has at most `most_bytes`.
+///
+/// # Errors
+/// Every violation at once, never an empty list.
+pub fn validate_upload(json: &Json, most_bytes: u64) -> Result<UploadRequest, Vec<Violation>> {
+    let limits = Limits::default();
+    let mut report = Report::new(&limits);
+    let fields = read_request(&UPLOAD, json, &mut report);
+    let size = fields.integer("size_bytes");
+    let size = size.and_then(|size| u64::try_from(size).ok());
+    if let Some(size) = size.filter(|size| *size > most_bytes) {
+        report.violation(
+            "size_bytes",
+            ViolationCode::LimitExceeded,
+            format!("{size} bytes, the limit is {most_bytes}"),
+        );
+    }
+    let multipart = fields.flag("multipart");
+    let has_size = json.value().get("size_bytes").is_some_and(|v| !v.is_null());
+    if multipart == Some(true) && !has_size {
+        report.violation(
+            "size_bytes",
+            ViolationCode::Required,
+            "multipart needs size_bytes",
+        );
+    }
+    if !report.violations.is_empty() {
+        return Err(report.violations);
+    }
+    let given = fields.choice("content_type").zip(fields.text("filename"));
+    let (content_type, filename) = given.expect("without a violation required fields are there");
+    Ok(UploadRequest {
+        content_type,
+        filename: filename.to_owned(),
+        size,
+        multipart,
+    })
+}
+
+/// Checks the body of `POST /v1/imports`.
+///
+/// # Errors
+/// Every violation at once, never an empty list.
+pub fn validate_import(json: &Json) -> Result<ImportRequest, Vec<Violation>> {
+    let limits = Limits::default();
+    let mut report = Report::new(&limits);
+    let fields = read_request(&IMPORT, json, &mut report);
+    if !report.violations.is_empty() {
+        return Err(report.violations);
+    }
+    let url = fields.text("url");
+    Ok(ImportRequest {
+        url: url
+            .expect("without a violation required fields are there")
+            .to_owned(),
+        filename: fields.text("filename").map(str::to_owned),
+    })
+}
+
+fn read_request(object: &'static Object, json: &Json, report: &mut Report<'_>) -> Fields {
+    object::as_object(json.value(), "", report)
+        .map(|map| object::read(object, map, "", report))
+        .unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use serde_json::Value;
 use url::Url;
 
 use super::value::{Misfit, bounded};
-use crate::composition::schema::{MAX_NAME, MAX_URL, names};
+use crate::composition::schema::{MAX_NAME, MAX_OBJECT_KEY, MAX_URL, names};
 use crate::composition::time::{FrameRate, MediaTime};
 use crate::composition::{Length, Rgba, ViolationCode};
 
@@ -199,8 +199,49 @@ fn extension(url: &Url) -> Option<String> {
     plausible.then(|| extension.to_ascii_lowercase())
 }
 
-/// A file name without directories and without the extension that the format adds.
-pub(super) fn file_name(value: &Value) -> Result<String, Misfit> {
+/// An http or https URL of at most `most` characters, without user and password.
+pub(super) fn plain_url(value: &Value, most: usize) -> Result<String, Misfit> {
+    let text = url(value, false)?;
+    if text.len() > most {
+        return Err(Misfit::range(format!(
+            "must have at most {most} characters"
+        )));
+    }
+    let has_user =
+        Url::parse(&text).is_ok_and(|url| !url.username().is_empty() || url.password().is_some());
+    if has_user {
+        return Err(Misfit::range("must not hold a user or a password"));
+    }
+    Ok(text)
+}
+
+/// The key of an object in somebody's bucket.
+pub(super) fn object_key(value: &Value) -> Result<String, Misfit> {
+    let text = value
+        .as_str()
+        .ok_or_else(|| Misfit::of_type("a string", value))?;
+    if text.is_empty() || text.chars().count() > MAX_OBJECT_KEY {
+        return Err(Misfit::range(format!(
+            "must have from 1 to {MAX_OBJECT_KEY} characters"
+        )));
+    }
+    if text.chars().any(char::is_control) {
+        return Err(Misfit::range("must not hold control characters"));
+    }
+    // Stores resolve such paths, or refuse them.
+    if text
+        .split('/')
+        .any(|segment| matches!(segment, "" | "." | ".."))
+    {
+        return Err(Misfit::range(
+            "must not begin or end with a slash, nor hold empty, `.` or `..` segments",
+        ));
+    }
+    Ok(text.to_owned())
+}
+
+/// The name of a file, without directories.
+pub(super) fn whole_file_name(value: &Value) -> Result<String, Misfit> {
     let text = value
         .as_str()
         .ok_or_else(|| Misfit::of_type("a string", value))?;
@@ -218,6 +259,12 @@ pub(super) fn file_name(value: &Value) -> Result<String, Misfit> {
             "must be a file name without path separators and control characters",
         ));
     }
+    Ok(text.to_owned())
+}
+
+/// The same without the extension that the format adds.
+pub(super) fn file_name(value: &Value) -> Result<String, Misfit> {
+    let text = whole_file_name(value)?;
     let extension = text
         .rsplit_once('.')
         .map(|(_, extension)| extension.to_ascii_lowercase());
@@ -226,7 +273,7 @@ pub(super) fn file_name(value: &Value) -> Result<String, Misfit> {
             "must not have an extension; output_format decides it",
         ));
     }
-    Ok(text.to_owned())
+    Ok(text)
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ pub(super) fn check(fields: &Fields, given: &Map<String, Value>, report: &mut Re
     canvas(fields, given, report);
     length(fields, report);
     output(fields, report);
+    destination(fields, report);
     let ids = ids(fields, report);
     for (index, element) in fields.list("elements") {
         element_rules::check(element, &item("elements", *index), report);
@@ -104,6 +105,30 @@ fn output(fields: &Fields, report: &mut Report<'_>) {
             "crf and video_bitrate exclude one another",
         );
     }
+}
+
+/// A bucket must be one the operator set up.
+fn destination(fields: &Fields, report: &mut Report<'_>) {
+    let bucket = fields
+        .object("destination")
+        .and_then(|destination| destination.object("s3")?.text("bucket"));
+    let Some(bucket) = bucket else {
+        return;
+    };
+    let known = &report.limits.destinations;
+    if known.iter().any(|name| name == bucket) {
+        return;
+    }
+    let message = if known.is_empty() {
+        "this server is set up with no bucket to copy to".to_owned()
+    } else {
+        "no bucket of this name is set up".to_owned()
+    };
+    report.violation(
+        "destination.s3.bucket",
+        ViolationCode::UnknownReference,
+        message,
+    );
 }
 
 /// The elements' ids with their positions.

@@ -193,9 +193,14 @@ fn each_thing_wrong_with_a_composition_has_its_path_and_code() {
         ),
         (json!({"metadata": {"k": 1}}), "metadata.k", Type),
         (
-            json!({"webhook_url": "https://a.example"}),
+            json!({"webhook_url": "https://user:secret@a.example"}),
             "webhook_url",
-            UnsupportedFeature,
+            Range,
+        ),
+        (
+            json!({"webhook_url": format!("https://a.example/{}", "x".repeat(1024))}),
+            "webhook_url",
+            Range,
         ),
         (
             json!({"webhook_url": "ftp://a.example"}),
@@ -225,8 +230,23 @@ fn each_thing_wrong_with_a_composition_has_its_path_and_code() {
         ),
         (
             json!({"destination": {"s3": {"bucket": "b", "key": "k"}}}),
-            "destination",
-            UnsupportedFeature,
+            "destination.s3.bucket",
+            UnknownReference,
+        ),
+        (
+            json!({"destination": {"s3": {"bucket": "b", "key": "a/../k"}}}),
+            "destination.s3.key",
+            Range,
+        ),
+        (
+            json!({"destination": {"s3": {"bucket": "b", "key": "/k"}}}),
+            "destination.s3.key",
+            Range,
+        ),
+        (
+            json!({"destination": {"s3": {"bucket": "b"}}}),
+            "destination.s3.key",
+            Required,
         ),
         (json!({"priority": 11}), "priority", Range),
         (json!({"fps": 30}), "fps", UnknownField),

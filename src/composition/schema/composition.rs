@@ -73,10 +73,9 @@ pub(crate) static COMPOSITION: Object = Object {
         Field::new("metadata", Kind::Labels, "Echoed back; at most 50 keys.").or("{}"),
         Field::new(
             "webhook_url",
-            Kind::Url,
+            Kind::PlainUrl { most: 1024 },
             "Called for this render's events, and it alone.",
-        )
-        .unsupported(),
+        ),
         Field::new(
             "encoding",
             Kind::Object(&ENCODING),
@@ -87,8 +86,7 @@ pub(crate) static COMPOSITION: Object = Object {
             "destination",
             Kind::Object(&DESTINATION),
             "Where the file is copied when it is done.",
-        )
-        .unsupported(),
+        ),
         Field::new(
             "priority",
             Kind::Integer { min: -10, max: 10 },
@@ -177,7 +175,12 @@ static S3: Object = Object {
             "Its name in the server's configuration.",
         )
         .required(),
-        Field::new("key", Kind::Name, "The object's key.").required(),
+        Field::new(
+            "key",
+            Kind::ObjectKey,
+            "The object's key: 1 to 512 printable characters, no slash at its start.",
+        )
+        .required(),
     ]],
 };
 

@@ -3,7 +3,8 @@
 use serde_json::{Map, Value, json};
 
 use super::{
-    COMPOSITION, ELEMENTS, Field, Kind, MAX_LABELS, MAX_NAME, MAX_SECONDS, MAX_URL, Object, Support,
+    COMPOSITION, ELEMENTS, Field, Kind, MAX_LABELS, MAX_NAME, MAX_OBJECT_KEY, MAX_SECONDS, MAX_URL,
+    Object, Support,
 };
 
 /// Where a schema that lives in an object's table is found.
@@ -32,6 +33,11 @@ pub fn json_schema() -> Value {
     );
     schema.insert("$defs".into(), Value::Object(definitions));
     Value::Object(schema)
+}
+
+/// The body of `POST /v1/uploads` or `POST /v1/imports` as JSON Schema.
+pub(crate) fn request_schema(object: &'static Object) -> Value {
+    Value::Object(object_schema(object, &mut Map::new()))
 }
 
 fn define(object: &'static Object, definitions: &mut Map<String, Value>) {
@@ -134,7 +140,13 @@ fn kind_schema(kind: Kind, definitions: &mut Map<String, Value>) -> Value {
         Kind::Url | Kind::VideoUrl => {
             json!({ "type": "string", "format": "uri", "maxLength": MAX_URL })
         }
-        Kind::Name | Kind::FileName => {
+        Kind::PlainUrl { most } => {
+            json!({ "type": "string", "format": "uri", "maxLength": most })
+        }
+        Kind::ObjectKey => {
+            json!({ "type": "string", "minLength": 1, "maxLength": MAX_OBJECT_KEY })
+        }
+        Kind::Name | Kind::FileName | Kind::WholeFileName => {
             json!({ "type": "string", "minLength": 1, "maxLength": MAX_NAME })
         }
         Kind::Words => json!({ "type": "string", "minLength": 1 }),

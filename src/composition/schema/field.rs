@@ -144,10 +144,19 @@ pub(crate) enum Kind {
     Url,
     /// A URL whose extension, if it has one, is a video's.
     VideoUrl,
+    /// An http or https URL without user and password, and of a length of its own.
+    PlainUrl {
+        /// Most characters.
+        most: usize,
+    },
     /// A non-empty string of at most 255 characters.
     Name,
+    /// The key of an object in a bucket.
+    ObjectKey,
     /// A file name without directories and extension.
     FileName,
+    /// The name of a file that is there already: with its extension, without directories.
+    WholeFileName,
     /// A non-empty string, its length the operator's limit.
     Words,
     /// One of these names.

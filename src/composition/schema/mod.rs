@@ -8,11 +8,14 @@ mod field;
 mod letters;
 mod looks;
 pub(super) mod names;
+mod requests;
 
 pub(super) use composition::{COMPOSITION, ENCODING};
 pub(super) use element::{AUDIO, IMAGE, TEXT, VIDEO};
 pub use export::json_schema;
+pub(super) use export::request_schema;
 pub(super) use field::{Field, Kind, Object, Support};
+pub(super) use requests::{IMPORT, UPLOAD};
 
 /// Seconds that any time in a composition may be at most. Far beyond every limit on the
 /// output; keeps exact arithmetic within its range.
@@ -26,6 +29,9 @@ pub(super) const MAX_NAME: usize = 255;
 
 /// Characters in a URL.
 pub(super) const MAX_URL: usize = 4096;
+
+/// Characters in an object's key.
+pub(super) const MAX_OBJECT_KEY: usize = 512;
 
 /// Keys of a composition's metadata.
 pub(super) const MAX_LABELS: usize = 50;

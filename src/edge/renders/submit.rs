@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use cluster::command::{Command, Outcome, Rejection};
-use cluster::model::{Digest, IdempotencyRow, JobId, JobStatus, Submission};
+use cluster::model::{Admission, AssetUse, Digest, IdempotencyRow, JobId, JobStatus, Submission};
 
 use crate::composition::{Json, ValidComposition, Warning, body_digest, canonical_bytes, validate};
 use crate::edge::body::RenderBody;
@@ -15,7 +15,9 @@ use crate::edge::context::Edge;
 use crate::edge::error::{ApiError, Code, ErrorBody};
 use crate::edge::extract::{JsonBody, Workspace, idempotency_key};
 use crate::edge::params::Params;
+use crate::edge::uploads::notice_arrival;
 use crate::plan::RequestObject;
+use crate::plan::assets::assets_used;
 use crate::store::keys;
 use crate::telemetry::metrics::{self, Submission as Submitted};
 
@@ -178,7 +180,13 @@ async fn admit(
         request: object,
         idempotency,
     };
-    let outcome = edge.propose(Command::SubmitJob(submission)).await;
+    let admission = Admission {
+        submission,
+        assets: assets_of(edge, composition).await,
+        webhook_url: composition.webhook_url.clone(),
+        has_destination: composition.destination.is_some(),
+    };
+    let outcome = edge.propose(Command::Admit(admission)).await;
     if !matches!(
         outcome,
         Ok(Outcome::Submitted(_)) | Err(actors::ports::ProposeError::Unknown)
@@ -207,6 +215,23 @@ async fn admit(
             Err(ApiError::internal())
         }
     }
+}
+
+/// The uploads and imports that the composition uses. Whose they are, and whether they are
+/// there, the log decides; those that went straight to the store are looked for first.
+async fn assets_of(edge: &Edge, composition: &ValidComposition) -> Vec<AssetUse> {
+    let used = assets_used(composition);
+    let state = edge.state();
+    for asset in used.iter().filter_map(|(id, _)| state.assets.get(id)) {
+        let (store, coordinator) = (&edge.parts.store, &edge.parts.coordinator);
+        // The render waits for what is not seen now, and it is looked for again.
+        if let Err(error) = notice_arrival(store.as_ref(), coordinator.as_ref(), asset).await {
+            tracing::warn!(id = %asset.id(), %error, "an upload was not looked for");
+        }
+    }
+    used.into_iter()
+        .map(|(asset, path)| AssetUse { asset, path })
+        .collect()
 }
 
 fn as_admitted(body: &mut RenderBody) {

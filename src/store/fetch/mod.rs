@@ -231,23 +231,24 @@ impl Fetcher {
         Ok(true)
     }
 
-    /// Drops the sources that were used longest ago until `max_bytes` hold the rest. One used
-    /// at or after `keep_after()` stays; that is asked once nothing can be taken into use.
+    /// Drops the sources that were used longest ago until `max_bytes` hold the rest. Those of
+    /// `needs()` stay and do not count; it is asked once nothing can be taken into use.
     ///
     /// # Errors
     /// When the store fails.
     pub async fn trim(
         &self,
         max_bytes: u64,
-        keep_after: impl FnOnce() -> LogTime + Send,
+        needs: impl FnOnce() -> Needs + Send,
     ) -> Result<(), StoreError> {
         let _alone = self.storing.lock().await;
-        let keep_after = keep_after();
+        let needs = needs();
         let mut sources = self.store.list(keys::SOURCES).await?;
+        sources.retain(|source| !needs.named.contains(&source.key));
         sources.sort_by_key(|source| source.used_at);
         let mut total: u64 = sources.iter().map(|source| source.size).sum();
         for source in sources {
-            if total <= max_bytes || source.used_at >= keep_after {
+            if total <= max_bytes || source.used_at >= needs.used_from {
                 break;
             }
             self.store.delete(&source.key).await?;
@@ -298,6 +299,15 @@ async fn read_head(file: &Path, length: u64) -> Result<Vec<u8>, FetchError> {
         Ok(head)
     };
     read.await.map_err(|error| FetchError::from_io(&error))
+}
+
+/// Which sources must stay.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Needs {
+    /// One used at or after this moment may be needed.
+    pub used_from: LogTime,
+    /// These are uploads' and imports', which cannot be fetched again.
+    pub named: std::collections::BTreeSet<ObjectKey>,
 }
 
 /// A file that is removed when the fetch is over, however it ends.

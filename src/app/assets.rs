@@ -1,0 +1,197 @@
+//! Looks after uploads and imports: notices those that clients put straight into the store,
+//! ends those that never came, removes what arrived once it was taken in, and drops what
+//! retention no longer keeps. Works on the leader; losing a round loses nothing.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actors::ports::{Clock, Coordinator, Leadership};
+use cluster::State;
+use cluster::command::{Command, Trim};
+use cluster::model::{Asset, AssetId, AssetKind, AssetStatus, Day, LogTime};
+use tokio_util::sync::CancellationToken;
+
+use crate::edge::notice_arrival;
+use crate::settings::{Retention, Settings};
+use crate::store::{ObjectStore, keys};
+
+/// Between two rounds.
+const ROUND: Duration = Duration::from_secs(1);
+
+/// Uploads that no render waits for are looked for in every so many rounds.
+const IDLE_ROUNDS: u64 = 15;
+
+/// Retention is looked at in every so many rounds.
+const TRIM_ROUNDS: u64 = 60;
+
+/// A request that was being sent when its upload was settled has ended by then.
+const GRACE_MILLIS: u64 = 10 * 60 * 1000;
+
+/// Usage is kept for the longest period that can be asked for, and a little.
+const USAGE_DAYS: u32 = 400;
+
+/// Looks after assets.
+pub(super) struct Keeper {
+    coordinator: Arc<dyn Coordinator>,
+    clock: Arc<dyn Clock>,
+    store: Arc<dyn ObjectStore>,
+    retention: Retention,
+    round: u64,
+    /// Settled uploads whose bytes are gone already.
+    cleaned: BTreeSet<AssetId>,
+    /// The same, once their links had ended.
+    done: BTreeSet<AssetId>,
+}
+
+impl Keeper {
+    pub(super) fn new(
+        coordinator: Arc<dyn Coordinator>,
+        clock: Arc<dyn Clock>,
+        store: Arc<dyn ObjectStore>,
+        settings: &Settings,
+    ) -> Self {
+        Self {
+            coordinator,
+            clock,
+            store,
+            retention: settings.retention.clone(),
+            round: 0,
+            cleaned: BTreeSet::new(),
+            done: BTreeSet::new(),
+        }
+    }
+
+    async fn round(&mut self) {
+        let round = self.round;
+        self.round = round.wrapping_add(1);
+        let leadership = self.coordinator.leadership();
+        if !matches!(*leadership.borrow(), Leadership::Leader { .. }) {
+            return;
+        }
+        let state = self.coordinator.state();
+        self.notice(&state, round.is_multiple_of(IDLE_ROUNDS)).await;
+        let now = self.clock.log_time();
+        let is_due = |asset: &Arc<Asset>| is_pending(asset) && asset.expires_at <= now;
+        if open(&state).any(is_due) {
+            self.propose(Command::ExpireUploads).await;
+        }
+        self.clean(&state, now).await;
+        if round.is_multiple_of(TRIM_ROUNDS) {
+            self.trim(&state, now).await;
+        }
+    }
+
+    async fn notice(&self, state: &State, everyone: bool) {
+        for asset in open(state).filter(|asset| is_pending(asset)) {
+            if !everyone && !state.is_asset_in_use(asset.id()) {
+                continue;
+            }
+            let (store, coordinator) = (self.store.as_ref(), self.coordinator.as_ref());
+            if let Err(error) = notice_arrival(store, coordinator, asset).await {
+                tracing::debug!(id = %asset.id(), %error, "an upload was not looked for");
+            }
+        }
+    }
+
+    /// The copy that renders use is elsewhere: what arrived is not needed any more. What came
+    /// late, by a link that still worked, goes in a second turn.
+    async fn clean(&mut self, state: &State, now: LogTime) {
+        let uploads = state.assets.values();
+        for asset in uploads.filter(|asset| asset.id().kind == AssetKind::Upload) {
+            let (id, Some(settled)) = (asset.id(), asset.settled_at) else {
+                continue;
+            };
+            let is_over = |since: LogTime| now.millis_since(since) >= GRACE_MILLIS;
+            let ends_late = is_over(asset.expires_at) && is_over(settled);
+            let is_due = (ends_late && !self.done.contains(&id))
+                || (is_over(settled) && !self.cleaned.contains(&id));
+            if !is_due {
+                continue;
+            }
+            match self.store.delete_prefix(&keys::upload_prefix(id)).await {
+                Ok(()) => {
+                    self.cleaned.insert(id);
+                    if ends_late {
+                        self.done.insert(id);
+                    }
+                }
+                Err(error) => tracing::warn!(%id, %error, "bytes of an upload were not removed"),
+            }
+        }
+        let is_known = |id: &AssetId| state.assets.contains_key(id);
+        self.cleaned.retain(is_known);
+        self.done.retain(is_known);
+    }
+
+    async fn trim(&self, state: &State, now: LogTime) {
+        let trim = Trim {
+            deliveries_before: before(now, self.retention.webhook_log),
+            assets_before: before(now, self.retention.assets),
+            failed_assets_before: before(now, self.retention.failed_assets),
+            usage_before: Day(Day::of(now).0.saturating_sub(USAGE_DAYS)),
+        };
+        if has_old(state, &trim) {
+            self.propose(Command::Trim(trim)).await;
+        }
+    }
+
+    async fn propose(&self, command: Command) {
+        if let Err(error) = self.coordinator.propose(command).await {
+            tracing::debug!(%error, "a change of assets was not committed");
+        }
+    }
+}
+
+/// Whether trimming would drop anything: an entry of the log a minute for nothing is too much.
+fn has_old(state: &State, trim: &Trim) -> bool {
+    let is_old = |asset: &Arc<Asset>| {
+        let before = match asset.status {
+            AssetStatus::Failed => trim.failed_assets_before,
+            AssetStatus::Pending | AssetStatus::Processing | AssetStatus::Ready => {
+                trim.assets_before
+            }
+        };
+        asset.settled_at.is_some_and(|at| at < before) && !state.is_asset_in_use(asset.id())
+    };
+    state.assets.values().any(is_old)
+        || state.deliveries.values().any(|delivery| {
+            delivery
+                .settled_at
+                .is_some_and(|at| at < trim.deliveries_before)
+        })
+        || state
+            .asset_keys
+            .values()
+            .any(|(_, _, at)| !state.is_replayable(*at))
+        || state.usage.keys().any(|(_, day)| *day < trim.usage_before)
+}
+
+fn open(state: &State) -> impl Iterator<Item = &Arc<Asset>> {
+    state
+        .open_assets
+        .keys()
+        .filter_map(|id| state.assets.get(id))
+}
+
+fn is_pending(asset: &Asset) -> bool {
+    asset.status == AssetStatus::Pending
+}
+
+fn before(now: LogTime, age: Duration) -> LogTime {
+    let age = u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
+    LogTime(now.0.saturating_sub(age))
+}
+
+/// Looks after assets until told to stop.
+pub(super) async fn run(mut keeper: Keeper, stop: CancellationToken) {
+    let mut rounds = tokio::time::interval(ROUND);
+    rounds.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = rounds.tick() => {}
+        }
+        keeper.round().await;
+    }
+}

@@ -1,0 +1,32 @@
+//! What clients ask for when they bring media, once it passed validation.
+
+use serde_json::Value;
+
+use super::schema::{IMPORT, UPLOAD, request_schema};
+
+/// A file that a client is about to send.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UploadRequest {
+    /// One of the types that uploads may have.
+    pub content_type: &'static str,
+    /// The file's name.
+    pub filename: String,
+    /// Its length, if it is declared.
+    pub size: Option<u64>,
+    /// Whether the client asks for parts, or not to have any.
+    pub multipart: Option<bool>,
+}
+
+/// A file that is to be fetched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImportRequest {
+    /// From where.
+    pub url: String,
+    /// What it is to be called.
+    pub filename: Option<String>,
+}
+
+/// The bodies of `POST /v1/uploads` and `POST /v1/imports` as JSON Schema.
+pub fn request_schemas() -> (Value, Value) {
+    (request_schema(&UPLOAD), request_schema(&IMPORT))
+}

@@ -1,0 +1,82 @@
+//! The tables of the requests that bring media: uploads and imports.
+
+use super::field::{Field, Kind, Object};
+
+/// What an upload may be declared as (API.md §2).
+pub(crate) static CONTENT_TYPES: &[&str] = &[
+    "video/mp4",
+    "video/quicktime",
+    "video/webm",
+    "video/x-msvideo",
+    "video/x-matroska",
+    "video/mpeg",
+    "audio/mpeg",
+    "audio/mp4",
+    "audio/wav",
+    "audio/x-wav",
+    "audio/aac",
+    "audio/flac",
+    "audio/ogg",
+    "image/jpeg",
+    "image/png",
+    "image/webp",
+    "image/gif",
+    "image/tiff",
+    "image/svg+xml",
+    "image/avif",
+    "font/ttf",
+    "font/otf",
+    "font/woff",
+    "font/woff2",
+    "application/x-cube",
+];
+
+/// The body of `POST /v1/uploads`.
+pub(crate) static UPLOAD: Object = Object {
+    name: "upload",
+    groups: &[&[
+        Field::new(
+            "content_type",
+            Kind::Choice(CONTENT_TYPES),
+            "What the file is; the PUT must declare the same.",
+        )
+        .required(),
+        Field::new(
+            "filename",
+            Kind::WholeFileName,
+            "Its name, without directories.",
+        )
+        .required(),
+        Field::new(
+            "size_bytes",
+            Kind::Integer {
+                min: 1,
+                max: 1 << 50,
+            },
+            "Its length; what arrives must then have it.",
+        ),
+        Field::new(
+            "multipart",
+            Kind::Bool,
+            "Whether the answer offers to send it in parts; by default above 100 MiB.",
+        ),
+    ]],
+};
+
+/// The body of `POST /v1/imports`.
+pub(crate) static IMPORT: Object = Object {
+    name: "import",
+    groups: &[&[
+        Field::new(
+            "url",
+            Kind::PlainUrl { most: 2048 },
+            "A file, a share link or a video page.",
+        )
+        .required(),
+        Field::new(
+            "filename",
+            Kind::WholeFileName,
+            "Its name, instead of the one its origin gives.",
+        ),
+    ]],
+};

@@ -1,0 +1,10 @@
+//! `/v1/imports`: files that are fetched for clients. Nodes do that; the edge admits and tells.
+
+mod body;
+mod create;
+mod list;
+mod read;
+
+pub(super) use create::{__path_create, create};
+pub(super) use list::{__path_list, list};
+pub(super) use read::{__path_read, __path_remove, read, remove};
