@@ -4,6 +4,7 @@
 //! `config/default.toml` lists every key with its default; a test holds it to this file.
 
 mod load;
+mod webhooks;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -12,6 +13,8 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 use serde::{Deserialize, Serialize};
+
+pub use webhooks::Webhooks;
 
 pub use load::SettingsError;
 
@@ -47,6 +50,8 @@ pub struct Settings {
     pub cache: Cache,
     /// What is kept, and how long.
     pub retention: Retention,
+    /// Telling receivers of events.
+    pub webhooks: Webhooks,
     /// Logs.
     pub log: Log,
 }
@@ -293,6 +298,7 @@ impl Default for Settings {
             limits: Limits::default(),
             cache: Cache::default(),
             retention: Retention::default(),
+            webhooks: Webhooks::default(),
             log: Log::default(),
         }
     }

@@ -110,6 +110,7 @@ impl App {
             host_settings,
             storage::buckets(&settings)?,
         );
+        let letters = edge::Letters::default();
         let actors = actors::start(
             actors::Config {
                 node: node_info(&settings, &identity, address, facts),
@@ -120,6 +121,7 @@ impl App {
                 },
                 transfer_slots: settings.render.transfer_slots,
                 concurrent_per_workspace: settings.limits.concurrent_per_workspace,
+                webhooks: settings.webhooks.schedule(),
                 timings: Timings {
                     stall: settings.render.stall_timeout,
                     ..Timings::default()
@@ -128,6 +130,7 @@ impl App {
             actors::Ports {
                 coordinator: Arc::clone(&port),
                 host: Arc::new(host),
+                postman: Arc::new(letters.clone()),
                 clock: Arc::clone(&clock),
             },
         )
@@ -142,9 +145,12 @@ impl App {
             store: Arc::clone(&store),
             clock: Arc::clone(&clock),
             config: edge_config(&settings, &data_dir, address)?,
+            sealer: edge::Sealer::new(&secrets::sealing_secret(&settings, &data_dir)?),
+            guard: Guard::new(settings.media.allow_private_networks),
             draining: draining.clone(),
             exposition: telemetry::metrics::Exposition::install()?,
-        });
+        })?;
+        letters.attach(&edge);
         let memory = tokio::spawn(edge::remember_jobs(edge.clone(), stopped.clone()));
         let changes = tokio::spawn(edge::tell_changes(edge.clone(), stopped.clone()));
         let keeper = tokio::spawn(assets::run(

@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 use super::context::Edge;
 use super::error::{ApiError, ErrorBody};
 use super::params::Params;
-use crate::composition::{json_schema, request_schemas};
+use crate::composition::{json_schema, request_schemas, webhook_schema};
 
 /// Where the composition's schema is served, and so what it is called.
 const COMPOSITION_ID: &str = "/schemas/composition.json";
@@ -30,6 +30,11 @@ pub(crate) struct UploadRequest {}
 /// Stands for the schema of an import's request.
 #[derive(Debug, Deserialize, ToSchema)]
 pub(crate) struct ImportRequest {}
+
+/// Stands for the schema of a webhook's request.
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(as = WebhookRequest)]
+pub(crate) struct WebhookRequestBody {}
 
 /// Stands for a composition with preview's own fields beside its own.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -60,6 +65,7 @@ impl Document {
         document["tags"] = json!([
             {"name": "renders", "description": "Submit compositions and follow their renders"},
             {"name": "media", "description": "Bring files: uploads and imports"},
+            {"name": "webhooks", "description": "Be told when something has happened"},
             {"name": "files", "description": "Finished files, by signed link"},
             {"name": "capabilities", "description": "What this server renders"},
             {"name": "documents", "description": "This API, described"},
@@ -70,6 +76,7 @@ impl Document {
         let (upload, import) = request_schemas();
         document["components"]["schemas"]["UploadRequest"] = upload;
         document["components"]["schemas"]["ImportRequest"] = import;
+        document["components"]["schemas"]["WebhookRequest"] = webhook_schema();
         document["components"]["schemas"]["PreviewRequest"] = preview_schema();
         document["components"]["schemas"]["Error"]["description"] =
             json!("The envelope of every 4xx and 5xx, unknown routes and methods included.");

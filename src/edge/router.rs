@@ -14,7 +14,7 @@ use super::error::ApiError;
 use super::openapi::Document;
 use super::{
     admin, capabilities, cors, envelope, files, imports, openapi, ops, preview, renders, sources,
-    uploads,
+    uploads, webhooks,
 };
 
 /// The client API and, if it is configured so, the admin API.
@@ -53,6 +53,13 @@ fn client_routes(edge: &Edge) -> OpenApiRouter<Edge> {
         .routes(routes!(imports::create, imports::list))
         .routes(routes!(imports::read, imports::remove))
         .routes(routes!(sources::source))
+        .routes(routes!(webhooks::create, webhooks::list))
+        .routes(routes!(webhooks::secret))
+        .routes(routes!(webhooks::read, webhooks::delete))
+        .routes(routes!(webhooks::rotate))
+        .routes(routes!(webhooks::test))
+        .routes(routes!(webhooks::deliveries))
+        .routes(routes!(webhooks::retry))
         .routes(routes!(openapi::schema));
     let keyed = match cors::of(&edge.config().cors_origins) {
         Some(layer) => keyed.layer(layer),

@@ -19,8 +19,9 @@ use cluster::model::{JobId, LogIndex, LogTime, NodeId};
 use framelane::composition::Limits;
 use framelane::edge::{
     Access, ActorBody, Edge, EdgeConfig, EdgeLimits, JobProgress, NodeHealth, NodeSight, Observer,
-    Parts, RaftBody, SigningKey, router, tell_changes,
+    Parts, RaftBody, Sealer, SigningKey, router, tell_changes,
 };
+use framelane::store::fetch::Guard;
 use framelane::telemetry::metrics::Exposition;
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -118,9 +119,12 @@ impl World {
             store: store.clone(),
             clock: clock.clone(),
             config,
+            sealer: Sealer::new(b"tests"),
+            guard: Guard::new(true),
             draining: draining.clone(),
             exposition: Exposition::detached(),
-        });
+        })
+        .expect("an edge can be made");
         // It ends with the test's runtime.
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             runtime.spawn(tell_changes(edge.clone(), CancellationToken::new()));

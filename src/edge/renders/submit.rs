@@ -15,6 +15,7 @@ use crate::edge::context::Edge;
 use crate::edge::error::{ApiError, Code, ErrorBody};
 use crate::edge::extract::{JsonBody, Workspace, idempotency_key};
 use crate::edge::params::Params;
+use crate::edge::renders::as_of;
 use crate::edge::uploads::notice_arrival;
 use crate::plan::RequestObject;
 use crate::plan::assets::assets_used;
@@ -204,7 +205,7 @@ async fn admit(
             // A fast cluster may be at work already; the answer to a submission is always
             // the render as it was admitted.
             if job.status != JobStatus::Queued {
-                as_admitted(&mut body);
+                as_of(&mut body, JobStatus::Queued);
             }
             Ok((StatusCode::ACCEPTED, JsonResponse(body)).into_response())
         }
@@ -232,20 +233,6 @@ async fn assets_of(edge: &Edge, composition: &ValidComposition) -> Vec<AssetUse>
     used.into_iter()
         .map(|(asset, path)| AssetUse { asset, path })
         .collect()
-}
-
-fn as_admitted(body: &mut RenderBody) {
-    body.status = crate::edge::status::word(JobStatus::Queued);
-    body.started_at = None;
-    body.finished_at = None;
-    body.progress = 0.0;
-    body.eta_seconds = None;
-    body.frames.done = 0;
-    body.output = None;
-    body.error = None;
-    body.timing.queued_ms = None;
-    body.timing.render_ms = None;
-    body.timing.join_ms = None;
 }
 
 async fn replayed(edge: &Edge, workspace: &str, id: JobId) -> Result<Response, ApiError> {
