@@ -28,7 +28,9 @@ const HEARTBEATS: std::ops::RangeInclusive<u128> = 14_500..=17_500;
 /// Renders that are followed at a time.
 const RENDERS: usize = 5;
 
-/// Memory that may come and go with what happens to be going on.
+/// Memory that may come and go with what happens to be going on, and with the renders
+/// themselves: the server remembers the tasks of the last few hundred, some 50 KiB each,
+/// whether anybody follows them or not.
 const SLACK: u64 = 16 << 20;
 
 /// Follows renders with many clients for a while, then through a kill.
