@@ -115,7 +115,7 @@ fn a_host_gets_four_at_a_time_and_does_not_hold_up_others() {
     let first = world.lease();
     let to_slow = |world: &World, ids: &[DeliveryId]| {
         ids.iter()
-            .filter(|id| world.state.deliveries[id].target != Target::Endpoint(EndpointId(3)))
+            .filter(|&id| world.state.deliveries[id].target != Target::Endpoint(EndpointId(3)))
             .count()
     };
     assert_eq!(to_slow(&world, &first), 4, "two endpoints, one host");
