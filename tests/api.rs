@@ -11,5 +11,6 @@ mod listing;
 mod memory_store;
 mod renders;
 mod retention;
+mod webhooks;
 mod work;
 mod world;

@@ -44,6 +44,7 @@ pub(crate) struct World {
     pub(crate) observer: Arc<Sights>,
     pub(crate) clock: Arc<StillClock>,
     pub(crate) draining: CancellationToken,
+    pub(crate) edge: Edge,
     pub(crate) router: Router,
     document: Arc<Value>,
 }
@@ -83,6 +84,15 @@ impl World {
     }
 
     pub(crate) fn with(adjust: impl FnOnce(&mut EdgeConfig)) -> Self {
+        Self::within(Guard::new(true), adjust)
+    }
+
+    /// With the network guard on.
+    pub(crate) fn guarded() -> Self {
+        Self::within(Guard::new(false), |_| {})
+    }
+
+    fn within(guard: Guard, adjust: impl FnOnce(&mut EdgeConfig)) -> Self {
         let store = Arc::new(MemoryStore::new());
         let mut config = EdgeConfig {
             public_url: None,
@@ -120,7 +130,7 @@ impl World {
             clock: clock.clone(),
             config,
             sealer: Sealer::new(b"tests"),
-            guard: Guard::new(true),
+            guard,
             draining: draining.clone(),
             exposition: Exposition::detached(),
         })
@@ -129,7 +139,7 @@ impl World {
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             runtime.spawn(tell_changes(edge.clone(), CancellationToken::new()));
         }
-        let router = router(edge);
+        let router = router(edge.clone());
         let document = router
             .clone()
             .oneshot(
@@ -151,6 +161,7 @@ impl World {
             observer,
             clock,
             draining,
+            edge,
             router,
             document: Arc::new(document),
         }

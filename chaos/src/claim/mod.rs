@@ -13,6 +13,7 @@ pub mod minimal;
 pub mod mutants;
 pub mod speed;
 pub mod uploads;
+pub mod webhooks;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
