@@ -17,3 +17,4 @@ mod idempotency;
 mod minimal;
 mod mutants;
 mod uploads;
+mod webhooks;

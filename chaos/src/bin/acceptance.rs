@@ -10,7 +10,7 @@ use std::time::Instant;
 use anyhow::{Result, bail};
 use chaos::claim::{
     Bench, Figures, Scale, av_sync, cancel, crash, destination, determinism, events,
-    frame_exactness, idempotency, minimal, mutants, speed, uploads,
+    frame_exactness, idempotency, minimal, mutants, speed, uploads, webhooks,
 };
 use clap::Parser;
 
@@ -28,12 +28,13 @@ const ALL: &[&str] = &[
     "events",
     "uploads",
     "destination",
+    "webhooks",
 ];
 
 /// Tries the claims of the acceptance list.
 #[derive(Debug, Parser)]
 struct Arguments {
-    /// Which (b c d e f g h j mutants events uploads destination), or `all`.
+    /// Which (b c d e f g h j mutants events uploads destination webhooks), or `all`.
     #[arg(default_value = "all")]
     claims: Vec<String>,
     /// The binary under test.
@@ -99,6 +100,7 @@ async fn try_claim(name: &str, bench: &Bench, scale: Scale) -> Result<Figures> {
         "g" => cancel::check(bench, scale).await,
         "h" => crash::check(bench, scale).await,
         "mutants" => mutants::check(bench, scale).await,
+        "webhooks" => webhooks::check(bench, scale).await,
         "uploads" => uploads::check(bench, scale).await,
         "destination" => destination::check(bench, scale).await,
         "events" => events::check(bench, scale).await,
