@@ -2,6 +2,7 @@
 //! stores and proposes; what became of a render it reads from applied state. It owns nothing
 //! that cannot be lost, and never touches media.
 
+mod access;
 mod admin;
 mod body;
 mod capabilities;
@@ -28,7 +29,8 @@ mod signing;
 mod status;
 mod timestamp;
 
-pub use admin::remember_jobs;
+pub use access::{DrawnKey, Quota, draw_key};
+pub use admin::{key_description, remember_jobs};
 pub use config::{Access, EdgeConfig, EdgeLimits, SigningKey};
 pub use context::{Edge, Parts};
 pub use ports::{ActorBody, JobProgress, MemberBody, NodeHealth, NodeSight, Observer, RaftBody};

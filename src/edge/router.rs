@@ -12,13 +12,16 @@ use utoipa_axum::routes;
 use super::context::Edge;
 use super::error::ApiError;
 use super::openapi::Document;
-use super::{admin, capabilities, envelope, files, openapi, ops, preview, renders};
+use super::{access, admin, capabilities, envelope, files, openapi, ops, preview, renders};
 
 /// The client API and, if it is configured so, the admin API.
 ///
 /// Serve it with connect info of `SocketAddr`, or the admin API stays closed.
 pub fn router(edge: Edge) -> Router {
-    let mut routes = client_routes().merge(operations_routes());
+    let metered = from_fn_with_state(edge.clone(), access::meter);
+    let mut routes = client_routes()
+        .route_layer(metered)
+        .merge(operations_routes());
     if edge.config().admin_on_edge {
         routes = routes.merge(guarded_admin_routes(&edge));
     }
@@ -37,6 +40,7 @@ fn client_routes() -> OpenApiRouter<Edge> {
         .routes(routes!(renders::read, renders::cancel))
         .routes(routes!(renders::download))
         .routes(routes!(preview::preview))
+        .routes(routes!(access::usage))
         .routes(routes!(capabilities::capabilities))
         .routes(routes!(files::file))
         .routes(routes!(openapi::schema))
@@ -59,6 +63,8 @@ fn guarded_admin_routes(edge: &Edge) -> OpenApiRouter<Edge> {
         .routes(routes!(admin::job, admin::change_job))
         .routes(routes!(admin::cancel_job))
         .routes(routes!(admin::actors))
+        .routes(routes!(admin::keys, admin::create_key))
+        .routes(routes!(admin::revoke_key))
         .route_layer(from_fn_with_state(edge.clone(), admin::guard))
 }
 

@@ -174,6 +174,8 @@ pub enum Submission {
     Invalid,
     /// The queue was full.
     QueueFull,
+    /// The workspace has had its minutes.
+    OverQuota,
 }
 
 /// A composition was submitted.
@@ -183,6 +185,7 @@ pub fn submission(outcome: Submission) {
         Submission::Replayed => "replayed",
         Submission::Conflict => "conflict",
         Submission::Invalid => "invalid",
+        Submission::OverQuota => "over_quota",
         Submission::QueueFull => "queue_full",
     };
     counter!(SUBMISSIONS, "outcome" => word).increment(1);

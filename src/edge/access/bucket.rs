@@ -146,7 +146,13 @@ mod tests {
             assert_eq!(buckets.take(&one, at(0)).unwrap().left, left);
         }
         let refused = buckets.take(&one, at(1)).unwrap_err();
-        assert_eq!(refused, Level { left: 0, more_in: 5 });
+        assert_eq!(
+            refused,
+            Level {
+                left: 0,
+                more_in: 5
+            }
+        );
         assert!(buckets.take(&one, at(5)).is_err());
         assert_eq!(buckets.take(&one, at(6)).unwrap().left, 0);
         assert!(buckets.take(&one, at(6)).is_err());

@@ -38,10 +38,9 @@ pub(crate) fn charge(edge: &Edge, parts: &Parts, client: &Client) -> Result<(), 
     let Some(buckets) = &edge.buckets else {
         return Ok(());
     };
-    let holder = client.key.map_or_else(
-        || Holder::Workspace(client.workspace.clone()),
-        Holder::Key,
-    );
+    let holder = client
+        .key
+        .map_or_else(|| Holder::Workspace(client.workspace.clone()), Holder::Key);
     let is_paid = !is_repeated(edge, parts, &client.workspace);
     if is_paid && let Err(level) = buckets.take(&holder, edge.parts.clock.now()) {
         return Err(rate_limited(buckets, level));
@@ -101,10 +100,8 @@ pub(crate) async fn meter(State(edge): State<Edge>, mut request: Request, next: 
 fn rate_limited(buckets: &Buckets, level: Level) -> ApiError {
     let seconds = level.more_in.max(1);
     let message = format!("Too many requests with this key; ask again in {seconds} s.");
-    let mut error = ApiError::new(Code::RateLimited, message).with_header(
-        axum::http::header::RETRY_AFTER,
-        HeaderValue::from(seconds),
-    );
+    let mut error = ApiError::new(Code::RateLimited, message)
+        .with_header(axum::http::header::RETRY_AFTER, HeaderValue::from(seconds));
     for (name, value) in headers(buckets, level) {
         error = error.with_header(name, value);
     }
@@ -131,7 +128,11 @@ fn told(mut response: Response, buckets: &Buckets, level: Level) -> Response {
 }
 
 fn headers(buckets: &Buckets, level: Level) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
-    let policy = format!("\"requests\";q={};w={}", buckets.capacity(), buckets.window());
+    let policy = format!(
+        "\"requests\";q={};w={}",
+        buckets.capacity(),
+        buckets.window()
+    );
     let now = format!("\"requests\";r={};t={}", level.left, level.more_in);
     [(RATE_LIMIT_POLICY, policy), (RATE_LIMIT, now)]
         .into_iter()

@@ -13,7 +13,7 @@ mod usage;
 pub(super) use bucket::Buckets;
 pub(super) use caller::{Client, client, operator};
 pub(super) use meter::{charge, meter};
-pub(super) use quota::within_quota;
 pub use quota::Quota;
+pub(super) use quota::within_quota;
 pub use token::{DrawnKey, draw_key};
 pub(super) use usage::{__path_usage, usage};

@@ -92,7 +92,9 @@ fn url_host(url: &str) -> Option<String> {
 /// A host in lower case, without the brackets of an address and the dot at a name's end.
 fn plain(host: &str) -> String {
     let host = host.strip_suffix('.').unwrap_or(host);
-    let inner = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    let inner = host
+        .strip_prefix('[')
+        .and_then(|host| host.strip_suffix(']'));
     inner.unwrap_or(host).to_ascii_lowercase()
 }
 
@@ -126,7 +128,14 @@ mod tests {
 
     #[test]
     fn loopback_has_these_names_only() {
-        for host in ["localhost", "LocalHost", "localhost.", "127.0.0.1", "127.9.9.9", "[::1]"] {
+        for host in [
+            "localhost",
+            "LocalHost",
+            "localhost.",
+            "127.0.0.1",
+            "127.9.9.9",
+            "[::1]",
+        ] {
             assert!(is_loopback_name(host), "{host}");
         }
         for host in [
