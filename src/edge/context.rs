@@ -14,6 +14,7 @@ use cluster::state::Job;
 use tokio_util::sync::CancellationToken;
 use ulid::Ulid;
 
+use super::access::Buckets;
 use super::admin::{self, JobMemory};
 use super::changes::Watchers;
 use super::config::EdgeConfig;
@@ -77,6 +78,8 @@ pub struct Shared {
     pub(super) high_water: HighWater,
     /// Who waits for which render.
     pub(super) watchers: Watchers,
+    /// How often clients asked, where that is limited.
+    pub(super) buckets: Option<Buckets>,
     /// Jobs with their tasks, for operators.
     pub(super) jobs: JobMemory,
     /// Posts webhooks.
@@ -104,9 +107,12 @@ impl Edge {
     pub fn new(parts: Parts) -> Result<Self, reqwest::Error> {
         let signer = Signer::new(parts.config.signing_keys.clone(), parts.config.url_ttl);
         let sender = Sender::new(parts.guard.clone())?;
+        let limits = &parts.config.limits;
+        let buckets = Buckets::new(limits.requests_per_minute, limits.burst);
         Ok(Self(Arc::new(Shared {
             parts,
             signer,
+            buckets,
             details: DetailCache::new(),
             high_water: HighWater::new(),
             watchers: Watchers::default(),
@@ -197,18 +203,24 @@ impl Shared {
         id: JobId,
         is_there: impl Fn(&Job) -> bool,
     ) -> Result<Arc<Job>, ApiError> {
+        self.once(|state| state.jobs.get(&id).filter(|job| is_there(job)).cloned())
+            .await
+    }
+
+    /// What `look` finds in applied state, once it finds something.
+    pub(super) async fn once<T>(&self, look: impl Fn(&State) -> Option<T>) -> Result<T, ApiError> {
         let mut applied = self.parts.coordinator.applied();
         let wait = async {
             loop {
                 applied.mark_unchanged();
-                if let Some(job) = self.state().jobs.get(&id).filter(|job| is_there(job)) {
-                    return Some(Arc::clone(job));
+                if let Some(found) = look(&self.state()) {
+                    return Some(found);
                 }
                 applied.changed().await.ok()?;
             }
         };
         match tokio::time::timeout(CATCH_UP, wait).await {
-            Ok(Some(job)) => Ok(job),
+            Ok(Some(found)) => Ok(found),
             Ok(None) | Err(_) => Err(ApiError::new(
                 Code::CommitUnknown,
                 "The change is committed but has not reached this server yet.",

@@ -2,6 +2,7 @@
 //! stores and proposes; what became of a render it reads from applied state. It owns nothing
 //! that cannot be lost, and never touches media.
 
+mod access;
 mod admin;
 mod assets;
 mod body;
@@ -37,7 +38,8 @@ mod timestamp;
 mod uploads;
 mod webhooks;
 
-pub use admin::remember_jobs;
+pub use access::{DrawnKey, Quota, draw_key};
+pub use admin::{key_description, remember_jobs};
 pub use changes::tell_changes;
 pub use config::{Access, EdgeConfig, EdgeLimits, SigningKey};
 pub use context::{Edge, Parts};

@@ -182,6 +182,8 @@ pub enum Submission {
     Invalid,
     /// The queue was full.
     QueueFull,
+    /// The workspace has had its minutes.
+    OverQuota,
 }
 
 /// A composition was submitted.
@@ -191,6 +193,7 @@ pub fn submission(outcome: Submission) {
         Submission::Replayed => "replayed",
         Submission::Conflict => "conflict",
         Submission::Invalid => "invalid",
+        Submission::OverQuota => "over_quota",
         Submission::QueueFull => "queue_full",
     };
     counter!(SUBMISSIONS, "outcome" => word).increment(1);

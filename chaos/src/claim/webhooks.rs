@@ -100,7 +100,8 @@ async fn killed(bench: &Bench, wanted: usize) -> Result<Figures> {
     let mut kills = 0;
     while happened.len() < wanted {
         let until_kill = Duration::from_millis(random.random_range(0..60));
-        let changes = changes(&node.api()?, wanted - happened.len());
+        let api = node.api()?;
+        let changes = changes(&api, wanted - happened.len());
         // What was answered has happened; what was cut off may have.
         let seen = tokio::select! {
             seen = changes => seen?,

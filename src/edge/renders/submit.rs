@@ -10,6 +10,7 @@ use cluster::command::{Command, Outcome, Rejection};
 use cluster::model::{Admission, AssetUse, Digest, IdempotencyRow, JobId, JobStatus, Submission};
 
 use crate::composition::{Json, ValidComposition, Warning, body_digest, canonical_bytes, validate};
+use crate::edge::access::within_quota;
 use crate::edge::body::RenderBody;
 use crate::edge::context::Edge;
 use crate::edge::error::{ApiError, Code, ErrorBody};
@@ -45,6 +46,7 @@ const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
         (status = 200, body = RenderBody, description = "The render this key made before",
             headers(("Idempotent-Replayed" = String, description = "`true`"))),
         (status = 400, body = ErrorBody, description = "`invalid_json`, `invalid_parameter`, `invalid_idempotency_key`"),
+        (status = 402, body = ErrorBody, description = "`quota_exceeded`"),
         (status = 408, body = ErrorBody, description = "`request_timeout`"),
         (status = 409, body = ErrorBody, description = "`idempotency_conflict`"),
         (status = 413, body = ErrorBody, description = "`body_too_large`"),
@@ -112,6 +114,7 @@ fn admits(edge: &Edge, workspace: &str) -> Result<(), ApiError> {
             "This server is stopping and takes no new renders.",
         ));
     }
+    within_quota(edge, workspace).inspect_err(|_| metrics::submission(Submitted::OverQuota))?;
     let limit = edge.config().limits.queued_per_workspace;
     let state = edge.state();
     let queued = state
