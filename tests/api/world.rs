@@ -11,7 +11,7 @@ use actors::ports::{Clock, Coordinator, Leadership, ProposeError};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
-use axum::http::{HeaderMap, Method, Request, StatusCode, Uri};
+use axum::http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
 use bytes::Bytes;
 use cluster::State;
 use cluster::command::{Command, Outcome, Stamped};
@@ -19,7 +19,7 @@ use cluster::model::{JobId, LogIndex, LogTime, NodeId};
 use framelane::composition::Limits;
 use framelane::edge::{
     Access, ActorBody, Edge, EdgeConfig, EdgeLimits, JobProgress, NodeHealth, NodeSight, Observer,
-    Parts, RaftBody, Sealer, SigningKey, router, tell_changes,
+    Parts, Quota, RaftBody, Sealer, SigningKey, draw_key, router, tell_changes,
 };
 use framelane::store::fetch::Guard;
 use framelane::telemetry::metrics::Exposition;
@@ -103,8 +103,8 @@ impl World {
                 secret: b"thirty-two bytes of a test's key".to_vec(),
             }],
             access: Access {
-                is_open: true,
-                is_admin_open: true,
+                required: None,
+                is_on_loopback: true,
             },
             admin_on_edge: true,
             cors_origins: Vec::new(),
@@ -112,8 +112,12 @@ impl World {
                 body_bytes: 64 * 1024,
                 source_bytes: 64 << 20,
                 queued_per_workspace: 1000,
+                concurrent_per_workspace: 0,
+                requests_per_minute: 0,
+                burst: 0,
                 composition: Limits::default(),
             },
+            quota: Quota::default(),
             version: "0.0.0-test".to_owned(),
             fonts: vec!["Inter".to_owned()],
             artifacts: Duration::from_secs(30 * 86_400),
@@ -181,6 +185,10 @@ impl World {
         {
             request.extensions_mut().insert(ConnectInfo(peer));
         }
+        request
+            .headers_mut()
+            .entry("host")
+            .or_insert(HeaderValue::from_static("localhost"));
         let (method, uri) = (request.method().clone(), request.uri().clone());
         let response = self
             .router
@@ -200,10 +208,30 @@ impl World {
         answer
     }
 
+    /// A request with an API key, or without one.
+    pub(crate) async fn ask(&self, method: &str, uri: &str, key: Option<&str>) -> Answer {
+        let mut request = Request::builder().method(method).uri(uri);
+        if let Some(key) = key {
+            request = request.header("authorization", format!("Bearer {key}"));
+        }
+        if matches!(method, "POST" | "PATCH") {
+            request = request.header("content-type", "application/json");
+        }
+        self.send(request.body(Body::from("{}")).expect("a request"))
+            .await
+    }
+
+    /// A key of `workspace`, or without one an admin key.
+    pub(crate) fn key(&self, workspace: Option<&str>) -> String {
+        let drawn = draw_key(workspace.map(str::to_owned), String::new());
+        self.coordinator.apply(Command::CreateKey(drawn.kept));
+        drawn.text
+    }
+
     pub(crate) async fn get(&self, uri: &str) -> Answer {
         self.send(
             Request::get(uri)
-                .header("host", "edge.test")
+                .header("host", "localhost")
                 .body(Body::empty())
                 .expect("a request"),
         )
