@@ -2,6 +2,7 @@
 
 mod assets;
 mod clock;
+mod event_bodies;
 mod janitor;
 pub mod keys;
 mod observer;

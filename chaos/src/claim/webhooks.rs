@@ -11,7 +11,6 @@ use serde_json::{Value, json};
 
 use super::{Bench, Figure, Figures, Scale};
 use crate::api::Api;
-use crate::node::Node;
 use crate::receiver::{Received, Receiver};
 
 /// Longest until everything that happened has been told.
@@ -96,32 +95,26 @@ async fn killed(bench: &Bench, wanted: usize) -> Result<Figures> {
     )
     .await?;
     let mut random = StdRng::seed_from_u64(7);
-    let mut happened: BTreeSet<(String, &str)> = BTreeSet::new();
-    let mut kills = 0;
+    let mut happened: BTreeSet<(String, &'static str)> = BTreeSet::new();
+    let (mut kills, mut untold) = (0, 0);
+    let deadline = Instant::now() + LIMIT;
     while happened.len() < wanted {
-        let until_kill = Duration::from_millis(random.random_range(0..60));
+        ensure!(Instant::now() < deadline, "the changes do not get on");
         let api = node.api()?;
-        let changes = changes(&api, wanted - happened.len());
-        // What was answered has happened; what was cut off may have.
-        let seen = tokio::select! {
-            seen = changes => seen?,
-            () = tokio::time::sleep(Duration::from_secs(30)) => bail!("no answers"),
-        };
-        happened.extend(seen);
-        tokio::time::sleep(until_kill).await;
-        restart(&mut node).await?;
+        let life = Duration::from_millis(random.random_range(20..200));
+        // What was answered has happened; what the kill cuts off may have.
+        if let Ok(ended) = tokio::time::timeout(life, changes(&api, &mut happened, wanted)).await {
+            ended?;
+        }
+        node.kill().await?;
         kills += 1;
+        untold += missing(&happened, &receiver.got());
+        node.start_again().await?;
     }
-    let missing = |got: &[Received]| {
-        let told: BTreeSet<(String, String)> = got.iter().map(what).collect();
-        happened
-            .iter()
-            .filter(|(id, kind)| !told.contains(&(id.clone(), (*kind).to_owned())))
-            .count()
-    };
-    let told = until(|| Some(receiver.got()).filter(|got| missing(got) == 0)).await;
+    ensure!(untold > 0, "no kill came between a change and its delivery");
+    let told = until(|| Some(receiver.got()).filter(|got| missing(&happened, got) == 0)).await;
     let Some(told) = told else {
-        let lost = missing(&receiver.got());
+        let lost = missing(&happened, &receiver.got());
         bail!("{lost} of {} events were lost", happened.len());
     };
     let mut ids: BTreeMap<(String, String), BTreeSet<String>> = BTreeMap::new();
@@ -134,26 +127,36 @@ async fn killed(bench: &Bench, wanted: usize) -> Result<Figures> {
     ensure!(refused == 0, "the receiver refused {refused}");
     Ok(vec![Figure::new(
         format!("{} events, {kills} × kill -9", happened.len()),
-        format!("none lost, {} deliveries, one id an event", told.len()),
+        format!(
+            "none lost, {untold} were still untold at a kill; {} deliveries, one id an event",
+            told.len()
+        ),
     )])
 }
 
-/// A few renders queued and cancelled; what happened for certain.
-async fn changes(api: &Api, most: usize) -> Result<Vec<(String, &'static str)>> {
-    let mut seen = Vec::new();
-    while seen.len() < most.min(8) {
-        let id = submit(api).await?;
-        seen.push((id.clone(), "render.queued"));
-        let cancelled = api.cancel(&id).await?;
-        ensure!(cancelled.status == 200, "cancelling: {}", cancelled.body);
-        seen.push((id, "render.cancelled"));
-    }
-    Ok(seen)
+/// How many of what happened have not been received.
+fn missing(happened: &BTreeSet<(String, &str)>, got: &[Received]) -> usize {
+    let told: BTreeSet<(String, String)> = got.iter().map(what).collect();
+    happened
+        .iter()
+        .filter(|(id, kind)| !told.contains(&(id.clone(), (*kind).to_owned())))
+        .count()
 }
 
-async fn restart(node: &mut Node) -> Result<()> {
-    node.kill().await?;
-    node.start_again().await
+/// Has renders queued and cancelled until enough has happened, and notes what has for certain.
+async fn changes(
+    api: &Api,
+    happened: &mut BTreeSet<(String, &'static str)>,
+    wanted: usize,
+) -> Result<()> {
+    while happened.len() < wanted {
+        let id = submit(api).await?;
+        happened.insert((id.clone(), "render.queued"));
+        let cancelled = api.cancel(&id).await?;
+        ensure!(cancelled.status == 200, "cancelling: {}", cancelled.body);
+        happened.insert((id, "render.cancelled"));
+    }
+    Ok(())
 }
 
 async fn submit(api: &Api) -> Result<String> {

@@ -83,11 +83,11 @@ pub(super) fn named(
 
 /// A render that went on since is told as it was: later events tell the rest.
 fn as_it_was(body: &mut RenderBody, event: &Event) {
+    body.sequence = event.sequence.0;
     let status = match event.kind {
         EventKind::RenderQueued => JobStatus::Queued,
         EventKind::RenderProcessing => JobStatus::Processing,
         _ => return,
     };
     as_of(body, status);
-    body.sequence = event.sequence.0;
 }

@@ -4,7 +4,7 @@
 use chacha20poly1305::aead::{Aead, KeyInit as _};
 use chacha20poly1305::{ChaCha20Poly1305, Key, Nonce};
 use cluster::model::Sealed;
-use hmac::{Hmac, Mac as _};
+use hkdf::Hkdf;
 use sha2::Sha256;
 
 /// What the derived key is for: another use of the same secret derives another key.
@@ -30,11 +30,11 @@ impl std::fmt::Debug for Sealer {
 impl Sealer {
     /// A sealer whose key is derived from `secret`.
     pub fn new(secret: &[u8]) -> Self {
-        let mut mac =
-            Hmac::<Sha256>::new_from_slice(secret).expect("HMAC takes a key of any length");
-        mac.update(CONTEXT);
-        let key = Key::from(<[u8; 32]>::from(mac.finalize().into_bytes()));
-        Self(ChaCha20Poly1305::new(&key))
+        let mut key = [0; 32];
+        Hkdf::<Sha256>::new(None, secret)
+            .expand(CONTEXT, &mut key)
+            .expect("32 bytes are far below what HKDF can give");
+        Self(ChaCha20Poly1305::new(&Key::from(key)))
     }
 
     /// Seals `secret`: a nonce, then the encrypted bytes.

@@ -35,7 +35,11 @@ impl Keys {
         if let Some((previous, until)) = &secret.previous
             && *until > now
         {
-            keys.push(sealer.open(previous)?);
+            // One that was sealed with another secret must not hold up what replaced it.
+            match sealer.open(previous) {
+                Ok(key) => keys.push(key),
+                Err(error) => tracing::warn!(%error, "a former secret does not sign"),
+            }
         }
         Ok(Self(keys))
     }
@@ -167,5 +171,19 @@ mod tests {
         };
         let count = |now| Keys::open(&secret, &sealer, LogTime(now)).unwrap().0.len();
         assert_eq!((count(99), count(100)), (2, 1));
+    }
+
+    #[test]
+    fn a_rotation_mends_a_secret_that_cannot_be_read() {
+        let sealer = Sealer::new(b"cluster");
+        let lost = Sealer::new(b"another").seal(b"old");
+        let mut secret = Secret {
+            current: lost.clone(),
+            previous: None,
+        };
+        assert!(Keys::open(&secret, &sealer, LogTime(0)).is_err());
+        secret.current = sealer.seal(b"new");
+        secret.previous = Some((lost, LogTime(100)));
+        assert_eq!(Keys::open(&secret, &sealer, LogTime(0)).unwrap().0.len(), 1);
     }
 }
