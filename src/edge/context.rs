@@ -31,6 +31,9 @@ use crate::telemetry::metrics::{self, Exposition};
 /// How long applied state may lag behind a commit this process just made.
 pub(super) const CATCH_UP: Duration = Duration::from_secs(2);
 
+/// Test calls of webhooks at one time: they are for people, not for making servers busy.
+const TEST_CALLS: usize = 4;
+
 /// What the edge is built from.
 pub struct Parts {
     /// Owns the jobs.
@@ -86,8 +89,8 @@ pub struct Shared {
     pub(super) sender: Sender,
     /// Held while an event's body is looked up and kept.
     pub(super) writing: tokio::sync::Mutex<()>,
-    /// Held while a test call is on its way.
-    pub(super) testing: tokio::sync::Mutex<()>,
+    /// Room for test calls on their way.
+    pub(super) testing: tokio::sync::Semaphore,
     ids: Mutex<ulid::Generator>,
 }
 
@@ -119,7 +122,7 @@ impl Edge {
             jobs: admin::empty_memory(),
             sender,
             writing: tokio::sync::Mutex::default(),
-            testing: tokio::sync::Mutex::default(),
+            testing: tokio::sync::Semaphore::new(TEST_CALLS),
             ids: Mutex::new(ulid::Generator::new()),
         })))
     }

@@ -24,9 +24,6 @@ const PER_HOST: usize = 4;
 /// Deliveries on their way at all.
 const IN_ALL: usize = 32;
 
-/// Due deliveries looked at in one round: those behind a slow host do not hide the others.
-const LOOKED_AT: usize = 2048;
-
 /// Times of the sender.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Schedule {
@@ -115,7 +112,8 @@ impl Core {
         })
     }
 
-    /// Due deliveries that fit beside those on their way, oldest first.
+    /// Due deliveries that fit beside those on their way, oldest first. All of them are looked
+    /// at: many for a host that does not answer must not hide one for another.
     fn select(&self, state: &State, now: LogTime) -> Vec<(DeliveryId, String)> {
         let told: BTreeSet<DeliveryId> =
             self.results.iter().map(|result| result.delivery).collect();
@@ -125,7 +123,7 @@ impl Core {
         }
         let mut room = IN_ALL.saturating_sub(self.sending.len());
         let mut chosen = Vec::new();
-        for ((due, id), ()) in state.due.iter().take(LOOKED_AT) {
+        for ((due, id), ()) in &state.due {
             if room == 0 || *due > now {
                 break;
             }
@@ -209,6 +207,11 @@ impl Core {
             },
             verdict,
         });
+    }
+
+    /// A delivery that went away before it was sent.
+    pub(super) fn forget(&mut self, id: DeliveryId) {
+        self.sending.remove(&id);
     }
 
     /// Deliveries on their way.

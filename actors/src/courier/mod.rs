@@ -16,7 +16,7 @@ use cluster::model::{
     Delivery, DeliveryId, EventKind, Incarnation, JobId, LogIndex, LogTime, NodeId,
 };
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort, async_trait};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
 pub use self::core::Schedule;
@@ -28,6 +28,9 @@ use crate::tree::ActorNode;
 
 /// Longest time between two looks at what is due.
 const LOOK: Duration = Duration::from_secs(1);
+
+/// Progress events on their way at one time.
+const PROGRESS_AT_ONCE: usize = 16;
 
 /// Longest wait for the answer to a proposal.
 const PROPOSE: Duration = Duration::from_secs(10);
@@ -71,6 +74,8 @@ pub(crate) struct CourierState {
     tried: u64,
     /// When each render's progress was last told, and how far it was.
     told: BTreeMap<JobId, (Instant, u64)>,
+    /// Room for progress on its way.
+    telling: Arc<Semaphore>,
     draining: Option<Vec<RpcReplyPort<()>>>,
     tasks: JoinSet<()>,
 }
@@ -93,6 +98,7 @@ impl Actor for CourierActor {
             core: Core::default(),
             tried: 0,
             told: BTreeMap::new(),
+            telling: Arc::new(Semaphore::new(PROGRESS_AT_ONCE)),
             draining: None,
             tasks,
         })
@@ -108,8 +114,13 @@ impl Actor for CourierActor {
             CourierMsg::Applied => {}
             CourierMsg::Tick => state.tell_progress(),
             CourierMsg::Settled(leases, outcome) => {
+                let is_lost = outcome.is_none();
                 let ours = state.core.settled(&leases, outcome.as_deref());
                 state.send(&ours, &myself);
+                if is_lost {
+                    // Without a leader a proposal fails at once: the next tick tries again.
+                    return Ok(());
+                }
             }
             CourierMsg::Sent(delivery, began, answered) => {
                 let now = state.args.clock.log_time();
@@ -171,6 +182,7 @@ impl CourierState {
         let applied = self.args.coordinator.state();
         for id in ours {
             let Some(delivery) = applied.deliveries.get(id) else {
+                self.core.forget(*id);
                 continue;
             };
             let delivery = Box::new(delivery.as_ref().clone());
@@ -219,7 +231,9 @@ impl CourierState {
                 let follows = endpoint.workspace == job.workspace
                     && endpoint.disabled.is_none()
                     && endpoint.events.contains(&EventKind::RenderProgress);
-                if follows {
+                // Beyond what is on its way already, this round is left out.
+                let room = Arc::clone(&self.telling).try_acquire_owned().ok();
+                if follows && let Some(room) = room {
                     let telling = self
                         .args
                         .postman
@@ -227,6 +241,7 @@ impl CourierState {
                     let limit = self.args.schedule.lease;
                     self.tasks.spawn(async move {
                         // Best effort: nobody waits for it.
+                        let _room = room;
                         let _ = tokio::time::timeout(limit, telling).await;
                     });
                 }

@@ -149,7 +149,7 @@ pub(crate) async fn retry(
         .applied(|state| {
             let delivery = state.deliveries.get(&delivery)?;
             let moved =
-                delivery.status == DeliveryStatus::Pending || delivery.attempts.len() != tried;
+                delivery.status == DeliveryStatus::Pending || delivery.attempts.last() != tried.as_ref();
             moved.then(|| Arc::clone(delivery))
         })
         .await?;

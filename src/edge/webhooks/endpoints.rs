@@ -10,7 +10,7 @@ use cluster::command::{Command, Outcome, Rejection};
 use super::body::{TestBody, WebhookBody, WebhookListBody};
 use super::{WebhookId, endpoint};
 use crate::edge::context::Edge;
-use crate::edge::error::{ApiError, ErrorBody};
+use crate::edge::error::{ApiError, Code, ErrorBody};
 use crate::edge::extract::Workspace;
 use crate::edge::notify::Letter;
 use crate::edge::params::Params;
@@ -121,6 +121,9 @@ pub(crate) async fn delete(
         (status = 200, body = TestBody, description = "What came of it"),
         (status = 400, body = ErrorBody, description = "`invalid_parameter`"),
         (status = 404, body = ErrorBody, description = "`not_found`"),
+        (status = 429, body = ErrorBody, description = "`rate_limited`: several are on their way",
+            headers(("Retry-After" = u64))),
+        (status = 503, body = ErrorBody, description = "`draining`", headers(("Retry-After" = u64))),
     )
 )]
 pub(crate) async fn test(
@@ -131,8 +134,13 @@ pub(crate) async fn test(
 ) -> Result<Json<TestBody>, ApiError> {
     params.only(&[])?;
     let endpoint = endpoint(&edge.state(), &workspace, id)?;
-    // One at a time: a test call is for people, and not for making others' servers busy.
-    let _alone = edge.testing.lock().await;
+    edge.refuse_if_draining()?;
+    let _room = edge.testing.try_acquire().map_err(|_| {
+        ApiError::new(
+            Code::RateLimited,
+            "Several test calls are on their way: try again when they have ended.",
+        )
+    })?;
     let begun = Instant::now();
     let outcome = Letter::test(&edge, &endpoint)?.post(&edge).await;
     let duration_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
