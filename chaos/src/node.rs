@@ -14,6 +14,7 @@ use tokio::process::{Child, Command};
 
 use crate::api::Api;
 use crate::process::{Process, descendants};
+use crate::s3::S3Server;
 
 /// A node that does not say that it listens within this time has failed to start.
 const START_LIMIT: Duration = Duration::from_secs(60);
@@ -50,6 +51,19 @@ impl NodeOptions {
     pub fn variable(mut self, name: &str, value: &str) -> Self {
         self.settings.push((name.to_owned(), value.to_owned()));
         self
+    }
+
+    /// Keeps objects in a bucket of `server`, under `framelane/`.
+    #[must_use]
+    pub fn in_bucket(mut self, server: &S3Server, bucket: &str) -> Self {
+        let credentials = [
+            ("AWS_ACCESS_KEY_ID", &server.access_key),
+            ("AWS_SECRET_ACCESS_KEY", &server.secret_key),
+        ];
+        let credentials = credentials.map(|(name, value)| (name.to_owned(), value.clone()));
+        self.settings.extend(credentials);
+        self.with("STORAGE__URL", &format!("s3://{bucket}/framelane"))
+            .with("STORAGE__ENDPOINT", &server.endpoint)
     }
 
     /// The number of worker processes.

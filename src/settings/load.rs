@@ -153,15 +153,18 @@ impl Settings {
                     .to_owned(),
             );
         }
-        let destinations = self.destinations.values().map(|bucket| &bucket.endpoint);
-        for endpoint in destinations.chain([&self.storage.endpoint]) {
+        let destinations = self.destinations.values();
+        let destinations = destinations.map(|bucket| ("destinations", &bucket.endpoint));
+        for (key, endpoint) in destinations.chain([("storage.endpoint", &self.storage.endpoint)]) {
             let is_server = ["http://", "https://"]
                 .iter()
                 .any(|scheme| endpoint.len() > scheme.len() && endpoint.starts_with(scheme));
             if !endpoint.is_empty() && !is_server {
                 return refuse(
-                    "endpoint",
-                    format!("must be http:// or https:// and a host, but is `{endpoint}`"),
+                    key,
+                    format!(
+                        "has the endpoint `{endpoint}`, but one is http:// or https:// and a host"
+                    ),
                 );
             }
         }

@@ -107,7 +107,7 @@ fn what_this_build_cannot_do_is_refused_by_name() {
         ("storage.url", |s| s.storage.url = "gs://bucket".into()),
         ("storage.url", |s| s.storage.url = "s3:///prefix".into()),
         ("storage.url", |s| s.storage.region = "eu-west-1".into()),
-        ("endpoint", |s| {
+        ("storage.endpoint", |s| {
             s.storage.url = "s3://bucket".into();
             s.storage.endpoint = "localhost:9000".into();
         }),

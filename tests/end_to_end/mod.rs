@@ -4,6 +4,7 @@
 
 mod api_live;
 mod av_sync;
+mod bucket;
 mod cancel;
 mod command_line;
 mod crash;

@@ -97,11 +97,11 @@ pub(super) fn options(server: &S3Server) -> S3Options {
         },
         limits: S3Limits {
             part_bytes: PART,
-            connect: Duration::from_secs(1),
-            idle: Duration::from_secs(2),
-            patience: Duration::from_secs(3),
+            connect: Duration::from_secs(5),
+            idle: Duration::from_secs(20),
+            patience: Duration::from_secs(20),
             retries: 3,
-            retry_for: Duration::from_secs(5),
+            retry_for: Duration::from_secs(20),
             ..S3Limits::default()
         },
     }

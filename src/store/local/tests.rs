@@ -1,49 +1,28 @@
 //! What only the embedded store does; what every store does is in `tests/store`.
 
+use std::os::unix::fs::MetadataExt as _;
+use std::time::Duration;
+
 use super::*;
-use bytes::Bytes;
 
 fn key(text: &str) -> ObjectKey {
     ObjectKey(text.to_owned())
 }
 
 #[tokio::test]
-async fn what_was_put_is_got_and_described() {
+async fn a_file_is_moved_and_a_copy_takes_no_room() {
     let directory = tempfile::tempdir().unwrap();
-    let store = LocalStore::open(directory.path()).unwrap();
-    let put = store
-        .put(key("jobs/a/one.json"), Bytes::from("hello"))
-        .await
-        .unwrap();
-    assert_eq!(put.size, 5);
-    assert!(
-        put.sha256
-            .to_string()
-            .starts_with("2cf24dba5fb0a30e26e83b2ac5b9e29e")
-    );
-    assert_eq!(store.get(&put.key).await.unwrap(), "hello");
-    assert_eq!(store.head(&put.key).await.unwrap(), Some(5));
-
+    let store = LocalStore::open(directory.path().join("objects")).unwrap();
     let file = directory.path().join("made");
     fs::write(&file, "hello").unwrap();
-    let moved = store
-        .put_file(key("jobs/a/two"), &file, None)
-        .await
-        .unwrap();
-    assert_eq!((moved.sha256, moved.size), (put.sha256, put.size));
-
-    store.delete(&put.key).await.unwrap();
-    store.delete(&put.key).await.unwrap();
-    assert!(matches!(
-        store.get(&put.key).await,
-        Err(StoreError::NotFound(_))
-    ));
-    store.touch(&moved.key).await.unwrap();
-    let listed = store.list("jobs/").await.unwrap();
-    assert_eq!(listed.len(), 1);
-    assert_eq!((&listed[0].key, listed[0].size), (&moved.key, 5));
-    store.delete_prefix("jobs/a/").await.unwrap();
-    assert_eq!(store.head(&moved.key).await.unwrap(), None);
+    let put = store.put_file(key("jobs/a/b"), &file, None).await.unwrap();
+    assert!(!file.try_exists().unwrap());
+    store.copy(&put.key, &key("sources/c")).await.unwrap();
+    let inode = |name: &str| {
+        let path = directory.path().join("objects").join(name);
+        fs::metadata(path).unwrap().ino()
+    };
+    assert_eq!(inode("jobs/a/b"), inode("sources/c"));
 }
 
 #[tokio::test]
@@ -63,11 +42,19 @@ async fn a_file_that_is_not_what_was_committed_is_never_handed_out() {
     }
 }
 
-#[tokio::test]
-async fn no_key_leaves_the_root() {
+#[test]
+fn what_a_crash_left_is_removed_and_what_is_being_written_is_not() {
     let directory = tempfile::tempdir().unwrap();
     let store = LocalStore::open(directory.path()).unwrap();
-    for bad in ["../up", "/etc/passwd", "a/../../up", ""] {
-        assert!(store.put(key(bad), Bytes::new()).await.is_err(), "{bad}");
-    }
+    let landing = store.shared.landing().unwrap();
+    let left = store.shared.incoming.join("put-left");
+    let days_ago = SystemTime::now() - Duration::from_secs(3 * 86_400);
+    File::create(&left)
+        .and_then(|file| file.set_modified(days_ago))
+        .unwrap();
+    LocalStore::open(directory.path()).unwrap();
+    let stays = fs::read_dir(&store.shared.incoming).unwrap().count();
+    assert_eq!(stays, 1);
+    drop(landing);
+    assert_eq!(fs::read_dir(&store.shared.incoming).unwrap().count(), 0);
 }

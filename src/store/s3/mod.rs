@@ -1,7 +1,7 @@
 //! Objects in a bucket of S3, or of a server that speaks its language.
 //!
 //! Keys are fresh, so a put may be sent twice: both tries carry the same bytes. When an object
-//! was last used is the time of an empty marker beside it ([`USED`]): S3 has no other way to
+//! was last used is the time of an empty marker (`used/` and its key): S3 has no other way to
 //! note it that does not write the object again.
 
 mod bucket;
