@@ -11,7 +11,7 @@ mod token;
 mod usage;
 
 pub(super) use bucket::Buckets;
-pub(super) use caller::{Client, client, operator};
+pub(super) use caller::{client, operator};
 pub(super) use meter::{charge, meter};
 pub use quota::Quota;
 pub(super) use quota::within_quota;
