@@ -11,7 +11,7 @@ use actors::ports::{Clock, Coordinator, Leadership, ProposeError};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
-use axum::http::{HeaderMap, Method, Request, StatusCode, Uri};
+use axum::http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
 use bytes::Bytes;
 use cluster::State;
 use cluster::command::{Batch, Command, Grant, Outcome, Report, Stamped};
@@ -22,8 +22,8 @@ use cluster::model::{
 };
 use framelane::composition::Limits;
 use framelane::edge::{
-    Access, ActorBody, Edge, EdgeConfig, EdgeLimits, JobProgress, NodeHealth, NodeSight, Observer,
-    Parts, RaftBody, SigningKey, router,
+    Access, ActorBody, DrawnKey, Edge, EdgeConfig, EdgeLimits, JobProgress, NodeHealth, NodeSight,
+    Observer, Parts, Quota, RaftBody, SigningKey, draw_key, router,
 };
 use framelane::store::{ObjectStore, keys};
 use framelane::telemetry::metrics::Exposition;
@@ -54,6 +54,8 @@ pub(crate) struct World {
     pub(crate) draining: CancellationToken,
     pub(crate) router: Router,
     document: Arc<Value>,
+    /// The API key that requests show.
+    bearer: Option<String>,
 }
 
 /// An answer, read whole.
@@ -101,15 +103,19 @@ impl World {
                 secret: b"thirty-two bytes of a test's key".to_vec(),
             }],
             access: Access {
-                is_open: true,
-                is_admin_open: true,
+                required: None,
+                is_on_loopback: true,
             },
             admin_on_edge: true,
             limits: EdgeLimits {
                 body_bytes: 64 * 1024,
                 queued_per_workspace: 1000,
+                concurrent_per_workspace: 0,
+                requests_per_minute: 0,
+                burst: 0,
                 composition: Limits::default(),
             },
+            quota: Quota::default(),
             version: "0.0.0-test".to_owned(),
             fonts: vec!["Inter".to_owned()],
             scratch: store.directory.path().to_owned(),
@@ -151,11 +157,48 @@ impl World {
             draining,
             router,
             document: Arc::new(document),
+            bearer: None,
         }
     }
 
     pub(crate) fn document(&self) -> &Value {
         &self.document
+    }
+
+    /// Makes a key of `workspace`, or an admin key.
+    pub(crate) fn make_key(&self, workspace: Option<&str>) -> DrawnKey {
+        let drawn = draw_key(workspace.map(str::to_owned), String::new());
+        let outcome = self
+            .coordinator
+            .apply(Command::CreateKey(drawn.kept.clone()));
+        assert_eq!(outcome, Outcome::Accepted);
+        drawn
+    }
+
+    /// The same world, asked with this key.
+    pub(crate) fn with_key(&self, key: &str) -> Self {
+        Self {
+            bearer: Some(key.to_owned()),
+            ..self.clone()
+        }
+    }
+
+    /// The same world, asked with a fresh key of `workspace`.
+    pub(crate) fn as_workspace(&self, workspace: &str) -> Self {
+        self.with_key(&self.make_key(Some(workspace)).text)
+    }
+
+    /// Every documented operation, as method (in lower case) and path.
+    pub(crate) fn operations(&self) -> Vec<(String, String)> {
+        let paths = self.document["paths"].as_object().expect("paths");
+        let methods = ["get", "put", "post", "patch", "delete"];
+        paths
+            .iter()
+            .flat_map(|(path, item)| {
+                let there = methods.iter().filter(|method| item.get(**method).is_some());
+                there.map(|method| ((*method).to_owned(), path.clone()))
+            })
+            .collect()
     }
 
     /// Sends `request` from a peer on loopback.
@@ -167,6 +210,14 @@ impl World {
             .is_none()
         {
             request.extensions_mut().insert(ConnectInfo(peer));
+        }
+        let headers = request.headers_mut();
+        headers
+            .entry("host")
+            .or_insert(HeaderValue::from_static("127.0.0.1:8080"));
+        if let Some(key) = &self.bearer {
+            let value = HeaderValue::from_str(&format!("Bearer {key}")).expect("ASCII");
+            headers.entry("authorization").or_insert(value);
         }
         let (method, uri) = (request.method().clone(), request.uri().clone());
         let response = self
@@ -190,7 +241,7 @@ impl World {
     pub(crate) async fn get(&self, uri: &str) -> Answer {
         self.send(
             Request::get(uri)
-                .header("host", "edge.test")
+                .header("host", "localhost:9999")
                 .body(Body::empty())
                 .expect("a request"),
         )
