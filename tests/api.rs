@@ -3,6 +3,7 @@
 
 mod access;
 mod admin;
+mod callers;
 mod contract;
 mod errors;
 mod idempotency;

@@ -118,7 +118,10 @@ async fn a_workspace_that_had_its_minutes_gets_no_more_but_replays() {
     assert_eq!(refused.code(), "quota_exceeded");
     // Validation comes first, replays before it.
     assert_eq!(
-        films.post("/v1/renders", &json!({})).await.code(),
+        films
+            .post("/v1/renders", &json!({"colour": 1}))
+            .await
+            .code(),
         "validation_failed"
     );
     assert_eq!(

@@ -22,8 +22,8 @@ use cluster::model::{
 };
 use framelane::composition::Limits;
 use framelane::edge::{
-    Access, ActorBody, DrawnKey, Edge, EdgeConfig, EdgeLimits, JobProgress, NodeHealth, NodeSight,
-    Observer, Parts, Quota, RaftBody, SigningKey, draw_key, router,
+    Access, ActorBody, Edge, EdgeConfig, EdgeLimits, JobProgress, NodeHealth, NodeSight, Observer,
+    Parts, Quota, RaftBody, SigningKey, router,
 };
 use framelane::store::{ObjectStore, keys};
 use framelane::telemetry::metrics::Exposition;
@@ -55,7 +55,7 @@ pub(crate) struct World {
     pub(crate) router: Router,
     document: Arc<Value>,
     /// The API key that requests show.
-    bearer: Option<String>,
+    pub(crate) bearer: Option<String>,
 }
 
 /// An answer, read whole.
@@ -165,42 +165,6 @@ impl World {
         &self.document
     }
 
-    /// Makes a key of `workspace`, or an admin key.
-    pub(crate) fn make_key(&self, workspace: Option<&str>) -> DrawnKey {
-        let drawn = draw_key(workspace.map(str::to_owned), String::new());
-        let outcome = self
-            .coordinator
-            .apply(Command::CreateKey(drawn.kept.clone()));
-        assert_eq!(outcome, Outcome::Accepted);
-        drawn
-    }
-
-    /// The same world, asked with this key.
-    pub(crate) fn with_key(&self, key: &str) -> Self {
-        Self {
-            bearer: Some(key.to_owned()),
-            ..self.clone()
-        }
-    }
-
-    /// The same world, asked with a fresh key of `workspace`.
-    pub(crate) fn as_workspace(&self, workspace: &str) -> Self {
-        self.with_key(&self.make_key(Some(workspace)).text)
-    }
-
-    /// Every documented operation, as method (in lower case) and path.
-    pub(crate) fn operations(&self) -> Vec<(String, String)> {
-        let paths = self.document["paths"].as_object().expect("paths");
-        let methods = ["get", "put", "post", "patch", "delete"];
-        paths
-            .iter()
-            .flat_map(|(path, item)| {
-                let there = methods.iter().filter(|method| item.get(**method).is_some());
-                there.map(|method| ((*method).to_owned(), path.clone()))
-            })
-            .collect()
-    }
-
     /// Sends `request` from a peer on loopback.
     pub(crate) async fn send(&self, mut request: Request<Body>) -> Answer {
         let peer: SocketAddr = "127.0.0.1:50000".parse().expect("an address");
@@ -260,20 +224,6 @@ impl World {
                 .expect("a request"),
         )
         .await
-    }
-
-    /// Submits `body` under `key`.
-    pub(crate) async fn submit_keyed(&self, key: &str, body: impl Into<Body>) -> Answer {
-        let request = post("/v1/renders").header("idempotency-key", key);
-        self.send(request.body(body.into()).expect("a request"))
-            .await
-    }
-
-    /// Submits a good composition and gives its id.
-    pub(crate) async fn submit(&self) -> JobId {
-        let answer = self.post("/v1/renders", &composition()).await;
-        assert_eq!(answer.status, StatusCode::ACCEPTED, "{answer:?}");
-        id_of(&answer.json())
     }
 
     /// Takes the job from the queue to its finished file, of these bytes.

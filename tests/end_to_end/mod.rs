@@ -11,4 +11,5 @@ mod determinism;
 mod faults;
 mod frame_exactness;
 mod idempotency;
+mod keys;
 mod minimal;
