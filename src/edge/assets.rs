@@ -17,7 +17,7 @@ use super::context::{Edge, Shared};
 use super::error::{ApiError, Code};
 use crate::composition::{Json as Parsed, body_digest};
 use crate::plan::Probe;
-use crate::plan::assets::asset_url;
+use crate::plan::asset_url;
 
 const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 

@@ -17,7 +17,7 @@ use crate::edge::extract::{JsonBody, Workspace, idempotency_key};
 use crate::edge::params::Params;
 use crate::edge::uploads::notice_arrival;
 use crate::plan::RequestObject;
-use crate::plan::assets::assets_used;
+use crate::plan::assets_used;
 use crate::store::keys;
 use crate::telemetry::metrics::{self, Submission as Submitted};
 
