@@ -4,6 +4,8 @@
 //! `config/default.toml` lists every key with its default; a test holds it to this file.
 
 mod load;
+mod quota;
+mod webhooks;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -13,7 +15,10 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use serde::{Deserialize, Serialize};
 
+pub use webhooks::Webhooks;
+
 pub use load::SettingsError;
+pub use quota::{Quota, WorkspaceQuota, is_workspace_name};
 
 /// Everything an operator can set.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -43,10 +48,14 @@ pub struct Settings {
     pub auth: Auth,
     /// What is refused as too much.
     pub limits: Limits,
+    /// What workspaces may have rendered.
+    pub quota: Quota,
     /// Cached sources.
     pub cache: Cache,
     /// What is kept, and how long.
     pub retention: Retention,
+    /// Telling receivers of events.
+    pub webhooks: Webhooks,
     /// Logs.
     pub log: Log,
 }
@@ -197,7 +206,8 @@ pub struct Media {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Auth {
-    /// `false` opens a listener that is not on loopback. Unset: such a listener is refused.
+    /// While no API key exists: `true` refuses every request, `false` opens a listener that
+    /// others reach. Unset: loopback is open, and another listener is refused at the start.
     pub required: Option<bool>,
 }
 
@@ -222,6 +232,10 @@ pub struct Limits {
     pub queued_per_workspace: u32,
     /// Most renders of a workspace at once; 0: no limit.
     pub concurrent_per_workspace: u32,
+    /// Requests a minute of one API key, or of all that come without one; 0: no limit.
+    pub requests_per_minute: u32,
+    /// Requests of it that may come at once; 0: a minute's.
+    pub burst: u32,
 }
 
 /// Cached sources.
@@ -291,8 +305,10 @@ impl Default for Settings {
             media: Media::default(),
             auth: Auth::default(),
             limits: Limits::default(),
+            quota: Quota::default(),
             cache: Cache::default(),
             retention: Retention::default(),
+            webhooks: Webhooks::default(),
             log: Log::default(),
         }
     }
@@ -370,6 +386,8 @@ impl Default for Limits {
             source_bytes: ByteSize::gib(5),
             queued_per_workspace: 1000,
             concurrent_per_workspace: 0,
+            requests_per_minute: 0,
+            burst: 0,
         }
     }
 }

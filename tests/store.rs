@@ -1,5 +1,9 @@
 //! What an object store promises, tried on each of ours: the embedded one, and S3 against a
 //! real server that checks signatures.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on must stop, and these are its helpers"
+)]
 
 mod bench;
 mod clauses;

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use cluster::model::NodeInfo;
 
+use crate::courier::Schedule;
+
 /// Everything `start` needs to know beside the ports.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -18,6 +20,8 @@ pub struct Config {
     pub concurrent_per_workspace: u32,
     /// Durations of leases, polls and limits.
     pub timings: Timings,
+    /// When webhooks are tried again.
+    pub webhooks: Schedule,
 }
 
 /// The command line of a worker child.

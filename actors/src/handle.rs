@@ -10,11 +10,12 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::config::{Config, Timings};
+use crate::courier::CourierArgs;
 use crate::jobs::JobsArgs;
 use crate::leader::LocalLeader;
 use crate::live::{Health, LiveFacts, LiveNode, NodeView};
 use crate::node::NodeArgs;
-use crate::ports::{Clock, Coordinator, TaskHost};
+use crate::ports::{Clock, Coordinator, Postman, TaskHost};
 use crate::progress::ProgressBoard;
 use crate::root::{RootArgs, RootMsg, RootSupervisor};
 use crate::scheduler::SchedulerArgs;
@@ -31,6 +32,8 @@ pub struct Ports {
     pub coordinator: Arc<dyn Coordinator>,
     /// Inputs in, outputs out.
     pub host: Arc<dyn TaskHost>,
+    /// Webhooks out.
+    pub postman: Arc<dyn Postman>,
     /// Time.
     pub clock: Arc<dyn Clock>,
 }
@@ -55,6 +58,7 @@ pub async fn start(config: Config, ports: Ports) -> Result<RootHandle, StartErro
     let Ports {
         coordinator,
         host,
+        postman,
         clock,
     } = ports;
     let timings = config.timings;
@@ -75,6 +79,15 @@ pub async fn start(config: Config, ports: Ports) -> Result<RootHandle, StartErro
             timings,
             board: board.clone(),
             live: live_facts.clone(),
+        },
+        courier: CourierArgs {
+            node: config.node.id,
+            incarnation: config.node.incarnation,
+            coordinator: Arc::clone(&coordinator),
+            postman,
+            clock: Arc::clone(&clock),
+            board: board.clone(),
+            schedule: config.webhooks,
         },
         node: config.node.roles.render.then(|| NodeArgs {
             info: config.node,

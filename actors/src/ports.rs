@@ -8,8 +8,10 @@ use std::time::Instant;
 use cluster::State;
 use cluster::command::{Command, Granted, Outcome};
 use cluster::model::{
-    Artifact, Asset, AssetId, Failure, JobId, LogIndex, LogTime, ObjectRef, TaskOutput,
+    Artifact, Asset, AssetId, Delivery, Endpoint, Failure, JobId, LogIndex, LogTime, ObjectRef,
+    TaskOutput,
 };
+use cluster::state::Job;
 use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
@@ -71,6 +73,24 @@ pub fn damaged_input(path: &str) -> Option<u32> {
         .strip_suffix(']')?
         .parse()
         .ok()
+}
+
+/// What a receiver of a webhook had to say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answered {
+    /// Its HTTP status, if it answered at all.
+    pub status: Option<u16>,
+    /// Why there is no 2xx answer, in words that give away nothing of the network.
+    pub error: Option<String>,
+}
+
+/// Sends webhooks. Implemented by the binary.
+pub trait Postman: Send + Sync + 'static {
+    /// Sends an event to its receiver, once. The body is the same at every try.
+    fn send(&self, delivery: Delivery) -> BoxFuture<'static, Answered>;
+
+    /// Tells an endpoint how far a render has got, once.
+    fn progress(&self, endpoint: Endpoint, job: Arc<Job>) -> BoxFuture<'static, Answered>;
 }
 
 /// Work staged for a child: what to send it, and where it writes.

@@ -11,6 +11,7 @@ use ractor::{
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use crate::courier::{CourierActor, CourierArgs, CourierMsg};
 use crate::intensity::Intensity;
 use crate::jobs::{JobSupervisor, JobsArgs, JobsMsg};
 use crate::live::LiveFacts;
@@ -46,6 +47,7 @@ pub(crate) struct RootSupervisor;
 pub(crate) struct RootArgs {
     pub(crate) scheduler: SchedulerArgs,
     pub(crate) jobs: JobsArgs,
+    pub(crate) courier: CourierArgs,
     /// None on a process without the render role.
     pub(crate) node: Option<NodeArgs>,
     /// Where the node finds the scheduler.
@@ -58,6 +60,7 @@ pub(crate) struct RootState {
     leadership: Leadership,
     scheduler: Child<SchedulerMsg>,
     jobs: Child<JobsMsg>,
+    courier: Child<CourierMsg>,
     node: Child<NodeMsg>,
     tasks: JoinSet<()>,
 }
@@ -103,6 +106,7 @@ impl Actor for RootSupervisor {
             leadership: Leadership::Other,
             scheduler: Child::new(),
             jobs: Child::new(),
+            courier: Child::new(),
             node: Child::new(),
             tasks,
         };
@@ -127,10 +131,7 @@ impl Actor for RootSupervisor {
                     let _ = reply.send(tree.await);
                 });
             }
-            RootMsg::Drain(grace, reply) => match &state.node.actor {
-                Some(node) => node.cast(NodeMsg::Drain(grace, reply))?,
-                None => drop(reply.send(())),
-            },
+            RootMsg::Drain(grace, reply) => state.drain(grace, reply),
         }
         Ok(())
     }
@@ -184,11 +185,15 @@ impl RootState {
         if matches!(leadership, Leadership::Leader { .. }) {
             self.start_scheduler(myself).await?;
             self.start_jobs(myself).await?;
+            self.start_courier(myself).await?;
         }
         Ok(())
     }
 
     async fn stop_leading(&mut self) {
+        if let Some(courier) = self.courier.actor.take() {
+            stop(&courier.get_cell()).await;
+        }
         if let Some(jobs) = self.jobs.actor.take() {
             stop(&jobs.get_cell()).await;
         }
@@ -221,6 +226,40 @@ impl RootState {
         Ok(())
     }
 
+    async fn start_courier(
+        &mut self,
+        myself: &ActorRef<RootMsg>,
+    ) -> Result<(), ActorProcessingErr> {
+        let args = self.args.courier.clone();
+        let (actor, _) = Actor::spawn_linked(None, CourierActor, args, myself.get_cell()).await?;
+        self.courier.actor = Some(actor);
+        Ok(())
+    }
+
+    /// Has the node and the sender of webhooks end what they do, side by side.
+    fn drain(&mut self, grace: Duration, reply: RpcReplyPort<()>) {
+        let (node, courier) = (self.node.actor.clone(), self.courier.actor.clone());
+        self.tasks.spawn(async move {
+            let node = async {
+                if let Some(node) = node {
+                    // A node that does not answer is stopped all the same.
+                    let _ = node
+                        .call(|reply| NodeMsg::Drain(grace, reply), Some(grace + STOP))
+                        .await;
+                }
+            };
+            let courier = async {
+                if let Some(courier) = courier {
+                    // What is cut off is sent again by the next start.
+                    let _ = courier.call(CourierMsg::Drain, Some(grace)).await;
+                }
+            };
+            tokio::join!(node, courier);
+            // The asker may have stopped waiting; that is its business.
+            let _ = reply.send(());
+        });
+    }
+
     async fn start_node(&mut self, myself: &ActorRef<RootMsg>) -> Result<(), ActorProcessingErr> {
         if let Some(args) = self.args.node.clone() {
             let (actor, _) = Actor::spawn_linked(None, NodeActor, args, myself.get_cell()).await?;
@@ -251,6 +290,9 @@ impl RootState {
         } else if self.jobs.lost(cell) {
             admitted(&mut self.jobs.intensity)?;
             self.start_jobs(myself).await
+        } else if self.courier.lost(cell) {
+            admitted(&mut self.courier.intensity)?;
+            self.start_courier(myself).await
         } else if self.node.lost(cell) {
             admitted(&mut self.node.intensity)?;
             self.start_node(myself).await
@@ -271,11 +313,13 @@ impl RootState {
             self.scheduler.intensity.total(),
         );
         let jobs = (self.jobs.actor.clone(), self.jobs.intensity.total());
+        let courier = (self.courier.actor.clone(), self.courier.intensity.total());
         let node = (self.node.actor.clone(), self.node.intensity.total());
         async move {
             let children = [
                 show(scheduler, SchedulerMsg::Look).await,
                 show(jobs, JobsMsg::Show).await,
+                show(courier, CourierMsg::Look).await,
                 show(node, NodeMsg::Look).await,
             ];
             root.children = children.into_iter().flatten().collect();

@@ -10,15 +10,18 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use cluster::State;
 use cluster::command::{Batch, Command, Grant, Outcome, Report, Stamped};
 use cluster::model::{
-    Artifact, Digest, Epoch, Failure, Fingerprint, FrameRange, FrameRate, Incarnation, Ingested,
-    JobId, LogIndex, LogTime, NodeId, NodeInfo, NodeState, ObjectKey, ObjectRef, PlanFacts, Roles,
-    Submission, TaskKind, TaskOutput, TaskRef,
+    Artifact, Delivery, Digest, Endpoint, Epoch, Failure, Fingerprint, FrameRange, FrameRate,
+    Incarnation, Ingested, JobId, LogIndex, LogTime, NodeId, NodeInfo, NodeState, ObjectKey,
+    ObjectRef, PlanFacts, Roles, Submission, TaskKind, TaskOutput, TaskRef,
 };
+use cluster::state::Job;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use tokio::sync::watch;
 
-use crate::ports::{Assignment, Clock, Coordinator, Leadership, ProposeError, Staged, TaskHost};
+use crate::ports::{
+    Answered, Assignment, Clock, Coordinator, Leadership, ProposeError, Staged, TaskHost,
+};
 
 /// Applies what is proposed at once, in memory.
 #[derive(Debug)]
@@ -420,4 +423,26 @@ pub fn planned(job: JobId, segments: u32, frames: u64) -> (State, Vec<Epoch>) {
         state,
         segments.into_iter().map(|granted| granted.epoch).collect(),
     )
+}
+
+/// A postman whose every letter is taken.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct FakePostman;
+
+impl crate::ports::Postman for FakePostman {
+    fn send(&self, _delivery: Delivery) -> BoxFuture<'static, Answered> {
+        taken()
+    }
+
+    fn progress(&self, _endpoint: Endpoint, _job: Arc<Job>) -> BoxFuture<'static, Answered> {
+        taken()
+    }
+}
+
+fn taken() -> BoxFuture<'static, Answered> {
+    let answered = Answered {
+        status: Some(200),
+        error: None,
+    };
+    async move { answered }.boxed()
 }

@@ -15,6 +15,9 @@
 //! | a cancelled render stops at once and leaves nothing | [`claim::cancel`] |
 //! | killed workers and killed servers lose nothing | [`claim::crash`] |
 //! | broken media cost their renders and never the server | [`claim::mutants`] |
+//! | a large file goes through without being held, and goes on where it broke off | [`claim::uploads`] |
+//! | who registered is told of every change, whatever is killed | [`claim::webhooks`] |
+//! | a finished file goes on to the bucket that its request names | [`claim::destination`] |
 //! | everyone who follows a render hears of its end at once | [`claim::events`] |
 //! | it costs little more than the encoder alone | [`claim::speed`] |
 //! | no accepted job is lost, whatever is killed | [`check::no_lost_job`] |
@@ -34,5 +37,6 @@ pub mod mutate;
 pub mod node;
 pub mod origin;
 pub mod process;
+pub mod receiver;
 pub mod s3;
 pub mod workload;

@@ -45,6 +45,13 @@ impl NodeOptions {
         self
     }
 
+    /// Sets a variable of its environment that is no configuration key.
+    #[must_use]
+    pub fn variable(mut self, name: &str, value: &str) -> Self {
+        self.settings.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
     /// The number of worker processes.
     #[must_use]
     pub fn slots(self, slots: u32) -> Self {

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use anyhow::{Context as _, Result, anyhow};
 use futures::StreamExt as _;
 use http_body_util::combinators::UnsyncBoxBody;
-use http_body_util::{BodyExt as _, BodyStream, Empty, StreamBody};
+use http_body_util::{BodyExt as _, BodyStream, Full, StreamBody};
 use hyper::body::{Body as _, Bytes, Frame, Incoming};
 use hyper::service::service_fn;
 use hyper::{Request, Response};
@@ -25,6 +25,8 @@ use tokio::task::JoinHandle;
 pub enum Trouble {
     /// This status and nothing else; nothing is done.
     Status(u16),
+    /// This status with one of S3's error codes; nothing is done.
+    Code(u16, &'static str),
     /// The connection ends before any answer; nothing is done.
     HangsUp,
     /// It is done, and the connection ends before any answer.
@@ -155,11 +157,10 @@ async fn answer(
     };
     let trouble = trouble.map(|(_, trouble)| trouble);
     match trouble {
-        Some(Trouble::Status(status)) => {
-            let empty = Empty::new().map_err(|never: Infallible| match never {});
-            return Ok(Response::builder()
-                .status(status)
-                .body(empty.boxed_unsync())?);
+        Some(Trouble::Status(status)) => return refusal(status, String::new()),
+        Some(Trouble::Code(status, code)) => {
+            let body = format!("<?xml version=\"1.0\"?><Error><Code>{code}</Code></Error>");
+            return refusal(status, body);
         }
         Some(Trouble::HangsUp) => return Err("told to hang up".into()),
         _ => {}
@@ -171,8 +172,15 @@ async fn answer(
     match trouble {
         Some(Trouble::LosesAnswer) => Err("told to lose the answer".into()),
         Some(Trouble::CutsBody) => Ok(answer.map(cut)),
-        _ => Ok(answer.map(|body| body.boxed_unsync())),
+        _ => Ok(answer.map(http_body_util::BodyExt::boxed_unsync)),
     }
+}
+
+fn refusal(status: u16, body: String) -> Result<Response<Body>, Error> {
+    let body = Full::from(body).map_err(|never: Infallible| match never {});
+    Ok(Response::builder()
+        .status(status)
+        .body(body.boxed_unsync())?)
 }
 
 /// The first half of a body, then an error.

@@ -92,6 +92,16 @@ impl Coordinator {
         })
     }
 
+    /// Whether a process has the member kept in `data_dir` open now.
+    pub fn is_open(data_dir: &Path) -> Result<bool, Error> {
+        DirectoryLock::is_taken(&data_dir.join("raft"))
+    }
+
+    /// Whether a member was ever kept in `data_dir`.
+    pub fn is_kept(data_dir: &Path) -> bool {
+        data_dir.join("raft").join("log.redb").exists()
+    }
+
     /// Commits `command` and gives what applying it came to.
     pub async fn propose(&self, command: Command) -> Result<Outcome, ProposeError> {
         let at = clock::stamp(self.inner.member.state().now);

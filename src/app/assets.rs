@@ -1,6 +1,6 @@
 //! Looks after uploads and imports: notices those that clients put straight into the store,
 //! ends those that never came, removes what arrived once it was taken in, and drops what
-//! retention no longer keeps. Works on the leader; losing a round loses nothing.
+//! retention no longer keeps, the log of webhooks among it. Works on the leader; losing a round loses nothing.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -12,6 +12,7 @@ use cluster::command::{Command, Trim};
 use cluster::model::{Asset, AssetId, AssetKind, AssetStatus, Day, LogTime};
 use tokio_util::sync::CancellationToken;
 
+use super::event_bodies;
 use crate::edge::notice_arrival;
 use crate::settings::{Retention, Settings};
 use crate::store::{ObjectStore, keys};
@@ -42,6 +43,8 @@ pub(super) struct Keeper {
     cleaned: BTreeSet<AssetId>,
     /// The same, once their links had ended.
     done: BTreeSet<AssetId>,
+    /// Whether what a former process left of events was looked for.
+    has_swept: bool,
 }
 
 impl Keeper {
@@ -59,6 +62,7 @@ impl Keeper {
             round: 0,
             cleaned: BTreeSet::new(),
             done: BTreeSet::new(),
+            has_swept: false,
         }
     }
 
@@ -124,15 +128,30 @@ impl Keeper {
         self.done.retain(is_known);
     }
 
-    async fn trim(&self, state: &State, now: LogTime) {
+    async fn trim(&mut self, state: &State, now: LogTime) {
         let trim = Trim {
             deliveries_before: before(now, self.retention.webhook_log),
             assets_before: before(now, self.retention.assets),
             failed_assets_before: before(now, self.retention.failed_assets),
             usage_before: Day(Day::of(now).0.saturating_sub(USAGE_DAYS)),
         };
+        let bodies = event_bodies::settled_before(state, trim.deliveries_before);
         if has_old(state, &trim) {
             self.propose(Command::Trim(trim)).await;
+        }
+        let (coordinator, store) = (self.coordinator.as_ref(), self.store.as_ref());
+        let removed = if self.has_swept {
+            event_bodies::remove(bodies, coordinator, store).await
+        } else {
+            event_bodies::remove_orphans(coordinator, store).await
+        };
+        match removed {
+            Ok(_) => self.has_swept = true,
+            Err(error) => {
+                // Looked for once more in the next round.
+                self.has_swept = false;
+                tracing::warn!(%error, "bodies of old events were not removed");
+            }
         }
     }
 

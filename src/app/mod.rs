@@ -2,7 +2,9 @@
 
 mod assets;
 mod clock;
+mod event_bodies;
 mod janitor;
+pub mod keys;
 mod observer;
 mod secrets;
 pub mod storage;
@@ -84,6 +86,17 @@ impl App {
             ask_facts(&program, &worker),
             workers::check_sandbox(&program, &worker),
         )?;
+        let has_keys = !coordinator.state().keys.is_empty();
+        if !access(&settings, address).may_start(has_keys) {
+            coordinator.shutdown().await;
+            anyhow::bail!(
+                "{address} can be reached from other machines and no API key exists. Make one \
+                 first, with this data directory: `framelane keys create --data-dir {}` (and \
+                 `--admin` for one that makes others). Or set auth.required = false to let in \
+                 everyone who can reach it",
+                settings.data_dir.display()
+            );
+        }
         let identity = coordinator.identity().clone();
         sweep_scratch(&data_dir, identity.incarnation).context("scratch cannot be swept")?;
         let store = storage::open(&settings).await?;
@@ -108,8 +121,9 @@ impl App {
             Arc::clone(&fetcher),
             scratch,
             host_settings,
-            std::collections::BTreeMap::new(),
+            storage::buckets(&settings)?,
         );
+        let letters = edge::Letters::default();
         let actors = actors::start(
             actors::Config {
                 node: node_info(&settings, &identity, address, facts),
@@ -120,6 +134,7 @@ impl App {
                 },
                 transfer_slots: settings.render.transfer_slots,
                 concurrent_per_workspace: settings.limits.concurrent_per_workspace,
+                webhooks: settings.webhooks.schedule(),
                 timings: Timings {
                     stall: settings.render.stall_timeout,
                     ..Timings::default()
@@ -128,6 +143,7 @@ impl App {
             actors::Ports {
                 coordinator: Arc::clone(&port),
                 host: Arc::new(host),
+                postman: Arc::new(letters.clone()),
                 clock: Arc::clone(&clock),
             },
         )
@@ -142,9 +158,12 @@ impl App {
             store: Arc::clone(&store),
             clock: Arc::clone(&clock),
             config: edge_config(&settings, &data_dir, address)?,
+            sealer: edge::Sealer::new(&secrets::sealing_secret(&settings, &data_dir)?),
+            guard: Guard::new(settings.media.allow_private_networks),
             draining: draining.clone(),
             exposition: telemetry::metrics::Exposition::install()?,
-        });
+        })?;
+        letters.attach(&edge);
         let memory = tokio::spawn(edge::remember_jobs(edge.clone(), stopped.clone()));
         let changes = tokio::spawn(edge::tell_changes(edge.clone(), stopped.clone()));
         let keeper = tokio::spawn(assets::run(
@@ -168,8 +187,8 @@ impl App {
         );
         wait_for_leader(&coordinator).await?;
         tracing::info!(%address, node = %identity.node_id, "serving");
-        if settings.auth.required != Some(false) {
-            tracing::warn!("no API key exists: everyone on this machine may use the API");
+        if !has_keys {
+            warn_of_no_key(&settings, address);
         }
         Ok(Self {
             address,
@@ -180,6 +199,15 @@ impl App {
             server,
             background: [memory, changes, janitor, keeper],
         })
+    }
+
+    /// Makes an API key of `workspace` and gives it.
+    ///
+    /// # Errors
+    /// When it cannot be committed.
+    pub async fn make_key(&self, workspace: &str) -> anyhow::Result<String> {
+        let drawn = edge::draw_key(Some(workspace.to_owned()), String::new());
+        keys::propose(&self.coordinator, drawn).await
     }
 
     /// The line that scripts wait for.
@@ -318,6 +346,40 @@ fn node_info(
     }
 }
 
+fn access(settings: &Settings, address: SocketAddr) -> edge::Access {
+    edge::Access {
+        required: settings.auth.required,
+        is_on_loopback: address.ip().is_loopback(),
+    }
+}
+
+fn quota(quota: &crate::settings::Quota) -> edge::Quota {
+    let own = quota.workspaces.iter();
+    edge::Quota {
+        render_minutes: quota.render_minutes,
+        workspaces: own
+            .map(|(name, quota)| (name.clone(), quota.render_minutes))
+            .collect(),
+    }
+}
+
+fn warn_of_no_key(settings: &Settings, address: SocketAddr) {
+    let is_on_loopback = address.ip().is_loopback();
+    match settings.auth.required {
+        Some(true) => tracing::warn!(
+            "no API key exists and auth.required is true: every request is refused; stop the \
+             server and make one with `framelane keys create`"
+        ),
+        _ if is_on_loopback => {
+            tracing::warn!("no API key exists: everyone on this machine may use the API");
+        }
+        _ => tracing::warn!(
+            "no API key exists and auth.required is false: everyone who reaches {address} may \
+             use the API"
+        ),
+    }
+}
+
 fn edge_config(
     settings: &Settings,
     data_dir: &Path,
@@ -329,10 +391,7 @@ fn edge_config(
         listen_url: format!("http://{address}"),
         url_ttl: settings.storage.url_ttl,
         signing_keys: secrets::signing_keys(data_dir)?,
-        access: edge::Access {
-            is_open: true,
-            is_admin_open: address.ip().is_loopback(),
-        },
+        access: access(settings, address),
         admin_on_edge: true,
         cors_origins: settings.edge.cors_origins.clone(),
         limits: edge::EdgeLimits {
@@ -340,8 +399,12 @@ fn edge_config(
             source_bytes: settings.limits.source_bytes.as_u64(),
             queued_per_workspace: usize::try_from(settings.limits.queued_per_workspace)
                 .unwrap_or(usize::MAX),
+            concurrent_per_workspace: settings.limits.concurrent_per_workspace,
+            requests_per_minute: settings.limits.requests_per_minute,
+            burst: settings.limits.burst,
             composition: composition_limits(settings),
         },
+        quota: quota(&settings.quota),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         fonts: crate::render::text::TextEngine::new().known_families(),
         artifacts: settings.retention.artifacts,

@@ -3,7 +3,8 @@
 //! `signing.keys` holds the keys of signed links, one a line as `id:hex`. The first signs, all
 //! verify: a new line on top is a rotation, and removing an old one ends its links. What a
 //! release before wrote, one key as 32 raw bytes in `signing.key`, is read where there is no
-//! such file.
+//! such file. `sealing.key` seals the secrets of webhooks where the settings have no
+//! `cluster.secret`.
 
 use std::fs;
 use std::io::{self, Write};
@@ -13,12 +14,34 @@ use std::path::Path;
 use anyhow::Context;
 
 use crate::edge::SigningKey;
+use crate::settings::Settings;
 
 const KEYS: &str = "signing.keys";
 const KEY_OF_BEFORE: &str = "signing.key";
+const SEALING_KEY: &str = "sealing.key";
 
 /// Bytes of a key that is drawn here, and the least of one that an operator writes.
 const KEY_BYTES: usize = 32;
+
+/// What webhooks' secrets are sealed with: the cluster's secret, or where there is none, one
+/// that is drawn at the first start.
+pub(super) fn sealing_secret(settings: &Settings, data_dir: &Path) -> anyhow::Result<Vec<u8>> {
+    if !settings.cluster.secret.is_empty() {
+        return Ok(settings.cluster.secret.clone().into_bytes());
+    }
+    let path = data_dir.join(SEALING_KEY);
+    if let Some(secret) = present(fs::read(&path), &path)? {
+        anyhow::ensure!(
+            secret.len() == KEY_BYTES,
+            "`{}` is damaged; restore it, or remove it and give webhooks new secrets",
+            path.display()
+        );
+        return Ok(secret);
+    }
+    let secret: [u8; KEY_BYTES] = rand::random();
+    write_secret(&path, &secret).context("the sealing key cannot be kept")?;
+    Ok(secret.to_vec())
+}
 
 /// The keys that sign links: read from the data directory, the first one drawn at the first
 /// start. Links handed out before a restart go on working.

@@ -1,13 +1,18 @@
 //! The object store and the destinations that the settings name.
 
+use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use futures::FutureExt;
+use futures::future::BoxFuture;
 
 use crate::settings::{DestinationSettings, Settings};
 use crate::store::s3::{Credentials, Destination, S3Limits, S3Options};
-use crate::store::{self, Location, ObjectStore};
+use crate::store::{self, Location, ObjectAbout, ObjectStore, StoreError};
+use crate::worker::Bucket;
 
 /// How long a store may take to show that it works.
 const PROBE: Duration = Duration::from_secs(30);
@@ -65,6 +70,39 @@ pub fn destination(settings: &Settings, name: &str) -> anyhow::Result<Option<Des
     open()
         .map(Some)
         .with_context(|| format!("the destination `{name}` cannot be used"))
+}
+
+/// Every destination that the settings name, for the nodes that deliver to them.
+///
+/// # Errors
+/// When the description of one, or the environment, does not do.
+pub fn buckets(settings: &Settings) -> anyhow::Result<BTreeMap<String, Arc<dyn Bucket>>> {
+    let mut buckets: BTreeMap<String, Arc<dyn Bucket>> = BTreeMap::new();
+    for name in settings.destinations.keys() {
+        if let Some(destination) = destination(settings, name)? {
+            buckets.insert(name.clone(), Arc::new(Delivery(destination)));
+        }
+    }
+    Ok(buckets)
+}
+
+/// A destination as nodes use it.
+#[derive(Debug)]
+struct Delivery(Destination);
+
+impl Bucket for Delivery {
+    fn put<'a>(
+        &'a self,
+        key: &'a str,
+        file: &'a Path,
+        about: &'a ObjectAbout,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        async move {
+            self.0.put_file_at(key, file, Some(about)).await?;
+            Ok(())
+        }
+        .boxed()
+    }
 }
 
 /// Puts something small into the destination called `name`.

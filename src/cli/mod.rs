@@ -6,6 +6,7 @@
 )]
 
 mod doctor;
+mod keys;
 mod render;
 mod serve;
 mod validate;
@@ -52,6 +53,8 @@ enum Command {
         #[command(flatten)]
         flags: ConfigFlags,
     },
+    /// Make, list and revoke API keys.
+    Keys(keys::KeysCall),
     /// Check what this machine has, and say what to install.
     Doctor {
         /// Print the findings as JSON.
@@ -118,6 +121,7 @@ pub fn run() -> ExitCode {
             flags,
         } => report(render::run(&file, &output, json, &flags)),
         Command::Validate { file, json, flags } => report(validate::run(&file, json, &flags)),
+        Command::Keys(call) => report(keys::run(&call)),
         Command::Doctor { json, flags } => report(doctor::run(json, &flags)),
         Command::RotateSigningKey {
             forget,

@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use indicatif::{ProgressBar, ProgressStyle};
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use serde_json::Value;
 
 use super::ConfigFlags;
 use crate::app::App;
-use crate::settings::Storage;
+use crate::settings::{Quota, Storage};
 
 pub(super) fn run(
     file: &Path,
@@ -26,6 +27,11 @@ pub(super) fn run(
     settings.storage = Storage::default();
     settings.edge.listen = ([127, 0, 0, 1], 0).into();
     settings.edge.public_url = String::new();
+    // Nobody else gets in: the one key that will exist is made for this call.
+    settings.auth.required = Some(true);
+    settings.limits.requests_per_minute = 0;
+    settings.limits.burst = 0;
+    settings.quota = Quota::default();
     // The composition is the caller's own: what it may read is the caller's business.
     settings.media.allow_private_networks = true;
     if std::env::var_os("FRAMELANE__LOG__FILTER").is_none() {
@@ -40,8 +46,9 @@ pub(super) fn run(
     runtime.block_on(async {
         let mut app = App::start(settings).await?;
         let base = app.base_url();
+        let client = client(&app.make_key("default").await?)?;
         let outcome = tokio::select! {
-            outcome = render(&base, body, output, json) => outcome,
+            outcome = render(&client, &base, body, output, json) => outcome,
             _ = tokio::signal::ctrl_c() => Err(anyhow::anyhow!("interrupted")),
             reason = app.failed() => Err(anyhow::anyhow!(reason)),
         };
@@ -50,10 +57,22 @@ pub(super) fn run(
     })
 }
 
-async fn render(base: &str, body: Vec<u8>, output: &Path, json: bool) -> anyhow::Result<ExitCode> {
-    let client = reqwest::Client::builder()
+fn client(key: &str) -> anyhow::Result<reqwest::Client> {
+    let mut authorization = HeaderValue::from_str(&format!("Bearer {key}"))?;
+    authorization.set_sensitive(true);
+    Ok(reqwest::Client::builder()
         .timeout(Duration::from_secs(90))
-        .build()?;
+        .default_headers(HeaderMap::from_iter([(AUTHORIZATION, authorization)]))
+        .build()?)
+}
+
+async fn render(
+    client: &reqwest::Client,
+    base: &str,
+    body: Vec<u8>,
+    output: &Path,
+    json: bool,
+) -> anyhow::Result<ExitCode> {
     let answer = client
         .post(format!("{base}/v1/renders"))
         .header("content-type", "application/json")
@@ -93,7 +112,7 @@ async fn render(base: &str, body: Vec<u8>, output: &Path, json: bool) -> anyhow:
     let url = render["output"]["url"]
         .as_str()
         .context("the render has no output")?;
-    save(&client, url, output).await?;
+    save(client, url, output).await?;
     if json {
         println!("{render}");
     } else {

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::schema::{IMPORT, UPLOAD, request_schema};
+use super::schema::{IMPORT, UPLOAD, WEBHOOK, request_schema};
 
 /// A file that a client is about to send.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +24,20 @@ pub struct ImportRequest {
     pub url: String,
     /// What it is to be called.
     pub filename: Option<String>,
+}
+
+/// A webhook endpoint that a client wants.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WebhookRequest {
+    /// Where events are sent.
+    pub url: String,
+    /// The events to be told of, by name; none: the usual ones.
+    pub events: Option<Vec<&'static str>>,
+}
+
+/// The body of `POST /v1/webhooks` as JSON Schema.
+pub fn webhook_schema() -> Value {
+    request_schema(&WEBHOOK)
 }
 
 /// The bodies of `POST /v1/uploads` and `POST /v1/imports` as JSON Schema.

@@ -82,7 +82,7 @@ struct LimitsBody {
 }
 
 /// List what this server renders and allows. Needs no key.
-#[utoipa::path(get, path = "/v1/capabilities", tag = "capabilities",
+#[utoipa::path(get, path = "/v1/capabilities", tag = "capabilities", security(()),
     responses(
         (status = 200, body = CapabilitiesBody, description = "What it can do"),
         (status = 400, body = ErrorBody, description = "`invalid_parameter`"),

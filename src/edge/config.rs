@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::access::Quota;
 use super::signing::{hex, unhex};
 use crate::composition;
 
@@ -24,6 +25,8 @@ pub struct EdgeConfig {
     pub cors_origins: Vec<String>,
     /// What requests are held to.
     pub limits: EdgeLimits,
+    /// What workspaces may have rendered.
+    pub quota: Quota,
     /// Build version, as told to clients and operators.
     pub version: String,
     /// Font families that render without a download.
@@ -61,14 +64,13 @@ impl std::fmt::Debug for SigningKey {
     }
 }
 
-/// What is open while no API key exists.
+/// What decides who may come in while no API key exists.
 #[derive(Debug, Clone, Copy)]
 pub struct Access {
-    /// /v1 asks for no key.
-    pub is_open: bool,
-    /// The listener with the admin routes is on loopback and no key exists: peers on
-    /// loopback that no proxy speaks for may use them.
-    pub is_admin_open: bool,
+    /// Whether keys are needed, where the operator said so. Unset: not on loopback.
+    pub required: Option<bool>,
+    /// The listener is reached from this machine only.
+    pub is_on_loopback: bool,
 }
 
 /// What requests are held to.
@@ -80,6 +82,12 @@ pub struct EdgeLimits {
     pub source_bytes: u64,
     /// Renders of one workspace that may be queued.
     pub queued_per_workspace: usize,
+    /// Renders of one workspace that may go on at once; 0: no limit. The scheduler keeps it.
+    pub concurrent_per_workspace: u32,
+    /// Requests a minute of one key, or in open mode of one workspace; 0: no limit.
+    pub requests_per_minute: u32,
+    /// Requests that may come at once; 0: a minute's.
+    pub burst: u32,
     /// What one composition may ask for.
     pub composition: composition::Limits,
 }

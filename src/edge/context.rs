@@ -14,15 +14,18 @@ use cluster::state::Job;
 use tokio_util::sync::CancellationToken;
 use ulid::Ulid;
 
+use super::access::Buckets;
 use super::admin::{self, JobMemory};
 use super::changes::Watchers;
 use super::config::EdgeConfig;
 use super::details::DetailCache;
 use super::error::{ApiError, Code};
 use super::high_water::HighWater;
+use super::notify::{Sealer, Sender};
 use super::ports::Observer;
 use super::signing::Signer;
 use crate::store::ObjectStore;
+use crate::store::fetch::Guard;
 use crate::telemetry::metrics::{self, Exposition};
 
 /// How long applied state may lag behind a commit this process just made.
@@ -40,6 +43,10 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     /// What the operator decided.
     pub config: EdgeConfig,
+    /// Opens the secrets of webhooks.
+    pub sealer: Sealer,
+    /// Holds webhooks to the networks that they may reach.
+    pub guard: Guard,
     /// Cancelled when the process is about to stop: nothing new is admitted, waits end.
     pub draining: CancellationToken,
     /// What /metrics shows.
@@ -71,8 +78,16 @@ pub struct Shared {
     pub(super) high_water: HighWater,
     /// Who waits for which render.
     pub(super) watchers: Watchers,
+    /// How often clients asked, where that is limited.
+    pub(super) buckets: Option<Buckets>,
     /// Jobs with their tasks, for operators.
     pub(super) jobs: JobMemory,
+    /// Posts webhooks.
+    pub(super) sender: Sender,
+    /// Held while an event's body is looked up and kept.
+    pub(super) writing: tokio::sync::Mutex<()>,
+    /// Held while a test call is on its way.
+    pub(super) testing: tokio::sync::Mutex<()>,
     ids: Mutex<ulid::Generator>,
 }
 
@@ -86,17 +101,27 @@ impl Deref for Edge {
 
 impl Edge {
     /// An edge made of `parts`.
-    pub fn new(parts: Parts) -> Self {
+    ///
+    /// # Errors
+    /// When the TLS library or its trust roots cannot be set up.
+    pub fn new(parts: Parts) -> Result<Self, reqwest::Error> {
         let signer = Signer::new(parts.config.signing_keys.clone(), parts.config.url_ttl);
-        Self(Arc::new(Shared {
+        let sender = Sender::new(parts.guard.clone())?;
+        let limits = &parts.config.limits;
+        let buckets = Buckets::new(limits.requests_per_minute, limits.burst);
+        Ok(Self(Arc::new(Shared {
             parts,
             signer,
+            buckets,
             details: DetailCache::new(),
             high_water: HighWater::new(),
             watchers: Watchers::default(),
             jobs: admin::empty_memory(),
+            sender,
+            writing: tokio::sync::Mutex::default(),
+            testing: tokio::sync::Mutex::default(),
             ids: Mutex::new(ulid::Generator::new()),
-        }))
+        })))
     }
 }
 
@@ -113,12 +138,41 @@ impl Shared {
 
     /// A fresh id, larger than every one this process made before.
     pub(super) fn fresh_job_id(&self) -> JobId {
+        JobId::from_ulid(self.fresh_ulid())
+    }
+
+    /// A fresh ULID, larger than every one this process made before.
+    pub(super) fn fresh_ulid(&self) -> Ulid {
         let mut ids = self.ids.lock().unwrap_or_else(PoisonError::into_inner);
-        let ulid: Ulid = match ids.generate() {
+        match ids.generate() {
             Ok(ulid) => ulid,
             Err(overflow) => overflow.commit_overflow_increment(),
+        }
+    }
+
+    /// What `look` finds once applied state here has it: what was just committed may reach
+    /// this process a moment later.
+    pub(super) async fn applied<T>(
+        &self,
+        look: impl Fn(&State) -> Option<T>,
+    ) -> Result<T, ApiError> {
+        let mut applied = self.parts.coordinator.applied();
+        let wait = async {
+            loop {
+                applied.mark_unchanged();
+                if let Some(found) = look(&self.state()) {
+                    return Some(found);
+                }
+                applied.changed().await.ok()?;
+            }
         };
-        JobId::from_ulid(ulid)
+        match tokio::time::timeout(CATCH_UP, wait).await {
+            Ok(Some(found)) => Ok(found),
+            Ok(None) | Err(_) => Err(ApiError::new(
+                Code::CommitUnknown,
+                "The change is committed but has not reached this server yet.",
+            )),
+        }
     }
 
     /// Proposes `command` and measures how long its commit takes.
@@ -149,18 +203,24 @@ impl Shared {
         id: JobId,
         is_there: impl Fn(&Job) -> bool,
     ) -> Result<Arc<Job>, ApiError> {
+        self.once(|state| state.jobs.get(&id).filter(|job| is_there(job)).cloned())
+            .await
+    }
+
+    /// What `look` finds in applied state, once it finds something.
+    pub(super) async fn once<T>(&self, look: impl Fn(&State) -> Option<T>) -> Result<T, ApiError> {
         let mut applied = self.parts.coordinator.applied();
         let wait = async {
             loop {
                 applied.mark_unchanged();
-                if let Some(job) = self.state().jobs.get(&id).filter(|job| is_there(job)) {
-                    return Some(Arc::clone(job));
+                if let Some(found) = look(&self.state()) {
+                    return Some(found);
                 }
                 applied.changed().await.ok()?;
             }
         };
         match tokio::time::timeout(CATCH_UP, wait).await {
-            Ok(Some(job)) => Ok(job),
+            Ok(Some(found)) => Ok(found),
             Ok(None) | Err(_) => Err(ApiError::new(
                 Code::CommitUnknown,
                 "The change is committed but has not reached this server yet.",

@@ -48,6 +48,8 @@ codes! {
     InvalidIdempotencyKey => BAD_REQUEST, "invalid_idempotency_key";
     /// A key is needed.
     Unauthorized => UNAUTHORIZED, "unauthorized";
+    /// The workspace has had as much rendered as it may.
+    QuotaExceeded => PAYMENT_REQUIRED, "quota_exceeded";
     /// What was presented does not allow this.
     Forbidden => FORBIDDEN, "forbidden";
     /// There is no such thing.
@@ -74,6 +76,8 @@ codes! {
     UnsupportedContentType => UNPROCESSABLE_ENTITY, "unsupported_content_type";
     /// The workspace has as many queued renders as it may.
     QueueFull => TOO_MANY_REQUESTS, "queue_full";
+    /// The client asks too often.
+    RateLimited => TOO_MANY_REQUESTS, "rate_limited";
     /// A fault of this server.
     Internal => INTERNAL_SERVER_ERROR, "internal";
     /// Nothing can be committed now.

@@ -9,6 +9,7 @@ use axum::http::request::Parts;
 use cluster::model::JobId;
 use futures::StreamExt;
 
+use super::access;
 use super::context::Edge;
 use super::error::{ApiError, Code};
 use crate::composition::Json;
@@ -19,21 +20,17 @@ const BODY_DEADLINE: Duration = Duration::from_secs(60);
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const MAX_IDEMPOTENCY_KEY: usize = 255;
 
-/// Who asks. While no key exists there is one workspace, and an open listener.
+/// Whose things the request is about: whoever sent it may reach them, and was charged for it.
 #[derive(Debug, Clone)]
 pub(super) struct Workspace(pub(super) String);
 
 impl FromRequestParts<Edge> for Workspace {
     type Rejection = ApiError;
 
-    async fn from_request_parts(_parts: &mut Parts, edge: &Edge) -> Result<Self, ApiError> {
-        if !edge.config().access.is_open {
-            return Err(ApiError::new(
-                Code::Unauthorized,
-                "This server needs an API key: `Authorization: Bearer fl_…`.",
-            ));
-        }
-        Ok(Self("default".to_owned()))
+    async fn from_request_parts(parts: &mut Parts, edge: &Edge) -> Result<Self, ApiError> {
+        let client = access::client(edge, parts)?;
+        access::charge(edge, parts, &client)?;
+        Ok(Self(client.workspace))
     }
 }
 

@@ -2,6 +2,7 @@
 //! stores and proposes; what became of a render it reads from applied state. It owns nothing
 //! that cannot be lost, and never touches media.
 
+mod access;
 mod admin;
 mod assets;
 mod body;
@@ -20,6 +21,7 @@ mod extract;
 mod files;
 mod high_water;
 mod imports;
+mod notify;
 mod openapi;
 mod ops;
 mod params;
@@ -34,11 +36,14 @@ mod sources;
 mod status;
 mod timestamp;
 mod uploads;
+mod webhooks;
 
-pub use admin::remember_jobs;
+pub use access::{DrawnKey, Quota, draw_key};
+pub use admin::{key_description, remember_jobs};
 pub use changes::tell_changes;
 pub use config::{Access, EdgeConfig, EdgeLimits, SigningKey};
 pub use context::{Edge, Parts};
+pub use notify::{Letters, SealError, Sealer};
 pub use ports::{ActorBody, JobProgress, MemberBody, NodeHealth, NodeSight, Observer, RaftBody};
 pub use router::{admin_router, router};
 pub use uploads::{ArrivalError, notice_arrival};

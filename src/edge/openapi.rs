@@ -14,10 +14,13 @@ use utoipa::ToSchema;
 use super::context::Edge;
 use super::error::{ApiError, ErrorBody};
 use super::params::Params;
-use crate::composition::{json_schema, request_schemas};
+use crate::composition::{json_schema, request_schemas, webhook_schema};
 
 /// Where the composition's schema is served, and so what it is called.
 const COMPOSITION_ID: &str = "/schemas/composition.json";
+
+/// What the way to show a key is called.
+const BEARER: &str = "key";
 
 /// Stands for the composition's schema in handlers' annotations; the document has the real one.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -31,16 +34,14 @@ pub(crate) struct UploadRequest {}
 #[derive(Debug, Deserialize, ToSchema)]
 pub(crate) struct ImportRequest {}
 
+/// Stands for the schema of a webhook's request.
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(as = WebhookRequest)]
+pub(crate) struct WebhookRequestBody {}
+
 /// Stands for a composition with preview's own fields beside its own.
 #[derive(Debug, Deserialize, ToSchema)]
 pub(crate) struct PreviewRequest {}
-
-/// Paths under /v1 that need no key: what the server can do, and signed links.
-const NEED_NO_KEY: [&str; 3] = [
-    "/v1/capabilities",
-    "/v1/uploads/{id}/content",
-    "/v1/uploads/{id}/parts/{number}",
-];
 
 /// The document a router serves: what its routes say of themselves.
 #[derive(Debug, Clone)]
@@ -60,6 +61,8 @@ impl Document {
         document["tags"] = json!([
             {"name": "renders", "description": "Submit compositions and follow their renders"},
             {"name": "media", "description": "Bring files: uploads and imports"},
+            {"name": "webhooks", "description": "Be told when something has happened"},
+            {"name": "workspace", "description": "What a workspace had rendered"},
             {"name": "files", "description": "Finished files, by signed link"},
             {"name": "capabilities", "description": "What this server renders"},
             {"name": "documents", "description": "This API, described"},
@@ -70,6 +73,13 @@ impl Document {
         let (upload, import) = request_schemas();
         document["components"]["schemas"]["UploadRequest"] = upload;
         document["components"]["schemas"]["ImportRequest"] = import;
+        document["components"]["schemas"]["WebhookRequest"] = webhook_schema();
+        document["components"]["securitySchemes"][BEARER] = json!({
+            "type": "http",
+            "scheme": "bearer",
+            "description": "An API key: `fl_…` of a workspace for /v1, `fla_…` for /admin. \
+                While no key exists, a server on loopback asks for none.",
+        });
         document["components"]["schemas"]["PreviewRequest"] = preview_schema();
         document["components"]["schemas"]["Error"]["description"] =
             json!("The envelope of every 4xx and 5xx, unknown routes and methods included.");
@@ -86,6 +96,14 @@ impl Document {
 
 /// What no handler says of itself because it holds for all of them.
 fn add_to_every_operation(path: &str, operation: &mut Value) {
+    // A route of /v1 that needs no key says so itself, with `security(())`.
+    let is_public = operation.get("security").is_some() || !path.starts_with("/v1/");
+    let needs_key = path.starts_with("/admin/") || !is_public;
+    operation["security"] = if needs_key {
+        json!([{BEARER: []}])
+    } else {
+        json!([])
+    };
     let Some(Value::Object(responses)) = operation.get_mut("responses") else {
         return;
     };
@@ -96,11 +114,15 @@ fn add_to_every_operation(path: &str, operation: &mut Value) {
         })
     };
     responses.insert("500".to_owned(), error("`internal`"));
-    if path.starts_with("/admin/") {
+    if needs_key {
         responses.insert("401".to_owned(), error("`unauthorized`"));
-        responses.insert("403".to_owned(), error("`forbidden`"));
-    } else if path.starts_with("/v1/") && !NEED_NO_KEY.contains(&path) {
-        responses.insert("401".to_owned(), error("`unauthorized`"));
+        let refused = error(
+            "`forbidden`: the key is of the other kind, or the server is open and asked from elsewhere",
+        );
+        responses.entry("403").or_insert(refused);
+    }
+    if !is_public {
+        add_rate_limit(responses, error("`rate_limited`"));
     }
     for response in responses.values_mut() {
         response["headers"]["X-Request-Id"] = json!({
@@ -109,6 +131,30 @@ fn add_to_every_operation(path: &str, operation: &mut Value) {
         });
     }
     responses.sort_keys();
+}
+
+/// Every operation that needs a workspace's key can be asked for too often.
+fn add_rate_limit(responses: &mut Map<String, Value>, refusal: Value) {
+    let refused = responses.entry("429").or_insert_with(|| refusal);
+    if let Some(Value::String(text)) = refused.get_mut("description")
+        && !text.contains("rate_limited")
+    {
+        text.push_str(", `rate_limited`");
+    }
+    for (name, description) in [
+        ("Retry-After", "Seconds after which to ask again"),
+        (
+            "RateLimit-Policy",
+            "Requests that may come at once, and the seconds in which they come back",
+        ),
+        (
+            "RateLimit",
+            "Requests left, and the seconds until there is one more",
+        ),
+    ] {
+        refused["headers"][name] =
+            json!({"description": description, "schema": {"type": "string"}});
+    }
 }
 
 fn composition_schema() -> Value {

@@ -120,6 +120,7 @@ fn gauge(edge: &Edge) {
     let age = oldest.map_or(0, |since| edge.now().millis_since(since));
     metrics::queue(queued, processing, Duration::from_millis(age));
     metrics::applied_index(state.applied.0);
+    metrics::webhooks_pending(state.due.len());
     let (mut slots, mut busy, mut heard) = (0, 0, 0);
     let sights = edge.parts.observer.nodes();
     for (id, sight) in &sights {

@@ -13,8 +13,8 @@ use super::context::Edge;
 use super::error::ApiError;
 use super::openapi::Document;
 use super::{
-    admin, capabilities, cors, envelope, files, imports, openapi, ops, preview, renders, sources,
-    uploads,
+    access, admin, capabilities, cors, envelope, files, imports, openapi, ops, preview, renders,
+    sources, uploads, webhooks,
 };
 
 /// The client API and, if it is configured so, the admin API.
@@ -46,6 +46,7 @@ fn client_routes(edge: &Edge) -> OpenApiRouter<Edge> {
         .routes(routes!(renders::events))
         .routes(routes!(renders::download))
         .routes(routes!(preview::preview))
+        .routes(routes!(access::usage))
         .routes(routes!(capabilities::capabilities))
         .routes(routes!(uploads::create))
         .routes(routes!(uploads::read, uploads::remove))
@@ -53,7 +54,15 @@ fn client_routes(edge: &Edge) -> OpenApiRouter<Edge> {
         .routes(routes!(imports::create, imports::list))
         .routes(routes!(imports::read, imports::remove))
         .routes(routes!(sources::source))
-        .routes(routes!(openapi::schema));
+        .routes(routes!(webhooks::create, webhooks::list))
+        .routes(routes!(webhooks::secret))
+        .routes(routes!(webhooks::read, webhooks::delete))
+        .routes(routes!(webhooks::rotate))
+        .routes(routes!(webhooks::test))
+        .routes(routes!(webhooks::deliveries))
+        .routes(routes!(webhooks::retry))
+        .routes(routes!(openapi::schema))
+        .route_layer(from_fn_with_state(edge.clone(), access::meter));
     let keyed = match cors::of(&edge.config().cors_origins) {
         Some(layer) => keyed.layer(layer),
         None => keyed,
@@ -78,6 +87,8 @@ fn guarded_admin_routes(edge: &Edge) -> OpenApiRouter<Edge> {
         .routes(routes!(admin::job, admin::change_job))
         .routes(routes!(admin::cancel_job))
         .routes(routes!(admin::actors))
+        .routes(routes!(admin::keys, admin::create_key))
+        .routes(routes!(admin::revoke_key))
         .route_layer(from_fn_with_state(edge.clone(), admin::guard))
 }
 

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use bytesize::ByteSize;
 
-use super::{Role, Settings};
+use super::{Role, Settings, is_workspace_name};
 
 /// Private memory that any worker may have.
 const LEAST_MEMORY: u64 = 4 << 30;
@@ -76,17 +76,16 @@ impl Settings {
                 );
             }
         }
-        if !self.edge.listen.ip().is_loopback() && self.auth.required != Some(false) {
+        if self.limits.burst > 0 && self.limits.requests_per_minute == 0 {
             return refuse(
-                "edge.listen",
-                "is not on loopback and there are no API keys: set auth.required = false to open it to everyone who can reach it",
+                "limits.burst",
+                "is set, but limits.requests_per_minute is not: there is no rate to burst over",
             );
         }
-        if self.auth.required == Some(true) {
-            return refuse(
-                "auth.required",
-                "is true, but this build has no API keys yet",
-            );
+        let mut workspaces = self.quota.workspaces.keys();
+        if let Some(name) = workspaces.find(|name| !is_workspace_name(name)) {
+            let problem = format!("names `{name}`, which no workspace can be called");
+            return refuse("quota.workspaces", &problem);
         }
         if !self.admin.listen.is_empty() {
             return refuse(
@@ -251,7 +250,11 @@ fn override_one(
         Some(toml::Value::Boolean(_)) | None => match text {
             "true" => toml::Value::Boolean(true),
             "false" => toml::Value::Boolean(false),
-            _ => toml::Value::String(text.to_owned()),
+            // Nothing tells what an entry of a table without defaults is, but its look.
+            _ => text.parse().map_or_else(
+                |_| toml::Value::String(text.to_owned()),
+                toml::Value::Integer,
+            ),
         },
         Some(_) => toml::Value::String(text.to_owned()),
     };

@@ -49,6 +49,7 @@ fn later_sources_win() {
             ("FRAMELANE__MEDIA__ALLOW_PRIVATE_NETWORKS", "true"),
             ("FRAMELANE__AUTH__REQUIRED", "false"),
             ("FRAMELANE__LIMITS__BODY_BYTES", "3MiB"),
+            ("FRAMELANE__QUOTA__WORKSPACES__FILMS__RENDER_MINUTES", "60"),
             ("PATH", "/bin"),
         ]),
     )
@@ -60,6 +61,7 @@ fn later_sources_win() {
     assert!(settings.media.allow_private_networks);
     assert_eq!(settings.auth.required, Some(false));
     assert_eq!(settings.limits.body_bytes, ByteSize::mib(3));
+    assert_eq!(settings.quota.workspaces["films"].render_minutes, 60);
 }
 
 #[test]
@@ -90,10 +92,11 @@ fn what_this_build_cannot_do_is_refused_by_name() {
     type Change = fn(&mut Settings);
     let cases: &[(&str, Change)] = &[
         ("roles", |s| s.roles = vec![Role::Edge]),
-        ("edge.listen", |s| {
-            s.edge.listen = SocketAddr::from(([0, 0, 0, 0], 80));
+        ("limits.burst", |s| s.limits.burst = 5),
+        ("quota.workspaces", |s| {
+            let quota = WorkspaceQuota { render_minutes: 1 };
+            s.quota.workspaces.insert("My Films".into(), quota);
         }),
-        ("auth.required", |s| s.auth.required = Some(true)),
         ("render.worker_memory", |s| {
             s.render.worker_memory = "much".into();
         }),

@@ -61,8 +61,11 @@ pub fn upload_prefix(asset: AssetId) -> String {
 
 /// What receivers are sent of an event, the same on every try.
 pub fn event_body(event: EventId) -> ObjectKey {
-    ObjectKey(format!("webhooks/{event}.json"))
+    ObjectKey(format!("{EVENT_BODIES}{event}.json"))
 }
+
+/// Where the bodies of events are.
+pub const EVENT_BODIES: &str = "webhooks/";
 
 /// What attempts left, without the request, what clients are told from, and the artifact.
 pub fn intermediate_prefixes(job: JobId, segments: u32) -> impl Iterator<Item = String> {

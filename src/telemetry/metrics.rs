@@ -33,6 +33,8 @@ const SLOTS: &str = "framelane_slots_total";
 const SLOTS_BUSY: &str = "framelane_slots_busy";
 const EVENT_STREAMS: &str = "framelane_event_streams_open";
 const LONG_POLLS: &str = "framelane_long_polls_waiting";
+const WEBHOOKS: &str = "framelane_webhook_attempts_total";
+const WEBHOOKS_PENDING: &str = "framelane_webhook_deliveries_pending";
 
 /// What /metrics shows. Cheap to clone.
 #[derive(Clone)]
@@ -102,6 +104,8 @@ fn describe() {
     describe_gauge!(SLOTS_BUSY, "Rendering slots at work");
     describe_gauge!(EVENT_STREAMS, "Open streams of a render's events");
     describe_gauge!(LONG_POLLS, "Requests that wait for a render's end");
+    describe_counter!(WEBHOOKS, "Webhooks sent, by what came of them");
+    describe_gauge!(WEBHOOKS_PENDING, "Webhooks that are still to be taken");
 }
 
 /// A request's method, from a closed set.
@@ -178,6 +182,8 @@ pub enum Submission {
     Invalid,
     /// The queue was full.
     QueueFull,
+    /// The workspace has had its minutes.
+    OverQuota,
 }
 
 /// A composition was submitted.
@@ -187,6 +193,7 @@ pub fn submission(outcome: Submission) {
         Submission::Replayed => "replayed",
         Submission::Conflict => "conflict",
         Submission::Invalid => "invalid",
+        Submission::OverQuota => "over_quota",
         Submission::QueueFull => "queue_full",
     };
     counter!(SUBMISSIONS, "outcome" => word).increment(1);
@@ -196,6 +203,22 @@ pub fn submission(outcome: Submission) {
 pub fn commit(took: Duration, has_outcome: bool) {
     let word = if has_outcome { "applied" } else { "failed" };
     histogram!(COMMIT_SECONDS, "outcome" => word).record(took.as_secs_f64());
+}
+
+/// A webhook was sent; `status` is the receiver's, if it answered.
+pub fn webhook(status: Option<u16>) {
+    let word = match status {
+        Some(200..=299) => "delivered",
+        Some(_) => "refused",
+        None => "unanswered",
+    };
+    counter!(WEBHOOKS, "outcome" => word).increment(1);
+}
+
+/// How many webhooks are still to be taken.
+pub fn webhooks_pending(count: usize) {
+    #[expect(clippy::cast_precision_loss, reason = "a count for people to read")]
+    gauge!(WEBHOOKS_PENDING).set(count as f64);
 }
 
 /// The object store failed `caller`.

@@ -12,7 +12,7 @@ use super::world::{World, post};
 #[tokio::test]
 async fn open_admin_is_for_direct_peers_on_loopback_only() {
     let open = World::new();
-    let closed = World::with(|config| config.access.is_admin_open = false);
+    let closed = World::with(|config| config.access.is_on_loopback = false);
     for (world, peer, header, status) in [
         (&open, "127.0.0.1:1", None, 200),
         (&open, "[::1]:1", None, 200),
@@ -40,7 +40,7 @@ async fn open_admin_is_for_direct_peers_on_loopback_only() {
             &open,
             "192.0.2.1:1",
             Some(("authorization", "Bearer fla_x")),
-            403,
+            401,
         ),
         (&closed, "127.0.0.1:1", None, 401),
     ] {

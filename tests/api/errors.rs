@@ -132,7 +132,6 @@ async fn bad_keys_parameters_and_routes_get_theirs() {
         ("/v1/renders/nonsense".to_owned(), 404, "not_found"),
         ("/v1/renders/%ff".to_owned(), 404, "not_found"),
         ("/v1/webhooks".to_owned(), 404, "not_found"),
-        (format!("/v1/renders/{id}/events"), 404, "not_found"),
         ("/".to_owned(), 404, "not_found"),
     ] {
         let answer = world.get(&uri).await;

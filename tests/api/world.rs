@@ -11,7 +11,7 @@ use actors::ports::{Clock, Coordinator, Leadership, ProposeError};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
-use axum::http::{HeaderMap, Method, Request, StatusCode, Uri};
+use axum::http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
 use bytes::Bytes;
 use cluster::State;
 use cluster::command::{Command, Outcome, Stamped};
@@ -19,8 +19,9 @@ use cluster::model::{JobId, LogIndex, LogTime, NodeId};
 use framelane::composition::Limits;
 use framelane::edge::{
     Access, ActorBody, Edge, EdgeConfig, EdgeLimits, JobProgress, NodeHealth, NodeSight, Observer,
-    Parts, RaftBody, SigningKey, router, tell_changes,
+    Parts, Quota, RaftBody, Sealer, SigningKey, draw_key, router, tell_changes,
 };
+use framelane::store::fetch::Guard;
 use framelane::telemetry::metrics::Exposition;
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -43,6 +44,7 @@ pub(crate) struct World {
     pub(crate) observer: Arc<Sights>,
     pub(crate) clock: Arc<StillClock>,
     pub(crate) draining: CancellationToken,
+    pub(crate) edge: Edge,
     pub(crate) router: Router,
     document: Arc<Value>,
 }
@@ -82,6 +84,15 @@ impl World {
     }
 
     pub(crate) fn with(adjust: impl FnOnce(&mut EdgeConfig)) -> Self {
+        Self::within(Guard::new(true), adjust)
+    }
+
+    /// With the network guard on.
+    pub(crate) fn guarded() -> Self {
+        Self::within(Guard::new(false), |_| {})
+    }
+
+    fn within(guard: Guard, adjust: impl FnOnce(&mut EdgeConfig)) -> Self {
         let store = Arc::new(MemoryStore::new());
         let mut config = EdgeConfig {
             public_url: None,
@@ -92,8 +103,8 @@ impl World {
                 secret: b"thirty-two bytes of a test's key".to_vec(),
             }],
             access: Access {
-                is_open: true,
-                is_admin_open: true,
+                required: None,
+                is_on_loopback: true,
             },
             admin_on_edge: true,
             cors_origins: Vec::new(),
@@ -101,8 +112,12 @@ impl World {
                 body_bytes: 64 * 1024,
                 source_bytes: 64 << 20,
                 queued_per_workspace: 1000,
+                concurrent_per_workspace: 0,
+                requests_per_minute: 0,
+                burst: 0,
                 composition: Limits::default(),
             },
+            quota: Quota::default(),
             version: "0.0.0-test".to_owned(),
             fonts: vec!["Inter".to_owned()],
             artifacts: Duration::from_secs(30 * 86_400),
@@ -118,14 +133,17 @@ impl World {
             store: store.clone(),
             clock: clock.clone(),
             config,
+            sealer: Sealer::new(b"tests"),
+            guard,
             draining: draining.clone(),
             exposition: Exposition::detached(),
-        });
+        })
+        .expect("an edge can be made");
         // It ends with the test's runtime.
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             runtime.spawn(tell_changes(edge.clone(), CancellationToken::new()));
         }
-        let router = router(edge);
+        let router = router(edge.clone());
         let document = router
             .clone()
             .oneshot(
@@ -147,6 +165,7 @@ impl World {
             observer,
             clock,
             draining,
+            edge,
             router,
             document: Arc::new(document),
         }
@@ -166,6 +185,10 @@ impl World {
         {
             request.extensions_mut().insert(ConnectInfo(peer));
         }
+        request
+            .headers_mut()
+            .entry("host")
+            .or_insert(HeaderValue::from_static("localhost"));
         let (method, uri) = (request.method().clone(), request.uri().clone());
         let response = self
             .router
@@ -185,10 +208,30 @@ impl World {
         answer
     }
 
+    /// A request with an API key, or without one.
+    pub(crate) async fn ask(&self, method: &str, uri: &str, key: Option<&str>) -> Answer {
+        let mut request = Request::builder().method(method).uri(uri);
+        if let Some(key) = key {
+            request = request.header("authorization", format!("Bearer {key}"));
+        }
+        if matches!(method, "POST" | "PATCH") {
+            request = request.header("content-type", "application/json");
+        }
+        self.send(request.body(Body::from("{}")).expect("a request"))
+            .await
+    }
+
+    /// A key of `workspace`, or without one an admin key.
+    pub(crate) fn key(&self, workspace: Option<&str>) -> String {
+        let drawn = draw_key(workspace.map(str::to_owned), String::new());
+        self.coordinator.apply(Command::CreateKey(drawn.kept));
+        drawn.text
+    }
+
     pub(crate) async fn get(&self, uri: &str) -> Answer {
         self.send(
             Request::get(uri)
-                .header("host", "edge.test")
+                .header("host", "localhost")
                 .body(Body::empty())
                 .expect("a request"),
         )

@@ -59,10 +59,12 @@ impl Tree {
                 envs: Vec::new(),
             },
             timings: timings(),
+            webhooks: actors::Schedule::default(),
         };
         let ports = Ports {
             coordinator: coordinator.clone(),
             host: host.clone(),
+            postman: Arc::new(actors::testkit::FakePostman),
             clock: Arc::new(SystemClock),
         };
         let handle = start(config, ports).await.unwrap();

@@ -9,18 +9,32 @@ use std::time::Instant;
 
 use anyhow::{Result, bail};
 use chaos::claim::{
-    Bench, Figures, Scale, av_sync, cancel, crash, determinism, events, frame_exactness,
-    idempotency, minimal, mutants, speed,
+    Bench, Figures, Scale, av_sync, cancel, crash, destination, determinism, events,
+    frame_exactness, idempotency, minimal, mutants, speed, uploads, webhooks,
 };
 use clap::Parser;
 
 /// Claims by letter, and those that came later by name.
-const ALL: [&str; 10] = ["b", "c", "d", "e", "f", "g", "h", "j", "mutants", "events"];
+const ALL: &[&str] = &[
+    "b",
+    "c",
+    "d",
+    "e",
+    "f",
+    "g",
+    "h",
+    "j",
+    "mutants",
+    "events",
+    "uploads",
+    "destination",
+    "webhooks",
+];
 
 /// Tries the claims of the acceptance list.
 #[derive(Debug, Parser)]
 struct Arguments {
-    /// Which (b c d e f g h j mutants events), or `all`.
+    /// Which (b c d e f g h j mutants events uploads destination webhooks), or `all`.
     #[arg(default_value = "all")]
     claims: Vec<String>,
     /// The binary under test.
@@ -68,7 +82,7 @@ fn names(claims: &[String]) -> Result<Vec<&'static str>> {
         if claim == "all" {
             names.extend(ALL);
         } else if let Some(name) = ALL.iter().find(|name| *name == claim) {
-            names.push(name);
+            names.push(*name);
         } else {
             bail!("there is no claim `{claim}`: use {ALL:?} or all");
         }
@@ -86,6 +100,9 @@ async fn try_claim(name: &str, bench: &Bench, scale: Scale) -> Result<Figures> {
         "g" => cancel::check(bench, scale).await,
         "h" => crash::check(bench, scale).await,
         "mutants" => mutants::check(bench, scale).await,
+        "webhooks" => webhooks::check(bench, scale).await,
+        "uploads" => uploads::check(bench, scale).await,
+        "destination" => destination::check(bench, scale).await,
         "events" => events::check(bench, scale).await,
         _ => speed::check(bench, scale).await,
     }

@@ -28,7 +28,9 @@ const HEARTBEATS: std::ops::RangeInclusive<u128> = 14_500..=17_500;
 /// Renders that are followed at a time.
 const RENDERS: usize = 5;
 
-/// Memory that may come and go with what happens to be going on.
+/// Memory that may come and go with what happens to be going on, and with the renders
+/// themselves: the server remembers the tasks of the last few hundred, some 50 KiB each,
+/// whether anybody follows them or not.
 const SLACK: u64 = 16 << 20;
 
 /// Follows renders with many clients for a while, then through a kill.
@@ -43,10 +45,7 @@ pub async fn check(bench: &Bench, scale: Scale) -> Result<Figures> {
     let mut node = bench.node().slots(3).segment_frames(60).start().await?;
     let process = node.process()?;
     let watch = tokio::spawn(memory_over(process, span));
-    let quiet = tokio::spawn(heartbeat(
-        node.api()?.edge().to_owned(),
-        queued_behind(&node).await?,
-    ));
+    let quiet = tokio::spawn(heartbeat(node.api()?));
     let mut heard = Heard::default();
     let mut rounds = 0;
     while !watch.is_finished() {

@@ -4,6 +4,7 @@
 pub mod av_sync;
 pub mod cancel;
 pub mod crash;
+pub mod destination;
 pub mod determinism;
 pub mod events;
 pub mod frame_exactness;
@@ -11,6 +12,8 @@ pub mod idempotency;
 pub mod minimal;
 pub mod mutants;
 pub mod speed;
+pub mod uploads;
+pub mod webhooks;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

@@ -18,6 +18,24 @@ pub(super) struct DirectoryLock {
 }
 
 impl DirectoryLock {
+    /// Whether a process has the directory now.
+    pub(super) fn is_taken(directory: &Path) -> Result<bool, Error> {
+        let path = directory.join("lock");
+        let io = |source| Error::Io {
+            path: path.clone(),
+            source,
+        };
+        let file = match File::options().write(true).open(&path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(false),
+            opened => opened.map_err(io)?,
+        };
+        match file.try_lock() {
+            Ok(()) => Ok(false),
+            Err(TryLockError::WouldBlock) => Ok(true),
+            Err(TryLockError::Error(source)) => Err(io(source)),
+        }
+    }
+
     pub(super) async fn take(directory: &Path) -> Result<Self, Error> {
         let path = directory.join("lock");
         let io = |source| Error::Io {

@@ -28,6 +28,8 @@ pub(super) enum Checked {
     Text(String),
     /// One of the names of a list.
     Choice(&'static str),
+    /// Some of the names of a list, in its order.
+    Choices(Vec<&'static str>),
     /// Strings by name.
     Labels(BTreeMap<String, String>),
     /// An object.
@@ -73,6 +75,14 @@ impl Fields {
     pub(super) fn text(&self, field: &str) -> Option<&str> {
         match self.0.get(field) {
             Some(Checked::Text(value)) => Some(value),
+            _ => None,
+        }
+    }
+
+    /// The chosen names; nothing when there is no such list.
+    pub(super) fn choices(&self, field: &str) -> Option<&[&'static str]> {
+        match self.0.get(field) {
+            Some(Checked::Choices(names)) => Some(names),
             _ => None,
         }
     }

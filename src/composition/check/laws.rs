@@ -108,6 +108,7 @@ fn another(field: &Field) -> Option<Value> {
             };
             json!(names.iter().rfind(|name| !rendered.contains(name))?)
         }
+        Kind::Choices(names) => json!([names.first()?]),
         Kind::Labels => json!({"a": "b"}),
         Kind::Object(object) => {
             let mut value = json!({});

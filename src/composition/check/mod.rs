@@ -14,9 +14,10 @@ mod suggest;
 mod value;
 mod warnings;
 
-use super::schema::{COMPOSITION, IMPORT, Object, UPLOAD};
+use super::schema::{COMPOSITION, IMPORT, Object, UPLOAD, WEBHOOK};
 use super::{
-    ImportRequest, Json, Limits, UploadRequest, ValidComposition, Violation, ViolationCode, Warning,
+    ImportRequest, Json, Limits, UploadRequest, ValidComposition, Violation, ViolationCode,
+    Warning, WebhookRequest,
 };
 use fields::Fields;
 use report::Report;
@@ -100,6 +101,26 @@ pub fn validate_import(json: &Json) -> Result<ImportRequest, Vec<Violation>> {
             .expect("without a violation required fields are there")
             .to_owned(),
         filename: fields.text("filename").map(str::to_owned),
+    })
+}
+
+/// Checks the body of `POST /v1/webhooks`.
+///
+/// # Errors
+/// Every violation at once, never an empty list.
+pub fn validate_webhook(json: &Json) -> Result<WebhookRequest, Vec<Violation>> {
+    let limits = Limits::default();
+    let mut report = Report::new(&limits);
+    let fields = read_request(&WEBHOOK, json, &mut report);
+    if !report.violations.is_empty() {
+        return Err(report.violations);
+    }
+    let url = fields.text("url");
+    Ok(WebhookRequest {
+        url: url
+            .expect("without a violation required fields are there")
+            .to_owned(),
+        events: fields.choices("events").map(<[_]>::to_vec),
     })
 }
 

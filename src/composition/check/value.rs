@@ -91,6 +91,7 @@ pub(super) fn read(
         Kind::FileName => notation::file_name(value).map(Checked::Text),
         Kind::Words => return words(value, path, report),
         Kind::Choice(names) => choice(value, names),
+        Kind::Choices(names) => return choices(value, names, path, report),
         Kind::Labels => return labels(value, path, report),
         Kind::Object(object) => {
             let map = object::as_object(value, path, report)?;
@@ -267,6 +268,36 @@ fn choice(value: &Value, names: &'static [&'static str]) -> Result<Checked, Misf
         message: format!("{listed}; got {}", type_name(value)),
         suggestion: nearest(text, names.iter().copied()),
     })
+}
+
+fn choices(
+    value: &Value,
+    names: &'static [&'static str],
+    path: &str,
+    report: &mut Report<'_>,
+) -> Option<Checked> {
+    let Value::Array(items) = value else {
+        return keep(Err(Misfit::of_type("a list", value)), path, report);
+    };
+    if items.is_empty() {
+        report.violation(path, ViolationCode::Range, "must not be empty");
+        return None;
+    }
+    let mut chosen = Vec::new();
+    let mut is_right = true;
+    for (index, item) in items.iter().enumerate() {
+        let path = format!("{path}[{index}]");
+        match keep(choice(item, names), &path, report) {
+            Some(Checked::Choice(name)) if chosen.contains(&name) => {
+                let message = format!("`{name}` is given more than once");
+                report.violation(&path, ViolationCode::Conflict, message);
+                is_right = false;
+            }
+            Some(Checked::Choice(name)) => chosen.push(name),
+            _ => is_right = false,
+        }
+    }
+    is_right.then_some(Checked::Choices(chosen))
 }
 
 fn labels(value: &Value, path: &str, report: &mut Report<'_>) -> Option<Checked> {

@@ -151,6 +151,12 @@ fn kind_schema(kind: Kind, definitions: &mut Map<String, Value>) -> Value {
         }
         Kind::Words => json!({ "type": "string", "minLength": 1 }),
         Kind::Choice(names) => json!({ "enum": names }),
+        Kind::Choices(names) => json!({
+            "type": "array",
+            "items": { "enum": names },
+            "minItems": 1,
+            "uniqueItems": true,
+        }),
         Kind::Labels => json!({
             "type": "object",
             "additionalProperties": { "type": "string" },

@@ -161,6 +161,8 @@ pub(crate) enum Kind {
     Words,
     /// One of these names.
     Choice(&'static [&'static str]),
+    /// A list of some of these names, each at most once.
+    Choices(&'static [&'static str]),
     /// Strings by name, at most 50.
     Labels,
     /// An object.

@@ -63,6 +63,36 @@ pub(crate) static UPLOAD: Object = Object {
     ]],
 };
 
+/// The events that a webhook endpoint may be told of (API.md §7).
+pub(crate) static EVENTS: &[&str] = &[
+    "render.queued",
+    "render.processing",
+    "render.completed",
+    "render.failed",
+    "render.cancelled",
+    "render.progress",
+    "asset.ready",
+    "asset.failed",
+];
+
+/// The body of `POST /v1/webhooks`.
+pub(crate) static WEBHOOK: Object = Object {
+    name: "webhook",
+    groups: &[&[
+        Field::new(
+            "url",
+            Kind::PlainUrl { most: 1024 },
+            "Where events are sent.",
+        )
+        .required(),
+        Field::new(
+            "events",
+            Kind::Choices(EVENTS),
+            "The events to be told of; without, all but render.progress.",
+        ),
+    ]],
+};
+
 /// The body of `POST /v1/imports`.
 pub(crate) static IMPORT: Object = Object {
     name: "import",

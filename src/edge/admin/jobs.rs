@@ -50,7 +50,7 @@ pub(crate) struct JobBody {
     generation: u32,
     /// What it renders under.
     fingerprint: Option<String>,
-    /// `retry_delay`, `no_node`, `fingerprint` or `no_slot` while nothing of it runs.
+    /// `retry_delay`, `no_node`, `fingerprint`, `quota` or `no_slot` while nothing of it runs.
     waiting_reason: Option<&'static str>,
     /// Why it failed.
     error: Option<RenderErrorBody>,
@@ -266,7 +266,7 @@ fn describe(edge: &Edge, state: &cluster::State, job: &Arc<Job>) -> JobBody {
         finished_at: job.finished_at.map(rfc3339),
         generation: job.generation.0,
         fingerprint: job.fingerprint.map(|fingerprint| fingerprint.0.to_string()),
-        waiting_reason: waiting::reason(state, job),
+        waiting_reason: waiting::reason(state, job, edge.config().limits.concurrent_per_workspace),
         error: job.error.as_ref().map(RenderErrorBody::from),
         tasks: tasks(&memory::with_tasks(&edge.jobs, job)),
         timing: timing(job),

@@ -1,9 +1,10 @@
-//! `/admin/v1`: what operators see and change. [`guard()`] lets in only peers on loopback that
-//! no proxy speaks for, while no admin key exists.
+//! `/admin/v1`: what operators see and change. [`guard()`] lets in admin keys and,
+//! while no key exists, peers on loopback that no proxy speaks for.
 
 mod actors;
 mod guard;
 mod jobs;
+mod keys;
 mod memory;
 mod nodes;
 mod raft;
@@ -15,6 +16,10 @@ pub(super) use guard::guard;
 pub(super) use jobs::{
     __path_cancel_job, __path_change_job, __path_job, __path_jobs, cancel_job, change_job, job,
     jobs,
+};
+pub use keys::key_description;
+pub(super) use keys::{
+    __path_create_key, __path_keys, __path_revoke_key, create_key, keys, revoke_key,
 };
 pub use memory::remember_jobs;
 pub(super) use memory::{JobMemory, empty as empty_memory};

@@ -2,11 +2,12 @@
 //! what an operator would find by looking.
 
 use cluster::State;
-use cluster::model::{NodeInfo, NodeState};
+use cluster::model::{JobStatus, NodeInfo, NodeState};
 use cluster::state::{Job, TaskPhase};
 
-/// Why nothing of an active job runs, or nothing if something does.
-pub(super) fn reason(state: &State, job: &Job) -> Option<&'static str> {
+/// Why nothing of an active job runs, or nothing if something does. Of each workspace
+/// `concurrent` renders go on at once; 0: as many as there are slots for.
+pub(super) fn reason(state: &State, job: &Job, concurrent: u32) -> Option<&'static str> {
     if job.status.is_terminal() || job.tasks.values().any(|task| !task.live.is_empty()) {
         return None;
     }
@@ -31,5 +32,22 @@ pub(super) fn reason(state: &State, job: &Job) -> Option<&'static str> {
     if !nodes.iter().any(fits) {
         return Some("fingerprint");
     }
+    if concurrent > 0 && job.status == JobStatus::Queued && going_on(state, job) >= concurrent {
+        return Some("quota");
+    }
     Some("no_slot")
+}
+
+/// Renders of the job's workspace that have begun.
+fn going_on(state: &State, job: &Job) -> u32 {
+    let begun = state
+        .active
+        .keys()
+        .filter_map(|id| state.jobs.get(id))
+        .filter(|other| {
+            other.is_render()
+                && other.status == JobStatus::Processing
+                && other.workspace == job.workspace
+        });
+    u32::try_from(begun.count()).unwrap_or(u32::MAX)
 }

@@ -60,7 +60,7 @@ pub(crate) struct ImportListBody {
 
 impl Shared {
     /// The import as its client reads it.
-    pub(super) fn describe_import(&self, asset: &Asset) -> ImportBody {
+    pub(in crate::edge) fn describe_import(&self, asset: &Asset) -> ImportBody {
         let taken = asset.ingested.as_ref();
         let progress = match asset.status {
             AssetStatus::Ready => Some(1.0),

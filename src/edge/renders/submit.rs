@@ -10,11 +10,13 @@ use cluster::command::{Command, Outcome, Rejection};
 use cluster::model::{Admission, AssetUse, Digest, IdempotencyRow, JobId, JobStatus, Submission};
 
 use crate::composition::{Json, ValidComposition, Warning, body_digest, canonical_bytes, validate};
+use crate::edge::access::within_quota;
 use crate::edge::body::RenderBody;
 use crate::edge::context::Edge;
 use crate::edge::error::{ApiError, Code, ErrorBody};
 use crate::edge::extract::{JsonBody, Workspace, idempotency_key};
 use crate::edge::params::Params;
+use crate::edge::renders::as_of;
 use crate::edge::uploads::notice_arrival;
 use crate::plan::RequestObject;
 use crate::plan::assets_used;
@@ -44,6 +46,7 @@ const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
         (status = 200, body = RenderBody, description = "The render this key made before",
             headers(("Idempotent-Replayed" = String, description = "`true`"))),
         (status = 400, body = ErrorBody, description = "`invalid_json`, `invalid_parameter`, `invalid_idempotency_key`"),
+        (status = 402, body = ErrorBody, description = "`quota_exceeded`"),
         (status = 408, body = ErrorBody, description = "`request_timeout`"),
         (status = 409, body = ErrorBody, description = "`idempotency_conflict`"),
         (status = 413, body = ErrorBody, description = "`body_too_large`"),
@@ -111,6 +114,7 @@ fn admits(edge: &Edge, workspace: &str) -> Result<(), ApiError> {
             "This server is stopping and takes no new renders.",
         ));
     }
+    within_quota(edge, workspace).inspect_err(|_| metrics::submission(Submitted::OverQuota))?;
     let limit = edge.config().limits.queued_per_workspace;
     let state = edge.state();
     let queued = state
@@ -204,7 +208,7 @@ async fn admit(
             // A fast cluster may be at work already; the answer to a submission is always
             // the render as it was admitted.
             if job.status != JobStatus::Queued {
-                as_admitted(&mut body);
+                as_of(&mut body, JobStatus::Queued);
             }
             Ok((StatusCode::ACCEPTED, JsonResponse(body)).into_response())
         }
@@ -232,20 +236,6 @@ async fn assets_of(edge: &Edge, composition: &ValidComposition) -> Vec<AssetUse>
     used.into_iter()
         .map(|(asset, path)| AssetUse { asset, path })
         .collect()
-}
-
-fn as_admitted(body: &mut RenderBody) {
-    body.status = crate::edge::status::word(JobStatus::Queued);
-    body.started_at = None;
-    body.finished_at = None;
-    body.progress = 0.0;
-    body.eta_seconds = None;
-    body.frames.done = 0;
-    body.output = None;
-    body.error = None;
-    body.timing.queued_ms = None;
-    body.timing.render_ms = None;
-    body.timing.join_ms = None;
 }
 
 async fn replayed(edge: &Edge, workspace: &str, id: JobId) -> Result<Response, ApiError> {

@@ -73,7 +73,10 @@ pub(crate) struct PartBody {
 
 impl Shared {
     /// The upload as its client reads it, with fresh links.
-    pub(super) async fn describe_upload(&self, asset: &Asset) -> Result<UploadBody, ApiError> {
+    pub(in crate::edge) async fn describe_upload(
+        &self,
+        asset: &Asset,
+    ) -> Result<UploadBody, ApiError> {
         let new = &asset.new;
         let is_pending = asset.status == AssetStatus::Pending;
         let taken = asset.ingested.as_ref();

@@ -28,6 +28,7 @@ use crate::store::keys;
 #[utoipa::path(
     put,
     path = "/v1/uploads/{id}/content",
+    security(()),
     tag = "media",
     params(
         ("id" = String, Path, description = "The upload's id"),
@@ -109,6 +110,7 @@ pub(crate) async fn content(
 #[utoipa::path(
     put,
     path = "/v1/uploads/{id}/parts/{number}",
+    security(()),
     tag = "media",
     params(
         ("id" = String, Path, description = "The upload's id"),

@@ -23,7 +23,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-use cluster::model::{Digest, LogTime, ObjectRef};
+use cluster::model::{Digest, LogTime, ObjectKey, ObjectRef};
 use reqwest::Client;
 use tokio::io::AsyncReadExt;
 use tokio::sync::{Mutex, Semaphore, SemaphorePermit};

@@ -58,7 +58,7 @@ impl Destination {
         let path = Path::from(PROBE);
         let attempt = async {
             let put = self.bucket.client.put(&path, PutPayload::new()).await;
-            put.map_err(|error| error::of(error, &ObjectKey(PROBE.to_owned())))?;
+            put.map_err(|error| error::of(&error, &ObjectKey(PROBE.to_owned())))?;
             if let Err(error) = self.bucket.client.delete(&path).await {
                 tracing::debug!(%error, "the probe stays in the destination");
             }

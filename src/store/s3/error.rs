@@ -17,7 +17,7 @@ const FULL: [&str; 4] = [
 ];
 
 /// An error about `key`.
-pub(super) fn of(error: Error, key: &ObjectKey) -> StoreError {
+pub(super) fn of(error: &Error, key: &ObjectKey) -> StoreError {
     let text = error.to_string();
     if FULL.iter().any(|sign| text.contains(sign)) {
         return StoreError::Full;

@@ -80,14 +80,14 @@ impl S3Store {
             Ok(got) => {
                 let key = key.clone();
                 let bytes = got.into_stream();
-                Ok(bytes.map_err(move |error| error::of(error, &key)).boxed())
+                Ok(bytes.map_err(move |error| error::of(&error, &key)).boxed())
             }
             Err(error) => {
                 let begins = range.map_or(0, |range| range.start);
                 if begins > 0 && self.head(key).await?.is_some_and(|size| begins >= size) {
                     return Ok(futures::stream::empty().boxed());
                 }
-                Err(error::of(error, key))
+                Err(error::of(&error, key))
             }
         }
     }
@@ -114,7 +114,7 @@ impl S3Store {
             return self.bucket.upload(upload, bytes).await.map(|_| ());
         }
         let copied = self.bucket.patient.copy(&source, &target).await;
-        copied.map_err(|error| error::of(error, from))
+        copied.map_err(|error| error::of(&error, from))
     }
 
     async fn download(
@@ -147,7 +147,7 @@ impl S3Store {
         let path = self.bucket.path(&key)?;
         let listed = self.bucket.client.list(Some(&path));
         let listed = listed.try_collect().await;
-        listed.map_err(|error| error::of(error, &key))
+        listed.map_err(|error| error::of(&error, &key))
     }
 
     async fn delete_below(&self, prefix: &str) -> Result<(), StoreError> {
@@ -159,7 +159,7 @@ impl S3Store {
         let deleted = deleted
             .try_for_each(|_| futures::future::ready(Ok(())))
             .await;
-        deleted.or_else(|error| match error::of(error, &key) {
+        deleted.or_else(|error| match error::of(&error, &key) {
             StoreError::NotFound(_) => Ok(()),
             other => Err(other),
         })
@@ -169,7 +169,7 @@ impl S3Store {
         let path = self.bucket.path(key)?;
         match self.bucket.client.delete(&path).await {
             Ok(()) => Ok(()),
-            Err(error) => match error::of(error, key) {
+            Err(error) => match error::of(&error, key) {
                 StoreError::NotFound(_) => Ok(()),
                 other => Err(other),
             },
@@ -199,7 +199,7 @@ impl S3Store {
             .await;
         signed
             .map(String::from)
-            .map_err(|error| error::of(error, &key))
+            .map_err(|error| error::of(&error, &key))
     }
 }
 
@@ -209,7 +209,7 @@ impl ObjectStore for S3Store {
             let path = self.bucket.path(&key)?;
             let (sha256, size) = (digest(&bytes), bytes.len() as u64);
             let put = self.bucket.client.put(&path, PutPayload::from(bytes)).await;
-            put.map_err(|error| error::of(error, &key))?;
+            put.map_err(|error| error::of(&error, &key))?;
             Ok(ObjectRef { key, sha256, size })
         }
         .boxed()
@@ -249,7 +249,7 @@ impl ObjectStore for S3Store {
     fn get<'a>(&'a self, key: &'a ObjectKey) -> BoxFuture<'a, Result<Bytes, StoreError>> {
         async move {
             let path = self.bucket.path(key)?;
-            let failed = |error| error::of(error, key);
+            let failed = |error| error::of(&error, key);
             let got = self.bucket.client.get(&path).await.map_err(failed)?;
             got.bytes().await.map_err(failed)
         }
@@ -289,7 +289,7 @@ impl ObjectStore for S3Store {
             let path = self.bucket.path(key)?;
             match self.bucket.client.head(&path).await {
                 Ok(about) => Ok(Some(about.size)),
-                Err(error) => match error::of(error, key) {
+                Err(error) => match error::of(&error, key) {
                     StoreError::NotFound(_) => Ok(None),
                     other => Err(other),
                 },
@@ -336,7 +336,7 @@ impl ObjectStore for S3Store {
         async move {
             let path = self.bucket.path(&marker(key))?;
             let put = self.bucket.client.put(&path, PutPayload::new()).await;
-            put.map(|_| ()).map_err(|error| error::of(error, key))
+            put.map(|_| ()).map_err(|error| error::of(&error, key))
         }
         .boxed()
     }

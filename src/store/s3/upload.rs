@@ -63,7 +63,7 @@ impl Bucket {
             self.client
                 .put_opts(&upload.path, first, options)
                 .await
-                .map_err(|error| error::of(error, upload.key))?;
+                .map_err(|error| error::of(&error, upload.key))?;
             return Ok(cutter.finish());
         };
         let options = PutMultipartOptions {
@@ -74,31 +74,26 @@ impl Bucket {
             .client
             .create_multipart_opts(&upload.path, options)
             .await
-            .map_err(|error| error::of(error, upload.key))?;
-        let mut abort = AbortOnDrop {
-            client: Arc::clone(&self.client),
-            path: upload.path.clone(),
-            id: Some(id.clone()),
-        };
+            .map_err(|error| error::of(&error, upload.key))?;
         let mut parts = Parts {
             client: Arc::clone(&self.client),
             path: upload.path.clone(),
-            id,
+            id: Some(id),
             begun: 0,
             done: Vec::new(),
             sending: JoinSet::new(),
         };
-        match self
-            .send(&upload, &mut parts, [first, second], cutter)
-            .await
-        {
+        let sent = self.send(&upload, &mut parts, [first, second], cutter);
+        match sent.await {
             Ok(put) => {
-                abort.id = None;
+                parts.id = None;
                 Ok(put)
             }
             Err(error) => {
-                parts.sending.shutdown().await;
-                abort.now().await;
+                if let Some(abort) = parts.abort() {
+                    // Of its own: whoever waits here may go away too.
+                    drop(tokio::spawn(abort).await);
+                }
                 Err(error)
             }
         }
@@ -111,7 +106,7 @@ impl Bucket {
         first: [PutPayload; 2],
         mut cutter: Cutter<'_>,
     ) -> Result<(Digest, u64), StoreError> {
-        let failed = |error| error::of(error, upload.key);
+        let failed = |error| error::of(&error, upload.key);
         for part in first {
             parts.send(part).await.map_err(failed)?;
         }
@@ -122,7 +117,7 @@ impl Bucket {
         let put = cutter.finish();
         let completed = self
             .patient
-            .complete_multipart(&upload.path, &parts.id, done)
+            .complete_multipart(&upload.path, &parts.id(), done)
             .await;
         match completed {
             Ok(_) => Ok(put),
@@ -136,11 +131,13 @@ impl Bucket {
     }
 }
 
-/// Parts on their way.
+/// Parts on their way. Unless the upload has ended well, it is aborted when this is dropped:
+/// parts cost room until then.
 struct Parts {
     client: Arc<AmazonS3>,
     path: Path,
-    id: String,
+    /// The upload's; none once it has ended.
+    id: Option<String>,
     begun: usize,
     done: Vec<(usize, PartId)>,
     sending: JoinSet<(usize, Result<PartId, Error>)>,
@@ -152,12 +149,16 @@ impl Parts {
         while self.sending.len() >= IN_FLIGHT {
             self.wait().await?;
         }
-        let (client, path, id) = (Arc::clone(&self.client), self.path.clone(), self.id.clone());
+        let (client, path, id) = (Arc::clone(&self.client), self.path.clone(), self.id());
         let index = self.begun;
         self.begun += 1;
         self.sending
             .spawn(async move { (index, client.put_part(&path, &id, index, part).await) });
         Ok(())
+    }
+
+    fn id(&self) -> String {
+        self.id.clone().unwrap_or_default()
     }
 
     async fn wait(&mut self) -> Result<(), Error> {
@@ -174,6 +175,31 @@ impl Parts {
         }
         self.done.sort_by_key(|(index, _)| *index);
         Ok(self.done.drain(..).map(|(_, part)| part).collect())
+    }
+
+    /// Ends the upload. Parts on their way come first: a server may keep one that comes in
+    /// while it aborts.
+    fn abort(&mut self) -> Option<impl Future<Output = ()> + Send + use<>> {
+        let id = self.id.take()?;
+        let mut sending = std::mem::take(&mut self.sending);
+        let (client, path) = (Arc::clone(&self.client), self.path.clone());
+        Some(async move {
+            while sending.join_next().await.is_some() {}
+            if let Err(error) = client.abort_multipart(&path, &id).await {
+                tracing::warn!(%error, %path, "an upload could not be aborted: its parts stay until the bucket's lifecycle rule removes them");
+            }
+        })
+    }
+}
+
+impl Drop for Parts {
+    fn drop(&mut self) {
+        let Some(abort) = self.abort() else {
+            return;
+        };
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(abort);
+        }
     }
 }
 
@@ -226,39 +252,6 @@ impl Cutter<'_> {
 
     fn finish(self) -> (Digest, u64) {
         (Digest(self.hasher.finalize().into()), self.size)
-    }
-}
-
-/// Aborts an upload whose future was dropped; parts cost room until then.
-struct AbortOnDrop {
-    client: Arc<AmazonS3>,
-    path: Path,
-    id: Option<String>,
-}
-
-impl AbortOnDrop {
-    async fn now(&mut self) {
-        if let Some(id) = self.id.take() {
-            abort(&self.client, &self.path, id).await;
-        }
-    }
-}
-
-impl Drop for AbortOnDrop {
-    fn drop(&mut self) {
-        let Some(id) = self.id.take() else {
-            return;
-        };
-        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            let (client, path) = (Arc::clone(&self.client), self.path.clone());
-            runtime.spawn(async move { abort(&client, &path, id).await });
-        }
-    }
-}
-
-async fn abort(client: &AmazonS3, path: &Path, id: String) {
-    if let Err(error) = client.abort_multipart(path, &id).await {
-        tracing::warn!(%error, %path, "an upload could not be aborted: its parts stay until the bucket's lifecycle rule removes them");
     }
 }
 

@@ -1,0 +1,268 @@
+//! Sends webhooks: on the leader, from applied state, woken by what is committed and by the
+//! next delivery that falls due. What was being sent when it stopped is found again by its
+//! successor.
+
+mod core;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use cluster::State;
+use cluster::command::{Command, Outcome};
+use cluster::model::{
+    Delivery, DeliveryId, EventKind, Incarnation, JobId, LogIndex, LogTime, NodeId,
+};
+use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort, async_trait};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+pub use self::core::Schedule;
+
+use self::core::Core;
+use crate::ports::{Answered, Clock, Coordinator, Postman};
+use crate::progress::ProgressBoard;
+use crate::tree::ActorNode;
+
+/// Longest time between two looks at what is due.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// Longest wait for the answer to a proposal.
+const PROPOSE: Duration = Duration::from_secs(10);
+
+/// The sender of webhooks.
+pub(crate) struct CourierActor;
+
+/// What a [`CourierActor`] can be told.
+#[derive(Debug)]
+pub(crate) enum CourierMsg {
+    /// Something was committed.
+    Applied,
+    /// What is due by now?
+    Tick,
+    /// What came of the last proposal: its leases, and which of them were given.
+    Settled(Vec<DeliveryId>, Option<Vec<bool>>),
+    /// A try has ended.
+    Sent(Box<Delivery>, LogTime, Answered),
+    /// Lease nothing more; answers when nothing is on its way.
+    Drain(RpcReplyPort<()>),
+    /// Asks what an operator would see.
+    Look(RpcReplyPort<ActorNode>),
+}
+
+/// What the sender needs.
+#[derive(Clone)]
+pub(crate) struct CourierArgs {
+    pub(crate) node: NodeId,
+    pub(crate) incarnation: Incarnation,
+    pub(crate) coordinator: Arc<dyn Coordinator>,
+    pub(crate) postman: Arc<dyn Postman>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) board: ProgressBoard,
+    pub(crate) schedule: Schedule,
+}
+
+/// The core with its tasks.
+pub(crate) struct CourierState {
+    args: CourierArgs,
+    core: Core,
+    tried: u64,
+    /// When each render's progress was last told, and how far it was.
+    told: BTreeMap<JobId, (Instant, u64)>,
+    draining: Option<Vec<RpcReplyPort<()>>>,
+    tasks: JoinSet<()>,
+}
+
+#[async_trait]
+impl Actor for CourierActor {
+    type Msg = CourierMsg;
+    type State = CourierState;
+    type Arguments = CourierArgs;
+
+    async fn pre_start(
+        &self,
+        myself: ActorRef<CourierMsg>,
+        args: CourierArgs,
+    ) -> Result<CourierState, ActorProcessingErr> {
+        let mut tasks = JoinSet::new();
+        tasks.spawn(follow(args.coordinator.applied(), myself));
+        Ok(CourierState {
+            args,
+            core: Core::default(),
+            tried: 0,
+            told: BTreeMap::new(),
+            draining: None,
+            tasks,
+        })
+    }
+
+    async fn handle(
+        &self,
+        myself: ActorRef<CourierMsg>,
+        message: CourierMsg,
+        state: &mut CourierState,
+    ) -> Result<(), ActorProcessingErr> {
+        match message {
+            CourierMsg::Applied => {}
+            CourierMsg::Tick => state.tell_progress(),
+            CourierMsg::Settled(leases, outcome) => {
+                let ours = state.core.settled(&leases, outcome.as_deref());
+                state.send(&ours, &myself);
+            }
+            CourierMsg::Sent(delivery, began, answered) => {
+                let now = state.args.clock.log_time();
+                state.tried += 1;
+                state.core.sent(
+                    &delivery,
+                    began,
+                    &answered,
+                    now,
+                    &state.args.schedule,
+                    rand::random(),
+                );
+            }
+            CourierMsg::Drain(reply) => state.draining.get_or_insert_default().push(reply),
+            CourierMsg::Look(reply) => {
+                // The asker may have stopped waiting; that is its business.
+                let _ = reply.send(state.look());
+                return Ok(());
+            }
+        }
+        state.turn(&myself);
+        Ok(())
+    }
+}
+
+impl CourierState {
+    fn turn(&mut self, myself: &ActorRef<CourierMsg>) {
+        while self.tasks.try_join_next().is_some() {}
+        let applied = self.args.coordinator.state();
+        let now = self.args.clock.log_time();
+        let who = (self.args.node, self.args.incarnation);
+        let is_draining = self.draining.is_some();
+        let schedule = &self.args.schedule;
+        if let Some(courier) = self.core.round(&applied, who, now, schedule, is_draining) {
+            let leases: Vec<DeliveryId> = courier.leases.iter().map(|(id, _)| *id).collect();
+            let proposal = self.args.coordinator.propose(Command::Courier(courier));
+            let myself = myself.clone();
+            self.tasks.spawn(async move {
+                let outcome = match tokio::time::timeout(PROPOSE, proposal).await {
+                    Ok(Ok(Outcome::Leased(given))) => Some(given),
+                    // Applied state tells the rest.
+                    Ok(Ok(_) | Err(_)) | Err(_) => None,
+                };
+                // Fails only when the sender has stopped: its successor looks anew.
+                let _ = myself.cast(CourierMsg::Settled(leases, outcome));
+            });
+        }
+        if self.core.is_idle()
+            && let Some(waiting) = &mut self.draining
+        {
+            for reply in waiting.drain(..) {
+                // The asker may have stopped waiting.
+                let _ = reply.send(());
+            }
+        }
+    }
+
+    fn send(&mut self, ours: &[DeliveryId], myself: &ActorRef<CourierMsg>) {
+        let applied = self.args.coordinator.state();
+        for id in ours {
+            let Some(delivery) = applied.deliveries.get(id) else {
+                continue;
+            };
+            let delivery = Box::new(delivery.as_ref().clone());
+            let began = self.args.clock.log_time();
+            let sending = self.args.postman.send(delivery.as_ref().clone());
+            // Beyond the postman's own limit only by a fault.
+            let limit = self.args.schedule.lease;
+            let myself = myself.clone();
+            self.tasks.spawn(async move {
+                let answered = tokio::time::timeout(limit, sending).await;
+                let answered = answered.unwrap_or_else(|_| Answered {
+                    status: None,
+                    error: Some("no answer in time".to_owned()),
+                });
+                let _ = myself.cast(CourierMsg::Sent(delivery, began, answered));
+            });
+        }
+    }
+
+    /// Tells endpoints that ask for it how far renders have got: from memory, once, and
+    /// seldom. A receiver that misses it hears of the next.
+    fn tell_progress(&mut self) {
+        let applied = self.args.coordinator.state();
+        self.told.retain(|job, _| applied.active.contains_key(job));
+        if self.draining.is_some() || !anyone_follows(&applied) {
+            return;
+        }
+        let now = self.args.clock.now();
+        for id in applied.active.keys() {
+            let Some(progress) = self.args.board.get(*id) else {
+                continue;
+            };
+            let told = self.told.get(id);
+            let is_due = told.is_none_or(|(at, frames)| {
+                now.saturating_duration_since(*at) >= self.args.schedule.progress
+                    && *frames != progress.frames_done
+            });
+            let Some(job) = applied.jobs.get(id).filter(|job| job.is_render()) else {
+                continue;
+            };
+            if !is_due || progress.frames_done == 0 {
+                continue;
+            }
+            self.told.insert(*id, (now, progress.frames_done));
+            for endpoint in applied.endpoints.values() {
+                let follows = endpoint.workspace == job.workspace
+                    && endpoint.disabled.is_none()
+                    && endpoint.events.contains(&EventKind::RenderProgress);
+                if follows {
+                    let telling = self
+                        .args
+                        .postman
+                        .progress(endpoint.clone(), Arc::clone(job));
+                    let limit = self.args.schedule.lease;
+                    self.tasks.spawn(async move {
+                        // Best effort: nobody waits for it.
+                        let _ = tokio::time::timeout(limit, telling).await;
+                    });
+                }
+            }
+        }
+    }
+
+    fn look(&self) -> ActorNode {
+        let applied = self.args.coordinator.state();
+        ActorNode::new("CourierActor", "courier")
+            .with("pending", applied.due.len())
+            .with("sending", self.core.sending())
+            .with("tried", self.tried)
+            .with("is_draining", self.draining.is_some())
+    }
+}
+
+fn anyone_follows(applied: &State) -> bool {
+    applied.endpoints.values().any(|endpoint| {
+        endpoint.disabled.is_none() && endpoint.events.contains(&EventKind::RenderProgress)
+    })
+}
+
+async fn follow(mut applied: watch::Receiver<LogIndex>, courier: ActorRef<CourierMsg>) {
+    let mut ticks = tokio::time::interval(LOOK);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        let message = tokio::select! {
+            changed = applied.changed() => match changed {
+                Ok(()) => CourierMsg::Applied,
+                Err(_) => return,
+            },
+            _ = ticks.tick() => CourierMsg::Tick,
+        };
+        if courier.cast(message).is_err() {
+            return;
+        }
+    }
+}

@@ -1,0 +1,19 @@
+//! Who may ask, how often, and for how much: keys, open mode, rate limits, quotas. Keys live
+//! in applied state, so a key made or revoked anywhere counts here with its commit; rate
+//! buckets live in this process and are lost with it.
+
+mod bucket;
+mod caller;
+mod meter;
+mod open;
+mod quota;
+mod token;
+mod usage;
+
+pub(super) use bucket::Buckets;
+pub(super) use caller::{client, operator};
+pub(super) use meter::{charge, meter};
+pub use quota::Quota;
+pub(super) use quota::within_quota;
+pub use token::{DrawnKey, draw_key};
+pub(super) use usage::{__path_usage, usage};
