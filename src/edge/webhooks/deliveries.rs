@@ -148,8 +148,8 @@ pub(crate) async fn retry(
     let after = edge
         .applied(|state| {
             let delivery = state.deliveries.get(&delivery)?;
-            let moved =
-                delivery.status == DeliveryStatus::Pending || delivery.attempts.last() != tried.as_ref();
+            let moved = delivery.status == DeliveryStatus::Pending
+                || delivery.attempts.last() != tried.as_ref();
             moved.then(|| Arc::clone(delivery))
         })
         .await?;

@@ -307,7 +307,7 @@ pub struct Needs {
     /// One used at or after this moment may be needed.
     pub used_from: LogTime,
     /// These are uploads' and imports', which cannot be fetched again.
-    pub named: std::collections::BTreeSet<cluster::model::ObjectKey>,
+    pub named: std::collections::BTreeSet<ObjectKey>,
 }
 
 /// A file that is removed when the fetch is over, however it ends.
