@@ -144,7 +144,7 @@ pub(crate) async fn retry(
         }
     }
     // What it is once the retry is seen here; a fast sender may have ended it by then.
-    let tried = before.attempts.len();
+    let tried = before.attempts.last().cloned();
     let after = edge
         .applied(|state| {
             let delivery = state.deliveries.get(&delivery)?;
