@@ -41,7 +41,11 @@ pub(super) fn drop_all() -> Result<String, String> {
     let held = capabilities(None).map_err(in_words("capabilities"))?;
     // A server that runs as root may keep its data below a directory that is somebody
     // else's. Landlock bounds what this one right reaches.
-    let kept = held.effective & CapabilitySet::DAC_OVERRIDE;
+    let kept = if geteuid().is_root() {
+        held.effective & CapabilitySet::DAC_OVERRIDE
+    } else {
+        CapabilitySet::empty()
+    };
     let sets = CapabilitySets {
         effective: kept,
         permitted: kept,
