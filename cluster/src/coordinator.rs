@@ -99,7 +99,7 @@ impl Coordinator {
 
     /// Whether a member was ever kept in `data_dir`.
     pub fn is_kept(data_dir: &Path) -> bool {
-        data_dir.join("raft").join("log.redb").exists()
+        data_dir.join("raft").join("log.redb").is_file()
     }
 
     /// Commits `command` and gives what applying it came to.

@@ -131,7 +131,7 @@ async fn bad_keys_parameters_and_routes_get_theirs() {
         ),
         ("/v1/renders/nonsense".to_owned(), 404, "not_found"),
         ("/v1/renders/%ff".to_owned(), 404, "not_found"),
-        ("/v1/webhooks".to_owned(), 404, "not_found"),
+        ("/v1/hooks".to_owned(), 404, "not_found"),
         ("/".to_owned(), 404, "not_found"),
     ] {
         let answer = world.get(&uri).await;

@@ -123,9 +123,9 @@ impl World {
             artifacts: Duration::from_secs(30 * 86_400),
         };
         adjust(&mut config);
-        let coordinator = Arc::new(Log::new());
-        let observer = Arc::new(Sights::default());
         let clock = Arc::new(StillClock(AtomicU64::new(START)));
+        let coordinator = Arc::new(Log::new(Arc::clone(&clock)));
+        let observer = Arc::new(Sights::default());
         let draining = CancellationToken::new();
         let edge = Edge::new(Parts {
             coordinator: coordinator.clone(),
@@ -188,7 +188,7 @@ impl World {
         request
             .headers_mut()
             .entry("host")
-            .or_insert(HeaderValue::from_static("localhost"));
+            .or_insert(HeaderValue::from_static("127.0.0.1:8080"));
         let (method, uri) = (request.method().clone(), request.uri().clone());
         let response = self
             .router
@@ -353,13 +353,15 @@ pub(crate) struct Log {
     state: Mutex<Arc<State>>,
     applied: watch::Sender<LogIndex>,
     leadership: watch::Sender<Leadership>,
+    clock: Arc<StillClock>,
     /// What proposals come to instead of being applied.
     pub(crate) fault: Mutex<Option<ProposeError>>,
 }
 
 impl Log {
-    fn new() -> Self {
+    fn new(clock: Arc<StillClock>) -> Self {
         Self {
+            clock,
             state: Mutex::default(),
             applied: watch::channel(LogIndex(0)).0,
             leadership: watch::channel(Leadership::Leader { term: 1 }).0,
@@ -381,7 +383,7 @@ impl Log {
         let outcome = state.apply(
             index,
             Stamped {
-                at: LogTime(START),
+                at: self.clock.log_time(),
                 command,
             },
         );
