@@ -29,6 +29,7 @@ test: ## everything: units, properties, goldens, media, end to end with the real
 	@begun=$$(date +%s) && .ci/setup test && installed=$$(date +%s) && \
 	cargo test --workspace --locked --no-run && built=$$(date +%s) && \
 	FRAMELANE_REQUIRE_GPU=1 FRAMELANE_REQUIRE_YTDLP=1 cargo test --workspace --locked --no-fail-fast && \
+	.ci/schema-check "$${CARGO_TARGET_DIR:-target}/debug/framelane" 10 && \
 	ended=$$(date +%s) && \
 	echo "make test: ok; packages $$((installed - begun)) s, build $$((built - installed)) s, tests $$((ended - built)) s"
 
