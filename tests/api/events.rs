@@ -64,7 +64,8 @@ struct Stream {
 
 impl Stream {
     async fn open(world: &World, job: JobId, last: Option<u64>) -> Self {
-        let mut request = Request::get(format!("/v1/renders/{job}/events")).header("host", "localhost");
+        let mut request =
+            Request::get(format!("/v1/renders/{job}/events")).header("host", "localhost");
         if let Some(last) = last {
             request = request.header("last-event-id", last.to_string());
         }
@@ -256,7 +257,9 @@ async fn who_has_seen_the_end_is_told_to_come_no_more() {
 }
 
 async fn reopen(world: &World, job: JobId, last: &str) -> (u16, Option<String>) {
-    let request = Request::get(format!("/v1/renders/{job}/events")).header("host", "localhost").header("last-event-id", last);
+    let request = Request::get(format!("/v1/renders/{job}/events"))
+        .header("host", "localhost")
+        .header("last-event-id", last);
     let answer = world
         .send(request.body(Body::empty()).expect("a request"))
         .await;
