@@ -76,6 +76,7 @@ struct Place {
 }
 
 /// Whom to ask.
+#[expect(clippy::large_enum_variant, reason = "there is one")]
 enum Keys {
     Server(Server),
     Directory(Settings),

@@ -16,6 +16,10 @@ use super::timestamp::rfc3339;
 #[schema(as = RenderEvent)]
 #[serde(untagged)]
 #[expect(dead_code, reason = "only its schema is used")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a description that is never made"
+)]
 pub(crate) enum RenderEventBody {
     /// Of a `status` event.
     Status(StatusEventBody),

@@ -13,6 +13,10 @@ use crate::plan::Probe;
 
 /// One run's work. Every path is of a file on this machine.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one a run, written and read at once"
+)]
 pub enum Order {
     /// Probe, resolve and cut.
     Prepare(PrepareOrder),

@@ -1,4 +1,5 @@
 //! Who gets in, whose things they reach, and how often and how much they may ask.
+#![expect(clippy::unwrap_used, reason = "a test may stop where it stands")]
 
 use axum::body::Body;
 use axum::http::{Request, StatusCode};

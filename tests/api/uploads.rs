@@ -1,4 +1,5 @@
 //! Files that clients bring: what they are offered, what is refused, what becomes of it.
+#![expect(clippy::unwrap_used, reason = "a test may stop where it stands")]
 
 use std::sync::atomic::Ordering;
 

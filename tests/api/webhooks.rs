@@ -1,4 +1,5 @@
 //! Endpoints, what they are sent, and the log of it.
+#![expect(clippy::unwrap_used, reason = "a test may stop where it stands")]
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};

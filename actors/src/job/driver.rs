@@ -38,6 +38,10 @@ pub(crate) struct Sight {
 
 /// What is to be done about it.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "made and carried out one at a time"
+)]
 pub(crate) enum Effect {
     /// Propose this; the outcome comes back as [`JobEvent::Proposed`].
     Propose(Command),

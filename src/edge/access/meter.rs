@@ -86,12 +86,11 @@ pub(crate) async fn meter(State(edge): State<Edge>, mut request: Request, next: 
         (true, true) => buckets.put_back(&holder, now),
         (true, false) | (false, true) => buckets.look(&holder, now),
         (false, false) => match buckets.take(&holder, now) {
-            Ok(level) => level,
             // What was refused anyway may as well be refused for this.
             Err(level) if response.status().is_client_error() => {
                 return rate_limited(buckets, level).into_response();
             }
-            Err(level) => level,
+            Ok(level) | Err(level) => level,
         },
     };
     told(response, buckets, level)
