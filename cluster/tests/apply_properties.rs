@@ -253,4 +253,7 @@ fn histories_reach_every_end_and_every_kind_of_task() {
     ];
     assert!(want.iter().all(|kind| done.contains(kind)), "{done:?}");
     assert!(has_replanned);
+    assert_eq!(settled.len(), 2, "assets: {settled:?}");
+    assert_eq!(destinations.len(), 2, "destinations: {destinations:?}");
+    assert_eq!(deliveries.len(), 4, "deliveries: {deliveries:?}");
 }
