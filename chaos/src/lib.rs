@@ -15,6 +15,7 @@
 //! | a cancelled render stops at once and leaves nothing | [`claim::cancel`] |
 //! | killed workers and killed servers lose nothing | [`claim::crash`] |
 //! | broken media cost their renders and never the server | [`claim::mutants`] |
+//! | what a client names is fetched and judged by what it is | [`claim::imports`] |
 //! | a large file goes through without being held, and goes on where it broke off | [`claim::uploads`] |
 //! | who registered is told of every change, whatever is killed | [`claim::webhooks`] |
 //! | a finished file goes on to the bucket that its request names | [`claim::destination`] |

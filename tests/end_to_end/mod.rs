@@ -15,6 +15,7 @@ mod events;
 mod faults;
 mod frame_exactness;
 mod idempotency;
+mod imports;
 mod keys;
 mod minimal;
 mod mutants;

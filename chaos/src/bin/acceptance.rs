@@ -10,7 +10,7 @@ use std::time::Instant;
 use anyhow::{Result, bail};
 use chaos::claim::{
     Bench, Figures, Scale, av_sync, cancel, crash, destination, determinism, events,
-    frame_exactness, idempotency, minimal, mutants, speed, uploads, webhooks,
+    frame_exactness, idempotency, imports, minimal, mutants, speed, uploads, webhooks,
 };
 use clap::Parser;
 
@@ -29,12 +29,13 @@ const ALL: &[&str] = &[
     "uploads",
     "destination",
     "webhooks",
+    "imports",
 ];
 
 /// Tries the claims of the acceptance list.
 #[derive(Debug, Parser)]
 struct Arguments {
-    /// Which (b c d e f g h j mutants events uploads destination webhooks), or `all`.
+    /// Which (b c d e f g h j mutants events uploads destination webhooks imports), or `all`.
     #[arg(default_value = "all")]
     claims: Vec<String>,
     /// The binary under test.
@@ -100,6 +101,7 @@ async fn try_claim(name: &str, bench: &Bench, scale: Scale) -> Result<Figures> {
         "g" => cancel::check(bench, scale).await,
         "h" => crash::check(bench, scale).await,
         "mutants" => mutants::check(bench, scale).await,
+        "imports" => imports::check(bench, scale).await,
         "webhooks" => webhooks::check(bench, scale).await,
         "uploads" => uploads::check(bench, scale).await,
         "destination" => destination::check(bench, scale).await,

@@ -9,6 +9,7 @@ pub mod determinism;
 pub mod events;
 pub mod frame_exactness;
 pub mod idempotency;
+pub mod imports;
 pub mod minimal;
 pub mod mutants;
 pub mod speed;
