@@ -24,6 +24,9 @@ const PER_HOST: usize = 4;
 /// Deliveries on their way at all.
 const IN_ALL: usize = 32;
 
+/// Deliveries of one workspace on their way: its slow receivers leave room for others'.
+const PER_WORKSPACE: usize = IN_ALL / 2;
+
 /// Times of the sender.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Schedule {
@@ -122,6 +125,12 @@ impl Core {
             *by_host.entry(host.clone()).or_default() += 1;
         }
         let mut room = IN_ALL.saturating_sub(self.sending.len());
+        let mut by_workspace: BTreeMap<&str, usize> = BTreeMap::new();
+        for id in self.sending.keys() {
+            if let Some(delivery) = state.deliveries.get(id) {
+                *by_workspace.entry(&delivery.workspace).or_default() += 1;
+            }
+        }
         let mut chosen = Vec::new();
         for ((due, id), ()) in &state.due {
             if room == 0 || *due > now {
@@ -142,10 +151,12 @@ impl Core {
                 continue;
             };
             let count = by_host.entry(host.clone()).or_default();
-            if *count >= PER_HOST {
+            let own = by_workspace.entry(&delivery.workspace).or_default();
+            if *count >= PER_HOST || *own >= PER_WORKSPACE {
                 continue;
             }
             *count += 1;
+            *own += 1;
             room -= 1;
             chosen.push((*id, host));
         }

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{HeaderValue, StatusCode, header};
 use cluster::command::{Command, Outcome, Rejection};
 
 use super::body::{TestBody, WebhookBody, WebhookListBody};
@@ -140,6 +140,7 @@ pub(crate) async fn test(
             Code::RateLimited,
             "Several test calls are on their way: try again when they have ended.",
         )
+        .with_header(header::RETRY_AFTER, HeaderValue::from_static("5"))
     })?;
     let begun = Instant::now();
     let outcome = Letter::test(&edge, &endpoint)?.post(&edge).await;

@@ -60,7 +60,8 @@ pub struct Guard {
 }
 
 impl Guard {
-    /// A guard; `allow_private` switches the address check off, never the scheme check.
+    /// A guard; `allow_private` opens private networks, never the addresses of one link
+    /// (where cloud metadata is), and never another scheme.
     pub fn new(allow_private: bool) -> Self {
         Self::with_names(allow_private, Arc::new(SystemNames))
     }
@@ -143,7 +144,9 @@ impl Guard {
     }
 
     fn admit_address(&self, address: IpAddr, host: &Host<&str>) -> Result<(), Forbidden> {
-        if self.allow_private || is_public(address) {
+        // Where clouds keep their machines' credentials is nobody's private network.
+        let is_open = self.allow_private && !ranges::is_link_local(address);
+        if is_open || is_public(address) {
             return Ok(());
         }
         Err(Forbidden::Address(host.to_string()))

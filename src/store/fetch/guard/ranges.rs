@@ -10,6 +10,20 @@ pub fn is_public(address: IpAddr) -> bool {
     }
 }
 
+/// Whether an address is that of one link, or one that clouds answer on with the credentials of
+/// a machine.
+pub(super) fn is_link_local(address: IpAddr) -> bool {
+    let is_v4 = |address: Ipv4Addr| address.is_link_local();
+    match address {
+        IpAddr::V4(address) => is_v4(address),
+        IpAddr::V6(address) => {
+            mapped_or_translated(address).is_some_and(is_v4)
+                || address.segments()[0] & 0xffc0 == 0xfe80
+                || address == Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254)
+        }
+    }
+}
+
 fn is_public_v4(address: Ipv4Addr) -> bool {
     let [a, b, c, _] = address.octets();
     let special = match a {

@@ -363,3 +363,23 @@ async fn a_refusal_does_not_tell_what_a_name_resolved_to() {
         assert!(said.contains(name) && !said.contains(secret), "{said}");
     }
 }
+
+#[test]
+fn where_clouds_keep_credentials_stays_shut_even_where_private_networks_are_open() {
+    let guard = Guard::new(true);
+    for url in [
+        "http://169.254.169.254/latest",
+        "http://0xa9fea9fe/",
+        "http://[fe80::1]/",
+        "http://[fd00:ec2::254]/",
+        "http://[::ffff:169.254.169.254]/",
+    ] {
+        assert!(
+            matches!(guard.admit(url), Err(Forbidden::Address(_))),
+            "{url}"
+        );
+    }
+    for url in ["http://127.0.0.1/", "http://10.0.0.1/", "http://[fd12::1]/"] {
+        assert!(guard.admit(url).is_ok(), "{url}");
+    }
+}
