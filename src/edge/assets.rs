@@ -218,24 +218,14 @@ impl Shared {
         id: AssetId,
         is_there: impl Fn(&Asset) -> bool,
     ) -> Result<Arc<Asset>, ApiError> {
-        let mut applied = self.parts.coordinator.applied();
-        let wait = async {
-            loop {
-                applied.mark_unchanged();
-                let state = self.state();
-                if let Some(asset) = state.assets.get(&id).filter(|asset| is_there(asset)) {
-                    return Some(Arc::clone(asset));
-                }
-                applied.changed().await.ok()?;
-            }
-        };
-        match tokio::time::timeout(super::context::CATCH_UP, wait).await {
-            Ok(Some(asset)) => Ok(asset),
-            Ok(None) | Err(_) => Err(ApiError::new(
-                Code::CommitUnknown,
-                "The change is committed but has not reached this server yet.",
-            )),
-        }
+        self.once(|state| {
+            state
+                .assets
+                .get(&id)
+                .filter(|asset| is_there(asset))
+                .cloned()
+        })
+        .await
     }
 
     /// The row for a request that is new to its key, or the asset that the key made before.

@@ -29,7 +29,7 @@ use crate::store::fetch::Guard;
 use crate::telemetry::metrics::{self, Exposition};
 
 /// How long applied state may lag behind a commit this process just made.
-pub(super) const CATCH_UP: Duration = Duration::from_secs(2);
+const CATCH_UP: Duration = Duration::from_secs(2);
 
 /// Test calls of webhooks at one time: they are for people, not for making servers busy.
 const TEST_CALLS: usize = 4;
@@ -153,31 +153,6 @@ impl Shared {
         }
     }
 
-    /// What `look` finds once applied state here has it: what was just committed may reach
-    /// this process a moment later.
-    pub(super) async fn applied<T>(
-        &self,
-        look: impl Fn(&State) -> Option<T>,
-    ) -> Result<T, ApiError> {
-        let mut applied = self.parts.coordinator.applied();
-        let wait = async {
-            loop {
-                applied.mark_unchanged();
-                if let Some(found) = look(&self.state()) {
-                    return Some(found);
-                }
-                applied.changed().await.ok()?;
-            }
-        };
-        match tokio::time::timeout(CATCH_UP, wait).await {
-            Ok(Some(found)) => Ok(found),
-            Ok(None) | Err(_) => Err(ApiError::new(
-                Code::CommitUnknown,
-                "The change is committed but has not reached this server yet.",
-            )),
-        }
-    }
-
     /// Proposes `command` and measures how long its commit takes.
     pub(super) async fn propose(
         &self,
@@ -210,7 +185,8 @@ impl Shared {
             .await
     }
 
-    /// What `look` finds in applied state, once it finds something.
+    /// What `look` finds once applied state here has it: what was just committed may reach
+    /// this process a moment later.
     pub(super) async fn once<T>(&self, look: impl Fn(&State) -> Option<T>) -> Result<T, ApiError> {
         let mut applied = self.parts.coordinator.applied();
         let wait = async {

@@ -83,7 +83,7 @@ pub(crate) async fn create(
         }
     }
     let made = edge
-        .applied(|state| state.endpoint_of(id, &workspace).cloned())
+        .once(|state| state.endpoint_of(id, &workspace).cloned())
         .await?;
     let body = WebhookBody::of(&made).with_secret(text_of(&secret));
     Ok((StatusCode::CREATED, Json(body)))

@@ -146,7 +146,7 @@ pub(crate) async fn retry(
     // What it is once the retry is seen here; a fast sender may have ended it by then.
     let tried = before.attempts.last().cloned();
     let after = edge
-        .applied(|state| {
+        .once(|state| {
             let delivery = state.deliveries.get(&delivery)?;
             let moved = delivery.status == DeliveryStatus::Pending
                 || delivery.attempts.last() != tried.as_ref();

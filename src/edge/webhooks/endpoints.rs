@@ -103,7 +103,7 @@ pub(crate) async fn delete(
             return Err(ApiError::internal());
         }
     }
-    edge.applied(|state| (!state.endpoints.contains_key(&id)).then_some(()))
+    edge.once(|state| (!state.endpoints.contains_key(&id)).then_some(()))
         .await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -56,7 +56,7 @@ pub(crate) async fn rotate(
         }
     }
     let endpoint = edge
-        .applied(|state| {
+        .once(|state| {
             let endpoint = state.endpoint_of(id, &workspace)?;
             (endpoint.secret.current == sealed).then(|| endpoint.clone())
         })
@@ -111,7 +111,7 @@ impl Shared {
         };
         self.propose(command).await?;
         // Of two that race the first is kept, and both are answered with it.
-        self.applied(|state| state.secrets.get(workspace).cloned())
+        self.once(|state| state.secrets.get(workspace).cloned())
             .await
     }
 }
