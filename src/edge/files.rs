@@ -17,6 +17,7 @@ use super::range::{Wanted, wanted};
 use super::renders::expired;
 use super::signing::{Claim, FileName, FilePart, percent_encoded, signed_query};
 use crate::store::StoreError;
+use crate::store::disposition;
 
 /// What is served, and how it is described.
 struct Served {
@@ -283,21 +284,6 @@ fn names_tag(tags: &str, etag: &str) -> bool {
     tags.split(',')
         .map(|tag| tag.trim().trim_start_matches("W/"))
         .any(|tag| tag == "*" || tag == etag)
-}
-
-/// `Content-Disposition` with the name for old clients in ASCII and for others as it is.
-fn disposition(kind: &str, filename: &str) -> String {
-    let ascii: String = filename
-        .chars()
-        .map(|letter| match letter {
-            ' '..='~' if !matches!(letter, '"' | '\\') => letter,
-            _ => '_',
-        })
-        .collect();
-    format!(
-        "{kind}; filename=\"{ascii}\"; filename*=UTF-8''{}",
-        percent_encoded(filename)
-    )
 }
 
 #[cfg(test)]

@@ -102,26 +102,31 @@ pub struct ObjectAbout {
 }
 
 impl ObjectAbout {
-    /// The `Content-Disposition`: saved under its name, which comes in both spellings.
+    /// The `Content-Disposition`: saved under its name.
     pub fn disposition(&self) -> Option<String> {
         let filename = self.filename.as_ref()?;
-        let ascii: String = filename
-            .chars()
-            .map(|letter| match letter {
-                ' '..='~' if !matches!(letter, '"' | '\\') => letter,
-                _ => '_',
-            })
-            .collect();
-        let mut disposition = format!("attachment; filename=\"{ascii}\"; filename*=UTF-8''");
-        for byte in filename.bytes() {
-            if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-                disposition.push(char::from(byte));
-            } else {
-                disposition.push_str(&format!("%{byte:02X}"));
-            }
-        }
-        Some(disposition)
+        Some(disposition("attachment", filename))
     }
+}
+
+/// A `Content-Disposition` with the name for old clients in ASCII and for others as it is.
+pub fn disposition(kind: &str, filename: &str) -> String {
+    let ascii: String = filename
+        .chars()
+        .map(|letter| match letter {
+            ' '..='~' if !matches!(letter, '"' | '\\') => letter,
+            _ => '_',
+        })
+        .collect();
+    let mut disposition = format!("{kind}; filename=\"{ascii}\"; filename*=UTF-8''");
+    for byte in filename.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            disposition.push(char::from(byte));
+        } else {
+            disposition.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    disposition
 }
 
 /// What a presigned link is for.
