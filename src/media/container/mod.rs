@@ -1,0 +1,73 @@
+//! Containers read in Rust: which tracks a file has, where each packet lies and when it is shown,
+//! without decoding anything. Hostile files meet no other parser before their packets reach a
+//! decoder.
+//!
+//! A reader ([`read`]) makes [`Contents`]; [`Packets`] reads the bytes of one packet. Times are
+//! in ticks of each track's own clock, exactly as the file has them; what they mean for the
+//! timeline is decided by `media::presentation`.
+
+mod adts;
+mod aiff;
+mod avi;
+mod description;
+mod flac;
+mod input;
+mod matroska;
+mod mp3;
+mod mp4;
+mod ogg;
+mod packets;
+mod program;
+mod sniff;
+mod track;
+mod transport;
+mod wav;
+
+use std::path::Path;
+
+pub use input::Input;
+pub use packets::Packets;
+pub use sniff::Container;
+pub use track::{
+    Addition, AudioFormat, ChannelLayout, Clock, Codec, ColorTags, Contents, Crop, Description,
+    Detail, Edit, Extent, Finding, LightLevels, Orientation, Packet, PacketFlags, Payload,
+    PcmFormat, Role, Track, TrackKind, VideoFormat,
+};
+
+use super::MediaError;
+
+/// More packets than this in one file are refused: days of pictures.
+const MAX_PACKETS: usize = 8_000_000;
+/// More tracks than this in one file are refused.
+const MAX_TRACKS: usize = 256;
+
+/// Takes a file apart.
+///
+/// # Errors
+/// [`MediaError::Invalid`] when it is not media of a known kind or damaged beyond use,
+/// [`MediaError::Unsupported`] when it is of a kind that is known and not read,
+/// [`MediaError::Limit`] beyond a limit, [`MediaError::Io`] when reading fails.
+pub fn read(path: &Path) -> Result<Contents, MediaError> {
+    read_input(&mut Input::open(path)?)
+}
+
+/// As [`read`], from an open input.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_input(input: &mut Input) -> Result<Contents, MediaError> {
+    let (container, start) = sniff::sniff(input)?;
+    match container {
+        Container::Mp4 => mp4::read(input),
+        Container::Matroska => matroska::read(input),
+        Container::Avi => avi::read(input),
+        Container::MpegPs => program::read(input),
+        Container::MpegTs => transport::read(input),
+        Container::Wav => wav::read(input),
+        Container::Aiff => aiff::read(input),
+        Container::Ogg => ogg::read(input),
+        Container::Flac => flac::read(input, start),
+        Container::Mp3 => mp3::read(input, start),
+        Container::Adts => adts::read(input, start),
+    }
+}
