@@ -45,7 +45,7 @@ pub enum ViolationCode {
 }
 
 /// Something a client should know that stops nothing.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Warning {
     /// Where, like `elements[1]`; empty for the whole.
     pub path: String,
@@ -53,4 +53,33 @@ pub struct Warning {
     pub code: String,
     /// A sentence.
     pub message: String,
+    /// Seconds of the output where it begins to show, if it is about a part.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub from: Option<f64>,
+    /// Seconds of the output where it ends.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub to: Option<f64>,
+}
+
+impl Warning {
+    /// A warning about `path` as a whole.
+    pub fn new(path: impl Into<String>, code: &str, message: impl Into<String>) -> Self {
+        Self {
+            path: path.into(),
+            code: code.to_owned(),
+            message: message.into(),
+            from: None,
+            to: None,
+        }
+    }
+
+    /// The same, about a part of the output, in seconds.
+    #[must_use]
+    pub fn between(self, from: f64, to: f64) -> Self {
+        Self {
+            from: Some(from),
+            to: Some(to),
+            ..self
+        }
+    }
 }

@@ -147,7 +147,7 @@ pub(crate) struct RenderErrorBody {
 }
 
 /// Something the client should know that stopped nothing.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 #[schema(as = Warning)]
 pub(crate) struct WarningBody {
     /// Where, like `elements[1]`; empty for the whole.
@@ -156,6 +156,12 @@ pub(crate) struct WarningBody {
     pub(crate) code: String,
     /// A sentence.
     pub(crate) message: String,
+    /// Seconds of the output where it begins to show, if it is about a part.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) from: Option<f64>,
+    /// Seconds of the output where it ends.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) to: Option<f64>,
 }
 
 /// Where a render's time went. What has not happened yet is null.

@@ -279,6 +279,8 @@ impl From<&Warning> for WarningBody {
             path: warning.path.clone(),
             code: warning.code.clone(),
             message: warning.message.clone(),
+            from: warning.from,
+            to: warning.to,
         }
     }
 }

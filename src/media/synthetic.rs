@@ -12,7 +12,7 @@ use super::{
     JoinSettings, MediaEngine, MediaError, MediaInfo, MixPlan, PixelFormat, Plane, VideoInfo,
     YuvColor,
 };
-use crate::composition::time::{FrameIndex, FrameRate, MediaTime};
+use crate::composition::time::FrameRate;
 
 /// Bytes of the index at the beginning of a picture.
 const INDEX_BYTES: usize = 8;
@@ -76,11 +76,8 @@ pub struct SyntheticEngine;
 impl MediaEngine for SyntheticEngine {
     fn probe(&self, file: &Path) -> Result<MediaInfo, MediaError> {
         let source: SyntheticSource = read_json(file)?;
-        let time = |frame: u64| {
-            let nanos = MediaTime::of_frame(FrameIndex(frame), source.rate).nanos();
-            i64::try_from(nanos).unwrap_or(i64::MAX)
-        };
         let video = (source.frames > 0).then(|| VideoInfo {
+            track: 0,
             codec: "synthetic".into(),
             width: source.width,
             height: source.height,
@@ -90,24 +87,29 @@ impl MediaEngine for SyntheticEngine {
             mirrored: false,
             plain: true,
             color: YuvColor::OUTPUT,
-            frames: FrameTable {
-                pts: (0..source.frames).map(time).collect(),
-                keyframes: vec![0],
-                end: time(source.frames),
-                tolerance: 500_000,
-            },
+            frames: FrameTable::constant(
+                source.rate.numerator().into(),
+                source.rate.denominator().into(),
+                source.frames,
+            ),
         });
         let audio = (source.samples > 0).then(|| AudioInfo {
+            track: 1,
             codec: "synthetic".into(),
             sample_rate: 48_000,
             channels: 2,
-            duration: i64::try_from(u128::from(source.samples) * 1_000_000_000 / 48_000)
+            start: 0,
+            end: i64::try_from(u128::from(source.samples) * 1_000_000_000 / 48_000)
                 .unwrap_or(i64::MAX),
+            language: None,
+            is_default: true,
         });
         Ok(MediaInfo {
             container: "synthetic".into(),
             video,
-            audio,
+            sounds: audio.into_iter().collect(),
+            notices: Vec::new(),
+            refusal: None,
         })
     }
 
@@ -200,7 +202,7 @@ struct Source {
 
 impl FrameSource for Source {
     fn frame(&mut self, index: u64) -> Result<Frame, MediaError> {
-        if index >= self.info.frames.pts.len() as u64 {
+        if index >= self.info.frames.len() {
             return Err(MediaError::Invalid(format!("there is no frame {index}")));
         }
         let (width, height) = (self.info.coded_width, self.info.coded_height);

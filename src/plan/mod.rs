@@ -5,6 +5,7 @@ mod prepared;
 mod probe;
 mod request;
 mod segments;
+mod stored;
 
 use cluster::model::{FrameRange, ObjectRef};
 use serde::{Deserialize, Serialize};
@@ -14,29 +15,21 @@ pub use prepared::Prepared;
 pub use probe::{Probe, ProbeAudio, ProbeColor};
 pub use request::{RequestObject, RequestObjectError};
 pub use segments::cut;
+pub use stored::{MAX_BYTES, PlanError, VERSION};
 
-use crate::composition::Warning;
 use crate::timeline::Timeline;
 
-/// Format of plans that this build writes and reads.
-pub const VERSION: u32 = 1;
-
-/// Everything a worker needs beside the source files. Stored as JSON.
+/// Everything a worker needs beside the source files.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
-    /// Format of this object; readers refuse others.
-    pub version: u32,
     /// The composition with its sources resolved.
     pub timeline: Timeline,
     /// Source `n`'s file in the store, as immutable bytes.
     pub sources: Vec<ObjectRef>,
     /// Font files that text elements bring along.
-    #[serde(default)]
     pub fonts: Vec<PlannedFont>,
     /// The cuts.
     pub segments: Vec<FrameRange>,
-    /// What prepare noticed (substituted fonts, short sources, padding).
-    pub warnings: Vec<Warning>,
 }
 
 /// A font file of the composition.

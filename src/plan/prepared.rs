@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::composition::Warning;
 
 /// The object at `store::keys::prepared`, JSON.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Prepared {
     /// Format of this object.
     pub version: u32,

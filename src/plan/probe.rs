@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::timeline::{Matrix, MediaInfo};
+use crate::timeline::{FrameTable, Matrix, MediaInfo};
 
 /// Longest word that a file can put into its probe.
 const WORD: usize = 32;
@@ -64,11 +64,11 @@ impl Probe {
 
     /// What clients are told of `info`.
     pub fn of(info: &MediaInfo) -> Self {
-        let audio = info.audio.as_ref().map(|audio| ProbeAudio {
+        let audio = info.audio().map(|audio| ProbeAudio {
             codec: audio.codec.clone(),
             sample_rate: audio.sample_rate,
             channels: audio.channels,
-            duration: seconds(audio.duration),
+            duration: seconds(audio.end),
         });
         let Some(video) = &info.video else {
             return Self {
@@ -80,7 +80,7 @@ impl Probe {
             };
         };
         let is_still = info.is_still();
-        let length = seconds(video.frames.end);
+        let length = seconds(video.frames.end());
         let sound = audio.as_ref().map_or(0.0, |audio| audio.duration);
         let matrix = match video.color.matrix {
             Matrix::Bt601 => "bt601",
@@ -102,7 +102,7 @@ impl Probe {
             width: Some(video.width),
             height: Some(video.height),
             frame_rate: (!is_still)
-                .then(|| average_rate(&video.frames.pts, video.frames.end))
+                .then(|| average_rate(&video.frames))
                 .flatten(),
             rotation: Some(video.rotation),
             color: (!is_still).then(|| ProbeColor {
@@ -149,22 +149,23 @@ fn seconds(nanoseconds: i64) -> f64 {
     clippy::cast_precision_loss,
     reason = "frame counts are far below 2^52"
 )]
-fn average_rate(pts: &[i64], end: i64) -> Option<f64> {
-    let first = *pts.first()?;
-    let span = end.checked_sub(first).filter(|span| *span > 0)?;
-    let rate = pts.len() as f64 * 1e9 / span as f64;
+fn average_rate(frames: &FrameTable) -> Option<f64> {
+    let span = frames.end().checked_sub(frames.first()?);
+    let span = span.filter(|span| *span > 0)?;
+    let rate = frames.len() as f64 * 1e9 / span as f64;
     Some((rate * 1000.0).round() / 1000.0)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::timeline::{AudioInfo, FrameTable, VideoInfo, YuvColor};
+    use crate::timeline::{AudioInfo, VideoInfo, YuvColor};
 
     fn clip() -> MediaInfo {
         MediaInfo {
             container: "mp4".to_owned(),
             video: Some(VideoInfo {
+                track: 0,
                 codec: "h264".to_owned(),
                 width: 1080,
                 height: 1920,
@@ -174,19 +175,20 @@ mod tests {
                 mirrored: false,
                 plain: false,
                 color: YuvColor::OUTPUT,
-                frames: FrameTable {
-                    pts: (0..50).map(|n| n * 40_000_000).collect(),
-                    keyframes: vec![0],
-                    end: 2_000_000_000,
-                    tolerance: 500_000,
-                },
+                frames: FrameTable::constant(25, 1, 50),
             }),
-            audio: Some(AudioInfo {
+            sounds: vec![AudioInfo {
+                track: 1,
                 codec: "aac".to_owned(),
                 sample_rate: 48_000,
                 channels: 2,
-                duration: 2_500_000_000,
-            }),
+                start: 0,
+                end: 2_500_000_000,
+                language: None,
+                is_default: true,
+            }],
+            notices: Vec::new(),
+            refusal: None,
         }
     }
 

@@ -38,6 +38,7 @@ pub fn probe_image(file: &Path, max_pixels: u64) -> Result<MediaInfo, RenderErro
     Ok(MediaInfo {
         container: name.to_owned(),
         video: Some(VideoInfo {
+            track: 0,
             codec: name.to_owned(),
             width,
             height,
@@ -52,14 +53,11 @@ pub fn probe_image(file: &Path, max_pixels: u64) -> Result<MediaInfo, RenderErro
                 full_range: true,
                 centered_chroma: true,
             },
-            frames: FrameTable {
-                pts: vec![0],
-                keyframes: vec![0],
-                end: 0,
-                tolerance: 0,
-            },
+            frames: FrameTable::from_nanos(&[0], 0),
         }),
-        audio: None,
+        sounds: Vec::new(),
+        notices: Vec::new(),
+            refusal: None,
     })
 }
 

@@ -65,7 +65,7 @@ impl Timeline {
             return None;
         };
         let (source, info) = self.source_of(element.index)?;
-        if !element.visible || clip.gain <= 0.0 || info.audio.is_none() {
+        if !element.visible || clip.gain <= 0.0 || info.audio().is_none() {
             return None;
         }
         let (from, to) = self.span(element)?;

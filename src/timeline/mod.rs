@@ -2,6 +2,7 @@
 
 mod draw_list;
 mod evaluate;
+mod frame_table;
 mod layout;
 mod mix;
 mod resolve;
@@ -9,8 +10,10 @@ mod source;
 mod span;
 #[cfg(test)]
 mod testing;
+mod warnings;
 
 pub use draw_list::{Affine, Content, DrawList, Layer, Rect};
+pub use frame_table::FrameTable;
 pub use mix::{MixClip, MixPlan, SAMPLE_RATE};
 pub use resolve::{ResolveError, Resolved, TextMeasure, Timeline};
-pub use source::{AudioInfo, FrameTable, Matrix, MediaInfo, VideoInfo, YuvColor};
+pub use source::{AudioInfo, Matrix, MediaInfo, Notice, VideoInfo, YuvColor};

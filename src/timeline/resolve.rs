@@ -135,16 +135,20 @@ impl Timeline {
             .is_some_and(|(_, info)| match &element.kind {
                 ElementKind::Video { .. } => {
                     let frames = info.video.as_ref().map(|video| &video.frames);
-                    !info.is_still() && frames.is_some_and(|frames| !frames.pts.is_empty())
+                    !info.is_still() && frames.is_some_and(|frames| !frames.is_empty())
                 }
                 ElementKind::Image { .. } => info.is_still() && info.video.is_some(),
-                ElementKind::Audio { .. } => info.audio.is_some(),
+                ElementKind::Audio { .. } => info.audio().is_some(),
                 ElementKind::Text { .. } => true,
             });
         if !fits {
+            let refusal = self
+                .source_of(element.index)
+                .filter(|_| matches!(element.kind, ElementKind::Video { .. }))
+                .and_then(|(_, info)| info.refusal.clone());
             return Err(ResolveError {
                 code: "invalid_source".into(),
-                message: format!("the source has no {wanted}"),
+                message: refusal.unwrap_or_else(|| format!("the source has no {wanted}")),
                 path: format!("elements[{}].source_url", element.index),
             });
         }
@@ -188,46 +192,6 @@ impl Timeline {
             Some(end) => trimmed_sound.map_or(end, |sound| sound.max(end)),
             None => any_sound().unwrap_or(MediaTime::new(DEFAULT_SECONDS, 1)),
         }
-    }
-
-    fn warnings(&self, duration: MediaTime) -> Vec<Warning> {
-        let mut warnings = Vec::new();
-        let (width, height) = (self.composition.width, self.composition.height);
-        if !width.is_multiple_of(2) || !height.is_multiple_of(2) {
-            warnings.push(Warning {
-                path: String::new(),
-                code: "padded_to_even".into(),
-                message: format!(
-                    "{width}x{height} is odd; the file is {}x{}, its last column or row doubled",
-                    width.next_multiple_of(2),
-                    height.next_multiple_of(2)
-                ),
-            });
-        }
-        for element in self.composition.elements.iter().filter(|e| e.visible) {
-            let path = format!("elements[{}]", element.index);
-            // With a length of the client's own, validation has said this already.
-            if self.composition.duration.is_none() && element.time >= duration {
-                warnings.push(Warning {
-                    path: path.clone(),
-                    code: "starts_after_end".into(),
-                    message: format!(
-                        "it starts at {}, when the output has ended at {duration}",
-                        element.time
-                    ),
-                });
-            }
-            warnings.extend(
-                span::shortfalls(element, self)
-                    .into_iter()
-                    .map(|(code, message)| Warning {
-                        path: path.clone(),
-                        code: code.into(),
-                        message,
-                    }),
-            );
-        }
-        warnings
     }
 }
 

@@ -2,15 +2,32 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::FrameTable;
+
 /// What a source turned out to be.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct MediaInfo {
     /// Container in one word: `mp4`, `matroska`, `png` …
     pub container: String,
-    /// The first picture track, if there is one.
+    /// The picture track that is shown, if there is one.
     pub video: Option<VideoInfo>,
-    /// The first sound track, if there is one.
-    pub audio: Option<AudioInfo>,
+    /// Sound tracks that can be decoded, in the file's order.
+    pub sounds: Vec<AudioInfo>,
+    /// What of the file is not shown or heard as it is, and what was wrong with it.
+    pub notices: Vec<Notice>,
+    /// Why its pictures cannot be shown, where it has some and its sound can be heard.
+    pub refusal: Option<String>,
+}
+
+/// Something about a source that clients should know.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Notice {
+    /// A warning's code (API.md §6), like `source_damaged`.
+    pub code: String,
+    /// A sentence, without the source's name.
+    pub message: String,
+    /// Nanoseconds of source time that it is about; `None`: all of it.
+    pub span: Option<(i64, i64)>,
 }
 
 impl MediaInfo {
@@ -21,11 +38,20 @@ impl MediaInfo {
     pub fn is_still(&self) -> bool {
         Self::STILLS.contains(&self.container.as_str())
     }
+
+    /// The sound track that plays where none is asked for: the one flagged default, else the
+    /// first.
+    pub fn audio(&self) -> Option<&AudioInfo> {
+        let flagged = self.sounds.iter().find(|sound| sound.is_default);
+        flagged.or_else(|| self.sounds.first())
+    }
 }
 
 /// A picture track: all that deciding which frame to show needs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct VideoInfo {
+    /// Its place among all tracks of the file, from 0.
+    pub track: usize,
     /// Codec in one word: `h264`, `vp9` …
     pub codec: String,
     /// Width as shown: rotation and sample aspect ratio applied.
@@ -49,31 +75,26 @@ pub struct VideoInfo {
     pub frames: FrameTable,
 }
 
-/// When each frame of a source is shown. The frame index *n* of a source is the *n*-th here.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FrameTable {
-    /// Presentation times in nanoseconds of source time (edit lists applied), rising.
-    pub pts: Vec<i64>,
-    /// Indices of frames at which decoding can begin (closed recovery points), rising; 0 is one.
-    pub keyframes: Vec<u64>,
-    /// Where the last frame ends, in nanoseconds.
-    pub end: i64,
-    /// Half a container tick, at least 0.5 ms: how far a pts may lie after a wanted time and
-    /// still count as not after it.
-    pub tolerance: i64,
-}
-
 /// A sound track.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AudioInfo {
+    /// Its place among all tracks of the file, from 0.
+    pub track: usize,
     /// Codec in one word.
     pub codec: String,
     /// Samples a second, as coded.
     pub sample_rate: u32,
     /// Channels, as coded.
     pub channels: u16,
-    /// Length of the sound in nanoseconds, codec delay and padding removed.
-    pub duration: i64,
+    /// Where its first audible sample lies, in nanoseconds of source time.
+    pub start: i64,
+    /// Where its last audible sample ends, in nanoseconds of source time, codec delay and padding
+    /// removed.
+    pub end: i64,
+    /// Language as the file writes it, if it does.
+    pub language: Option<String>,
+    /// Flagged as the track that plays by default.
+    pub is_default: bool,
 }
 
 /// What the numbers of a YUV picture mean.

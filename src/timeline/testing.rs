@@ -20,12 +20,8 @@ impl TextMeasure for Lines {
 /// A video of `count` frames, frame `n` at `first + n / fps`, in nanoseconds.
 pub(super) fn frames(first: i64, fps: i64, count: i64) -> FrameTable {
     let at = |n: i64| first + n * 1_000_000_000 / fps;
-    FrameTable {
-        pts: (0..count).map(at).collect(),
-        keyframes: vec![0],
-        end: at(count),
-        tolerance: 500_000,
-    }
+    let times: Vec<i64> = (0..count).map(at).collect();
+    FrameTable::from_nanos(&times, at(count))
 }
 
 /// A silent video source of `width` by `height` pixels.
@@ -33,6 +29,7 @@ pub(super) fn video(width: u32, height: u32, frames: FrameTable) -> MediaInfo {
     MediaInfo {
         container: "mp4".into(),
         video: Some(VideoInfo {
+            track: 0,
             codec: "h264".into(),
             width,
             height,
@@ -44,17 +41,23 @@ pub(super) fn video(width: u32, height: u32, frames: FrameTable) -> MediaInfo {
             color: YuvColor::OUTPUT,
             frames,
         }),
-        audio: None,
+        sounds: Vec::new(),
+        notices: Vec::new(),
+            refusal: None,
     }
 }
 
 /// The same source with `seconds` of sound.
 pub(super) fn with_sound(mut info: MediaInfo, seconds: i64) -> MediaInfo {
-    info.audio = Some(AudioInfo {
+    info.sounds.push(AudioInfo {
+        track: 1,
         codec: "aac".into(),
         sample_rate: 44_100,
         channels: 2,
-        duration: seconds * 1_000_000_000,
+        start: 0,
+        end: seconds * 1_000_000_000,
+        language: None,
+        is_default: true,
     });
     info
 }

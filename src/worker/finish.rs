@@ -13,7 +13,7 @@ use super::failure;
 use super::order::{AudioOrder, JoinOrder, Made};
 use super::tools::Tools;
 use crate::media::{JoinSettings, MediaEngine, MediaError};
-use crate::plan::{self, Plan};
+use crate::plan::Plan;
 
 /// Time between two looks at how far a library has written.
 const MEASURE_EVERY: Duration = Duration::from_millis(500);
@@ -21,13 +21,8 @@ const MEASURE_EVERY: Duration = Duration::from_millis(500);
 /// Reads a plan object.
 pub(super) fn read_plan(file: &Path) -> Result<Plan, Failure> {
     let bytes = fs::read(file).map_err(|error| failure::of_io(&error))?;
-    let plan: Plan = serde_json::from_slice(&bytes)
-        .map_err(|error| failure::engine(format!("the plan cannot be read: {error}")))?;
-    if plan.version != plan::VERSION {
-        let message = format!("plan version {} is not this build's", plan.version);
-        return Err(failure::engine(message));
-    }
-    Ok(plan)
+    Plan::from_bytes(&bytes)
+        .map_err(|error| failure::engine(format!("the plan cannot be read: {error}")))
 }
 
 /// Mixes and encodes the whole timeline's sound.
@@ -55,7 +50,7 @@ fn of_mix(error: &MediaError, plan: &Plan) -> Failure {
             && plan
                 .timeline
                 .source_of(element.index)
-                .is_some_and(|(_, info)| info.audio.is_some())
+                .is_some_and(|(_, info)| info.audio().is_some())
     });
     let first = audible.next();
     let path = match (first, audible.next()) {
@@ -128,7 +123,7 @@ fn check(engine: &dyn MediaEngine, file: &Path, plan: &Plan) -> Result<(), Failu
         .probe(file)
         .map_err(|error| failure::of_media(&error, None))?;
     let wrong = |what: String| Err(failure::engine(format!("the joined file is wrong: {what}")));
-    let Some(video) = info.video else {
+    let Some(video) = &info.video else {
         return wrong("it has no pictures".to_owned());
     };
     let (width, height) = (plan.output_width(), plan.output_height());
@@ -138,25 +133,25 @@ fn check(engine: &dyn MediaEngine, file: &Path, plan: &Plan) -> Result<(), Failu
             video.width, video.height
         ));
     }
-    let times = &video.frames.pts;
-    if times.len() as u64 != plan.timeline.frames {
+    let frames = &video.frames;
+    if frames.len() != plan.timeline.frames {
         return wrong(format!(
             "it has {} frames, not {}",
-            times.len(),
+            frames.len(),
             plan.timeline.frames
         ));
     }
     let rate = plan.timeline.composition.frame_rate;
     // A container tick each way, and as much again for the probe's rounding.
-    let slack = video.frames.tolerance.saturating_mul(2);
+    let slack = frames.tolerance().saturating_mul(2);
     let step = i128::from(rate.denominator()) * 1_000_000_000;
-    for (frame, &time) in (0i128..).zip(times) {
+    for (frame, time) in (0i128..).zip(frames.times()) {
         let due = frame * step / i128::from(rate.numerator());
         if (i128::from(time) - due).abs() > i128::from(slack) {
             return wrong(format!("frame {frame} is at {time} ns, not {due} ns"));
         }
     }
-    if plan.timeline.mix().is_some() && info.audio.is_none() {
+    if plan.timeline.mix().is_some() && info.audio().is_none() {
         return wrong("it has no sound".to_owned());
     }
     Ok(())

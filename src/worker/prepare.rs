@@ -4,7 +4,6 @@ use std::fs;
 use std::path::Path;
 
 use cluster::model::{Failure, PlanFacts};
-use serde::Serialize;
 
 use super::child::Run;
 use super::failure;
@@ -64,7 +63,6 @@ pub(super) fn prepare(tools: &mut Tools, order: PrepareOrder, run: &Run) -> Resu
         has_audio: timeline.mix().is_some(),
     };
     let plan = Plan {
-        version: plan::VERSION,
         timeline,
         sources: media.into_iter().map(|source| source.object).collect(),
         fonts: fonts
@@ -75,17 +73,16 @@ pub(super) fn prepare(tools: &mut Tools, order: PrepareOrder, run: &Run) -> Resu
             })
             .collect(),
         segments,
-        warnings,
     };
     let prepared = Prepared {
         version: plan::VERSION,
         frames: facts.frames,
         width: plan.output_width(),
         height: plan.output_height(),
-        warnings: plan.warnings.clone(),
+        warnings,
     };
     let made = Made::Plan {
-        plan: order.out.join("plan.json"),
+        plan: order.out.join("plan.bin"),
         prepared: order.out.join("prepared.json"),
         facts,
     };
@@ -95,8 +92,13 @@ pub(super) fn prepare(tools: &mut Tools, order: PrepareOrder, run: &Run) -> Resu
         ..
     } = &made
     {
-        write(plan_file, &plan)?;
-        write(prepared_file, &prepared)?;
+        let bytes = plan
+            .to_bytes()
+            .map_err(|error| failure::engine(error.to_string()))?;
+        write(plan_file, &bytes)?;
+        let json = serde_json::to_vec(&prepared)
+            .map_err(|error| failure::engine(format!("what was found: {error}")))?;
+        write(prepared_file, &json)?;
     }
     run.made(&made)
 }
@@ -139,8 +141,6 @@ pub(super) fn check_size(tools: &Tools, video: &VideoInfo, path: &str) -> Result
     Err(failure::permanent("limit_exceeded", message, Some(path)))
 }
 
-fn write<T: Serialize>(file: &Path, value: &T) -> Result<(), Failure> {
-    let json = serde_json::to_vec(value)
-        .map_err(|error| failure::engine(format!("the plan cannot be written: {error}")))?;
-    fs::write(file, json).map_err(|error| failure::of_io(&error))
+fn write(file: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    fs::write(file, bytes).map_err(|error| failure::of_io(&error))
 }

@@ -96,13 +96,13 @@ impl Bench {
         let [Made::Plan { plan, .. }] = made.as_slice() else {
             panic!("prepare made {made:?}");
         };
-        Ok(serde_json::from_slice(&std::fs::read(plan).unwrap()).unwrap())
+        Ok(Plan::from_bytes(&std::fs::read(plan).unwrap()).unwrap())
     }
 
     /// The indices of the source frames that a run of segments shows, a list a segment.
     fn render(&mut self, segments: &[u32]) -> Result<Vec<Vec<u64>>, Failure> {
         let made = self.work(&Order::Segments(SegmentsOrder {
-            plan: self.path().join("plan.json"),
+            plan: self.path().join("plan.bin"),
             sources: self.sources.clone(),
             fonts: Vec::new(),
             segments: segments.to_vec(),

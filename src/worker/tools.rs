@@ -160,11 +160,8 @@ pub(super) fn text_warnings(text: &TextEngine, composition: &ValidComposition) -
                     format!("no font has `{character}`; a box is drawn"),
                 ),
             };
-            warnings.push(Warning {
-                path: format!("elements[{}].{field}", element.index),
-                code: code.to_owned(),
-                message,
-            });
+            let path = format!("elements[{}].{field}", element.index);
+            warnings.push(Warning::new(path, code, message));
         }
     }
     warnings

@@ -223,6 +223,7 @@ fn video_info(name: &str) -> MediaInfo {
     MediaInfo {
         container: "mp4".to_owned(),
         video: Some(VideoInfo {
+            track: 0,
             codec: "h264".to_owned(),
             width: 320,
             height: 180,
@@ -232,14 +233,11 @@ fn video_info(name: &str) -> MediaInfo {
             mirrored: false,
             plain: false,
             color: color_of(name),
-            frames: FrameTable {
-                pts: vec![0],
-                keyframes: vec![0],
-                end: 2_000_000_000,
-                tolerance: 500_000,
-            },
+            frames: FrameTable::from_nanos(&[0], 2_000_000_000),
         }),
-        audio: None,
+        sounds: Vec::new(),
+        notices: Vec::new(),
+            refusal: None,
     }
 }
 

@@ -60,11 +60,7 @@ impl<'a> Report<'a> {
     }
 
     pub(super) fn warning(&mut self, path: &str, code: &str, message: impl Into<String>) {
-        self.warnings.push(Warning {
-            path: path.to_owned(),
-            code: code.to_owned(),
-            message: message.into(),
-        });
+        self.warnings.push(Warning::new(path, code, message));
     }
 }
 

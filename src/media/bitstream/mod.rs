@@ -1,5 +1,5 @@
 //! What coded pictures say of themselves: sizes, colour tags, whether decoding can begin at a
-//! packet, and where access units end in streams that have no container. Pure functions of bytes,
+//! packet, and where access units begin in streams that have no container. Pure functions of bytes,
 //! total: damaged bytes give `None` or the least promise, never a panic.
 
 mod av1;
@@ -10,11 +10,11 @@ mod intra;
 mod mpeg2;
 mod mpeg4;
 mod nal;
-mod split;
+mod units;
 mod vpx;
 
 pub use bits::Bits;
-pub use split::{Splitter, Unit};
+pub use units::{Unit, Units};
 
 use super::container::{Codec, ColorTags};
 
@@ -114,4 +114,11 @@ pub fn is_hidden(codec: &Codec, packet: &[u8]) -> bool {
         Codec::Av1 => av1::is_hidden(packet),
         _ => false,
     }
+}
+
+/// Where the pictures of an MPEG-4 part 2 packet begin, and whether each is coded: a packed stream
+/// puts a B picture behind the one it leans on, and a placeholder where it would lie.
+#[must_use]
+pub fn mpeg4_pictures(packet: &[u8]) -> Vec<(usize, bool)> {
+    mpeg4::pictures(packet)
 }

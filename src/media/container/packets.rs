@@ -49,12 +49,6 @@ impl Packets {
                     .append(packet.offset, u64::from(packet.size), into)
             }
             Payload::Scattered(extents) => self.gather(extents, packet, into),
-            Payload::Transport { pid, stride, phase } => super::transport::gather(
-                &mut self.input,
-                (*pid, *stride, *phase),
-                packet,
-                into,
-            ),
         }
     }
 

@@ -152,16 +152,6 @@ pub enum Payload {
     Prefixed(Vec<u8>),
     /// In pieces: as many extents from the packet's first as make up its size (Ogg, PES).
     Scattered(Vec<Extent>),
-    /// In the payloads of transport stream packets of one PID; the packet's offset is the first
-    /// byte of it in the file.
-    Transport {
-        /// Packet identifier.
-        pid: u16,
-        /// Bytes from one transport packet to the next: 188, 192 or 204.
-        stride: u32,
-        /// File offset of a transport packet's sync byte, modulo `stride`.
-        phase: u32,
-    },
 }
 
 /// Consecutive bytes of a file.

@@ -1,155 +1,250 @@
-//! Pictures of a source by index. Which picture came out of the decoder is told by its time,
-//! never by counting (except where the container has no presentation times).
+//! Pictures of a source by index. Which picture came out of the decoder is known by the rank its
+//! packet was given, or by counting where the container has no presentation times.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::super::{Frame, FrameSource, FrameTable, MediaError, VideoInfo};
-use super::pictures::{Decoded, Pictures, Shape, frame};
-use super::sniff::{Container, sniff};
+use super::super::bitstream::Entry;
+use super::super::container::{Description, Input, Packets, Track};
+use super::super::{Frame, FrameSource, MediaError};
+use super::develop::Development;
+use super::opened::{Opened, Pictured, entry};
+use super::probe::development;
+use super::packets::Feeding;
+use super::pictures::Decoded;
+use super::stream::Stream;
 
-/// A jump that crosses a keyframe is only worth a seek beyond this many frames.
-const WORTH_SEEKING: u64 = 12;
+/// Decoding on to a picture further ahead than this many packets is dearer than beginning anew
+/// at its keyframe.
+const WORTH_SEEKING: usize = 12;
+/// How often decoding begins one keyframe earlier when a picture did not come.
+const EARLIER: usize = 3;
 
 /// Reads one video file.
 pub(super) struct VideoReader {
     file: PathBuf,
-    container: Container,
-    info: VideoInfo,
+    opened: Arc<Opened>,
+    pictured: Arc<Pictured>,
+    track: usize,
+    development: Development,
+    packets: Packets,
     stall: Duration,
-    pictures: Option<Pictures>,
-    /// Index of the next picture the decoder hands out, as far as known.
-    position: u64,
-    /// The newest picture taken from the decoder, not yet known to be too new.
-    latest: Option<(u64, Decoded)>,
-    /// The newest picture before `latest`, in case the wanted one never comes.
-    before: Option<(u64, Decoded)>,
+    stream: Option<Running>,
+    /// The newest picture taken from the decoder.
+    latest: Option<Decoded>,
+    /// The picture before `latest`, in case the wanted one never comes.
+    before: Option<Decoded>,
     given: Option<(u64, Frame)>,
+}
+
+/// A decoder under way.
+struct Running {
+    stream: Stream,
+    /// The packet it began at.
+    from: usize,
+    /// The next packet whose picture is expected, where pictures are counted.
+    counted: u64,
     ended: bool,
 }
 
 impl VideoReader {
-    /// Opens a file whose index is known; the first picture wanted is `first`.
+    /// Opens a file; the first picture wanted is `first`.
     pub(super) fn open(
         file: &Path,
-        info: &VideoInfo,
         first: u64,
         stall: Duration,
     ) -> Result<Self, MediaError> {
+        let opened = Opened::of(file)?;
+        let pictured = opened.pictured(file)?;
+        let (track, _) = opened
+            .video_track()
+            .ok_or_else(|| MediaError::Invalid("it has no picture track".into()))?;
+        let contents = Arc::clone(&opened.contents);
+        let described = contents
+            .tracks
+            .get(track)
+            .ok_or_else(|| MediaError::Engine("a track is gone".into()))?;
+        let (development, _) = development(file, described, &pictured, u64::MAX)?;
         let mut reader = Self {
             file: file.to_owned(),
-            container: sniff(file)?,
-            info: info.clone(),
+            pictured,
+            track,
+            development,
+            packets: Packets::new(Input::open(file)?),
+            opened,
             stall,
-            pictures: None,
-            position: 0,
+            stream: None,
             latest: None,
             before: None,
             given: None,
-            ended: false,
         };
-        reader.begin(reader.keyframe_before(first))?;
+        let packet = reader.packet_of(first)?;
+        let from = reader.entry_for(packet, 0)?;
+        reader.begin(from)?;
         Ok(reader)
     }
 
-    fn keyframe_before(&self, index: u64) -> u64 {
-        let keyframes = &self.info.frames.keyframes;
-        let after = keyframes.partition_point(|&keyframe| keyframe <= index);
-        after
-            .checked_sub(1)
-            .and_then(|at| keyframes.get(at).copied())
-            .unwrap_or(0)
+    fn track(&self) -> Result<&Track, MediaError> {
+        self.opened
+            .contents
+            .tracks
+            .get(self.track)
+            .ok_or_else(|| MediaError::Engine("a track is gone".into()))
     }
 
-    /// Starts decoding at a keyframe.
-    fn begin(&mut self, keyframe: u64) -> Result<(), MediaError> {
-        let shape = if self.info.plain {
-            Shape::Plain
-        } else {
-            Shape::Upright {
-                rotation: self.info.rotation,
-                mirrored: self.info.mirrored,
+    fn packet_of(&self, index: u64) -> Result<usize, MediaError> {
+        usize::try_from(index)
+            .ok()
+            .and_then(|index| self.pictured.shown.packets.get(index))
+            .map(|&packet| packet as usize)
+            .ok_or_else(|| MediaError::Invalid(format!("there is no frame {index}")))
+    }
+
+    /// What a packet's picture is known by: its rank, or its number among those shown.
+    fn mark(&self, packet: usize, index: u64) -> u64 {
+        match &self.pictured.ranks {
+            Some(ranks) => ranks.get(packet).copied().unwrap_or(u32::MAX).into(),
+            None => index,
+        }
+    }
+
+    /// The packet at which decoding must begin for `packet` to be right; `earlier` keyframes
+    /// before it to be safe.
+    fn entry_for(&mut self, packet: usize, earlier: usize) -> Result<usize, MediaError> {
+        let contents = Arc::clone(&self.opened.contents);
+        let Some(track) = contents.tracks.get(self.track) else {
+            return Ok(0);
+        };
+        let wanted = track.packets.get(packet).map(|packet| packet.pts);
+        let sync_before = |end: usize| {
+            track
+                .packets
+                .get(..end)?
+                .iter()
+                .rposition(|packet| packet.flags.is_sync)
+        };
+        let mut found = sync_before(packet + 1);
+        let mut more = earlier;
+        while let Some(at) = found {
+            let here = track.packets.get(at).map(|packet| packet.pts);
+            let is_right = match entry(&mut self.packets, track, at)? {
+                Entry::Closed => true,
+                // Shown before the picture that opens the group: leans on the group before.
+                Entry::Open => at == packet || wanted >= here,
+                Entry::Gradual(frames) => {
+                    packet >= at.saturating_add(usize::try_from(frames).unwrap_or(usize::MAX))
+                }
+                Entry::None => false,
+            };
+            if is_right && more == 0 {
+                return Ok(at);
             }
+            more = more.saturating_sub(usize::from(is_right));
+            match sync_before(at) {
+                Some(before) => found = Some(before),
+                None => return Ok(at),
+            }
+        }
+        Ok(0)
+    }
+
+    /// Starts decoding at a packet.
+    fn begin(&mut self, from: usize) -> Result<(), MediaError> {
+        self.stream = None;
+        (self.latest, self.before) = (None, None);
+        let description = self.description(from)?.clone();
+        let feeding = Feeding {
+            contents: Arc::clone(&self.opened.contents),
+            track: self.track,
+            ranks: self.pictured.ranks.clone(),
+            from,
+            is_alpha: false,
         };
-        let pictures = match self.pictures.take() {
-            // A pipeline that reached its end is not trusted to go on.
-            Some(pictures) if !self.ended && keyframe > 0 => pictures,
-            _ => Pictures::open(&self.file, self.container, shape, self.stall)?,
-        };
-        let sought = keyframe > 0 && self.container.seekable();
-        // Half a frame in: rounding anywhere on the way does not lead to the frame before.
-        let target = sought.then(|| middle(&self.info.frames, keyframe));
-        let pictures = if pictures.run_from(target)? {
-            pictures
-        } else {
-            let fresh = Pictures::open(&self.file, self.container, shape, self.stall)?;
-            fresh.run_from(None)?;
-            fresh
-        };
-        self.pictures = Some(pictures);
-        self.position = if sought { keyframe } else { 0 };
-        (self.latest, self.before, self.ended) = (None, None, false);
+        let counted = (self.pictured.shown.packets)
+            .partition_point(|&packet| (packet as usize) < from) as u64;
+        let stream = Stream::open(&self.file, feeding, &description, self.stall)?;
+        self.stream = Some(Running {
+            stream,
+            from,
+            counted,
+            ended: false,
+        });
         Ok(())
     }
 
-    /// Takes one more picture from the decoder.
-    fn advance(&mut self) -> Result<(), MediaError> {
-        let Some(pictures) = &self.pictures else {
-            self.ended = true;
-            return Ok(());
+    fn description(&self, packet: usize) -> Result<&Description, MediaError> {
+        let track = self.track()?;
+        let description = track.packets.get(packet).map_or(0, |one| one.description);
+        track
+            .descriptions
+            .get(usize::from(description))
+            .ok_or_else(|| MediaError::Invalid("its picture track has no description".into()))
+    }
+
+    /// Takes one more picture from the decoder; false at its end.
+    fn advance(&mut self) -> Result<bool, MediaError> {
+        let is_ranked = self.pictured.ranks.is_some();
+        let Some(running) = self.stream.as_mut().filter(|running| !running.ended) else {
+            return Ok(false);
         };
-        let next = match pictures.next() {
+        let next = match running.stream.next() {
             Ok(next) => next,
             // Damage ends the stream; what was decoded before it stays usable.
             Err(MediaError::Invalid(reason)) if self.latest.is_some() => {
-                tracing::warn!(
-                    reason,
-                    frame = self.position,
-                    "source damaged, last picture held"
-                );
+                tracing::warn!(reason, "source damaged, last picture held");
                 None
             }
             Err(error) => return Err(error),
         };
-        let Some(sample) = next else {
-            self.ended = true;
-            return Ok(());
+        let Some(mut picture) = next else {
+            running.ended = true;
+            return Ok(false);
         };
-        let index = if self.container == Container::Avi {
-            self.position
-        } else {
-            match sample
-                .time
-                .and_then(|time| index_at(&self.info.frames, time))
-            {
-                Some(index) => index,
-                // Not in the table (cut off by an edit list): nobody asks for it.
-                None => return Ok(()),
-            }
-        };
-        self.position = index + 1;
+        if !is_ranked {
+            picture.rank = running.counted;
+        }
+        running.counted += 1;
         self.before = self.latest.take();
-        self.latest = Some((index, sample));
-        Ok(())
+        self.latest = Some(picture);
+        Ok(true)
     }
 
-    fn seek_if_worthwhile(&mut self, index: u64) -> Result<(), MediaError> {
-        let keyframe = self.keyframe_before(index);
-        let behind = self.given.as_ref().is_some_and(|(given, _)| *given > index);
-        let held = self.latest.as_ref().is_some_and(|(held, _)| *held >= index);
-        if behind {
-            self.given = None;
-            self.ended = true;
-            self.begin(keyframe)
-        } else if !held
-            && !self.ended
-            && self.container.seekable()
-            && keyframe > self.position + WORTH_SEEKING
-        {
-            self.begin(keyframe)
-        } else {
-            Ok(())
+    /// Whether decoding on reaches `packet` without detour.
+    fn is_ahead(&mut self, packet: usize, mark: u64) -> Result<bool, MediaError> {
+        let Some(running) = &self.stream else {
+            return Ok(false);
+        };
+        let (from, ended) = (running.from, running.ended);
+        let newest = self.latest.as_ref().map(|picture| picture.rank);
+        if packet < from || newest.is_some_and(|rank| rank > mark) || ended {
+            return Ok(false);
         }
+        let position = match (newest, &self.pictured.ranks) {
+            (None, _) => from,
+            (Some(rank), None) => usize::try_from(rank).unwrap_or(usize::MAX),
+            // Close to it: ranks and decode order differ by a few packets.
+            (Some(rank), Some(_)) => usize::try_from(rank).unwrap_or(usize::MAX),
+        };
+        if packet <= position.saturating_add(WORTH_SEEKING) {
+            return Ok(true);
+        }
+        Ok(self.entry_for(packet, 0)? <= position.saturating_add(WORTH_SEEKING))
+    }
+
+    fn picture(&self, mark: u64) -> Option<&Decoded> {
+        [&self.latest, &self.before]
+            .into_iter()
+            .flatten()
+            .find(|picture| picture.rank == mark)
+    }
+
+    /// The newest picture not after `mark`, or any.
+    fn nearest(&self, mark: u64) -> Option<&Decoded> {
+        let both = || [&self.latest, &self.before].into_iter().flatten();
+        both()
+            .find(|picture| picture.rank <= mark)
+            .or_else(|| both().last())
     }
 }
 
@@ -160,96 +255,43 @@ impl FrameSource for VideoReader {
         {
             return Ok(frame.clone());
         }
-        if index >= self.info.frames.pts.len() as u64 {
-            return Err(MediaError::Invalid(format!("there is no frame {index}")));
+        let packet = self.packet_of(index)?;
+        let mark = self.mark(packet, index);
+        if self.picture(mark).is_none() && !self.is_ahead(packet, mark)? {
+            let from = self.entry_for(packet, 0)?;
+            self.begin(from)?;
         }
-        self.seek_if_worthwhile(index)?;
-        let mut restarted = false;
+        let mut earlier = 0;
         loop {
-            match &self.latest {
-                Some((held, _)) if *held >= index => {}
-                _ if !self.ended => {
-                    self.advance()?;
-                    continue;
-                }
-                _ => {}
+            if let Some(picture) = self.picture(mark) {
+                let frame = self.development.frame(picture)?;
+                self.given = Some((index, frame.clone()));
+                return Ok(frame);
             }
-            let fits = |held: &&(u64, Decoded)| held.0 <= index;
-            let best = self
+            let is_past = self
                 .latest
                 .as_ref()
-                .filter(fits)
-                .or_else(|| self.before.as_ref().filter(fits));
-            if let Some((_, sample)) = best {
-                let picture = frame(sample, self.info.color)?;
-                self.given = Some((index, picture.clone()));
-                return Ok(picture);
+                .is_some_and(|picture| picture.rank > mark);
+            if !is_past && self.advance()? {
+                continue;
             }
-            // The seek came out too late, or nothing came out at all: once more from the start.
-            if restarted {
+            // It did not come: once more from before, then the picture ahead of it stays.
+            let from = self.stream.as_ref().map_or(0, |running| running.from);
+            let again = self.entry_for(packet, earlier + 1)?;
+            if earlier < EARLIER && again < from {
+                earlier += 1;
+                self.begin(again)?;
+                continue;
+            }
+            let Some(picture) = self.nearest(mark) else {
                 return Err(MediaError::Invalid(format!(
                     "no picture could be decoded up to frame {index}"
                 )));
-            }
-            restarted = true;
-            self.ended = true;
-            self.begin(0)?;
-        }
-    }
-}
-
-/// A time well inside a frame.
-fn middle(table: &FrameTable, index: u64) -> i64 {
-    let at = usize::try_from(index).unwrap_or(usize::MAX);
-    let start = table.pts.get(at).copied().unwrap_or(0);
-    let end = table.pts.get(at + 1).copied().unwrap_or(table.end);
-    start + (end - start) / 2
-}
-
-/// The frame whose time is nearest, if it is near.
-fn index_at(table: &FrameTable, time: i64) -> Option<u64> {
-    let after = table.pts.partition_point(|&pts| pts < time);
-    let distance = |at: usize| table.pts.get(at).map(|pts| (pts - time).abs());
-    let nearest = match (after.checked_sub(1), distance(after)) {
-        (Some(before), Some(right)) if distance(before)? <= right => before,
-        (Some(before), None) => before,
-        (_, Some(_)) => after,
-        (None, None) => return None,
-    };
-    let gap = |at: usize| Some(table.pts.get(at + 1)? - table.pts.get(at)?);
-    let near = [nearest.checked_sub(1).and_then(gap), gap(nearest)]
-        .into_iter()
-        .flatten()
-        .min()
-        .unwrap_or(table.end - table.pts.first()?)
-        / 2;
-    (distance(nearest)? <= near.max(table.tolerance)).then_some(nearest as u64)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_time_belongs_to_the_nearest_frame_within_half_a_frame() {
-        let table = FrameTable {
-            pts: vec![0, 100_000_000, 140_000_000, 180_000_000],
-            keyframes: vec![0],
-            end: 220_000_000,
-            tolerance: 500_000,
-        };
-        let cases = [
-            (0, Some(0)),
-            (49_000_000, Some(0)),
-            (100_400_000, Some(1)),
-            (119_000_000, Some(1)),
-            (121_000_000, Some(2)),
-            (199_000_000, Some(3)),
-            (260_000_000, None),
-            (-60_000_000, None),
-        ];
-        for (time, expected) in cases {
-            assert_eq!(index_at(&table, time), expected, "{time}");
+            };
+            tracing::warn!(frame = index, "a picture could not be decoded, another stays");
+            let frame = self.development.frame(picture)?;
+            self.given = Some((index, frame.clone()));
+            return Ok(frame);
         }
     }
 }

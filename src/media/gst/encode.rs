@@ -16,7 +16,7 @@ use super::feed::Feed;
 use super::init::element;
 use super::moov::{self, Intended, Priming};
 use super::scratch::Scratch;
-use super::tracks::{add, link, location};
+use super::link::{add, link, location};
 use crate::composition::time::FrameRate;
 
 /// Pictures that may wait for the encoder.

@@ -12,7 +12,7 @@ use super::bus::{Moved, Running};
 use super::init::element;
 use super::moov::{self, Intended, Priming, VideoTrack};
 use super::scratch::Scratch;
-use super::tracks::{add, link, location};
+use super::link::{add, link, location};
 
 /// Joins `segments` and `audio` into `out`.
 pub(super) fn join(

@@ -14,7 +14,7 @@ use super::feed::Feed;
 use super::init::element;
 use super::moov::{self, Intended, Priming, SOUND_RATE};
 use super::scratch::Scratch;
-use super::tracks::{add, link, location};
+use super::link::{add, link, location};
 
 /// Samples mixed at a time: 100 ms.
 const BLOCK: u64 = 4_800;

@@ -2,22 +2,25 @@
 
 mod audio_decode;
 mod bus;
-mod caps;
+mod coded;
 mod decode;
+mod develop;
 mod encode;
 mod feed;
-mod index;
 mod init;
 mod join;
-mod lame;
+mod link;
 mod mix;
 mod moov;
+mod opened;
+mod packets;
 mod pictures;
 mod probe;
-mod recovery;
 mod scratch;
-mod sniff;
-mod tracks;
+mod sounds;
+mod still;
+mod stream;
+mod upright;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -90,10 +93,10 @@ impl MediaEngine for GstEngine {
     fn open(
         &self,
         file: &Path,
-        info: &VideoInfo,
+        _info: &VideoInfo,
         first: u64,
     ) -> Result<Box<dyn FrameSource>, MediaError> {
-        let reader = decode::VideoReader::open(file, info, first, self.stall)?;
+        let reader = decode::VideoReader::open(file, first, self.stall)?;
         Ok(Box::new(reader))
     }
 

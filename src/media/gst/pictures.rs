@@ -1,7 +1,7 @@
-//! A pipeline that decodes the first picture track, and the pictures it hands out.
+//! Decoded pictures of a picture track, one after the other from a given packet on.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -10,99 +10,55 @@ use gstreamer::prelude::*;
 use gstreamer_app as gst_app;
 use gstreamer_video as gst_video;
 
+use super::super::container::Description;
+use super::super::pixels::{Layout, Native, NativePlane};
 use super::super::{Frame, MediaError, PixelFormat, Plane, YuvColor};
 use super::bus::Running;
-use super::caps::{i420, video_codec};
-use super::init::element;
-use super::sniff::Container;
-use super::tracks::{Faults, Kind, add, chain, demux};
+use super::coded::decoder;
+use super::link::{add, link};
+use super::packets::{Fault, Feeding, rank_of, source};
 
 /// Decoded pictures that may wait, so that decoding overlaps with what the caller does.
 const AHEAD: u32 = 4;
 /// How often a wait looks for errors.
 const LOOK: gst::ClockTime = gst::ClockTime::from_mseconds(200);
 
-/// What is done to pictures after decoding.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Shape {
-    /// Nothing: any format.
-    AsDecoded,
-    /// Nothing, and they are known to be I420.
-    Plain,
-    /// Made I420 and progressive, mirrored and turned clockwise.
-    Upright {
-        /// Degrees: 0, 90, 180 or 270.
-        rotation: u16,
-        /// Left to right, before the turn.
-        mirrored: bool,
-    },
-}
-
 /// A running decoder.
 #[derive(Debug)]
 pub(super) struct Pictures {
     running: Running,
     sink: gst_app::AppSink,
-    faults: Faults,
+    fault: Fault,
 }
 
 impl Pictures {
-    /// Builds the pipeline and readies its first picture.
+    /// Starts decoding at the packet that `feeding` names, of samples as `description` has them.
     pub(super) fn open(
         file: &Path,
-        container: Container,
-        shape: Shape,
+        feeding: Feeding,
+        description: &Description,
         stall: Duration,
     ) -> Result<Self, MediaError> {
-        let pipeline = gst::Pipeline::new();
+        let decoder = decoder(description)?;
+        let fault = Fault::default();
+        let source = source(file, feeding, &decoder.caps, &fault)?;
         let sink = gst_app::AppSink::builder()
             .sync(false)
             .max_buffers(AHEAD)
             .enable_last_sample(false)
             .build();
-        if shape != Shape::AsDecoded {
-            sink.set_caps(Some(&i420()));
-        }
         offer_strides(&sink);
-        add(&pipeline, &[sink.upcast_ref()])?;
-        let (weak, tail) = (pipeline.downgrade(), sink.clone());
-        let faults = demux(&pipeline, file, container, move |kind, caps, pad| {
-            if shape == Shape::AsDecoded {
-                leave_colour_to_stream(pad);
-            }
-            let Some(pipeline) = weak.upgrade().filter(|_| kind == Kind::Video) else {
-                return Ok(None);
-            };
-            let mut elements = video_codec(caps)?.decoding()?;
-            elements.extend(reshaping(shape)?);
-            chain(&pipeline, &elements, tail.upcast_ref())
-        })?;
-        let pictures = Self {
-            running: Running::new(pipeline, stall)?,
+        let pipeline = gst::Pipeline::new();
+        let elements = [source.upcast_ref(), &decoder.element, sink.upcast_ref()];
+        add(&pipeline, &elements)?;
+        link(&elements)?;
+        let running = Running::new(pipeline, stall)?;
+        running.start()?;
+        Ok(Self {
+            running,
             sink,
-            faults,
-        };
-        pictures
-            .running
-            .preroll()
-            .map_err(|error| pictures.faults.take().unwrap_or(error))?;
-        Ok(pictures)
-    }
-
-    /// Lets it run from the beginning, or from the keyframe at `from` nanoseconds.
-    /// False if the file cannot be sought in.
-    pub(super) fn run_from(&self, from: Option<i64>) -> Result<bool, MediaError> {
-        if let Some(nanos) = from.and_then(|nanos| u64::try_from(nanos).ok()) {
-            let flags =
-                gst::SeekFlags::FLUSH | gst::SeekFlags::KEY_UNIT | gst::SeekFlags::SNAP_BEFORE;
-            let target = gst::ClockTime::from_nseconds(nanos);
-            if self.running.pipeline().seek_simple(flags, target).is_err() {
-                return Ok(false);
-            }
-            self.running.settled()?;
-        }
-        self.running.start()?;
-        Ok(true)
+            fault,
+        })
     }
 
     /// The next decoded picture, or nothing at the end.
@@ -114,70 +70,20 @@ impl Pictures {
                 let (Some(buffer), Some(caps)) = whole else {
                     continue;
                 };
-                let time = shown_at(&sample);
-                return Ok(Some(Decoded { buffer, caps, time }));
+                return Decoded::new(buffer, &caps).map(Some);
             }
             if let Some(error) = self.running.failure() {
-                return Err(self.faults.take().unwrap_or(error));
+                return Err(error);
             }
             if self.sink.is_eos() {
-                return self.faults.take().map_or(Ok(None), Err);
+                let mut fault = self.fault.lock().unwrap_or_else(PoisonError::into_inner);
+                return fault.take().map_or(Ok(None), Err);
             }
             if Instant::now() >= deadline {
                 return Err(MediaError::Stalled(self.running.stall()));
             }
         }
     }
-}
-
-/// Takes the container's colour tag out of a track's caps. It says nothing of the range, and
-/// while it is there the parser does not look for what the stream itself says.
-fn leave_colour_to_stream(pad: &gst::Pad) {
-    pad.add_probe(gst::PadProbeType::EVENT_DOWNSTREAM, |_, info| {
-        let bare = info.event().and_then(|event| match event.view() {
-            gst::EventView::Caps(caps) => {
-                let mut caps = caps.caps_owned();
-                let structure = caps.make_mut().structure_mut(0)?;
-                let replaced = structure.name().starts_with("video/x-h26")
-                    && structure.has_field("colorimetry");
-                structure.remove_field("colorimetry");
-                replaced.then_some(caps)
-            }
-            _ => None,
-        });
-        if let Some(caps) = bare {
-            info.data = Some(gst::PadProbeData::Event(gst::event::Caps::new(&caps)));
-        }
-        gst::PadProbeReturn::Ok
-    });
-}
-
-fn reshaping(shape: Shape) -> Result<Vec<gst::Element>, MediaError> {
-    let Shape::Upright { rotation, mirrored } = shape else {
-        return Ok(Vec::new());
-    };
-    let convert = element("videoconvert")?;
-    let filter = element("capsfilter")?;
-    filter.set_property("caps", i420());
-    let progressive = element("deinterlace")?;
-    // One picture a frame, not one a field: the frame table counts frames.
-    progressive.set_property_from_str("fields", "top");
-    let flip = element("videoflip")?;
-    flip.set_property_from_str(
-        "video-direction",
-        match (rotation, mirrored) {
-            (90, false) => "90r",
-            (180, false) => "180",
-            (270, false) => "90l",
-            (0, true) => "horiz",
-            // Mirrored, then turned: the two diagonals and the vertical mirror.
-            (90, true) => "ur-ll",
-            (180, true) => "vert",
-            (270, true) => "ul-lr",
-            _ => "identity",
-        },
-    );
-    Ok(vec![convert, filter, progressive, flip])
 }
 
 /// Tells the decoder that rows may be padded, which spares it a copy of every picture.
@@ -197,6 +103,7 @@ fn offer_strides(sink: &gst_app::AppSink) {
 }
 
 /// Pixels that stay in the decoder's buffer.
+#[derive(Debug, Clone)]
 struct Mapped {
     buffer: Arc<gst::MappedBuffer<gst::buffer::Readable>>,
     start: usize,
@@ -209,51 +116,69 @@ impl AsRef<[u8]> for Mapped {
     }
 }
 
-/// A decoded picture. The sample it came in is let go at once: the sink reuses samples that
-/// nobody holds.
+/// A decoded picture in the layout the decoder gave it.
 #[derive(Debug, Clone)]
 pub(super) struct Decoded {
-    /// The pixels.
-    pub(super) buffer: gst::Buffer,
-    /// What they are.
-    pub(super) caps: gst::Caps,
-    /// When they are shown, in nanoseconds of source time.
-    pub(super) time: Option<i64>,
+    /// The rank that its packet was given.
+    pub(super) rank: u64,
+    pub(super) layout: Layout,
+    pub(super) width: u32,
+    pub(super) height: u32,
+    /// Made of two fields.
+    pub(super) is_interlaced: bool,
+    /// Width over height of one sample, as the decoder says.
+    pub(super) aspect: (u32, u32),
+    planes: Vec<Plane>,
+    palette: Option<Bytes>,
+    /// A picture whose luma is the alpha of this one.
+    pub(super) alpha: Option<Box<Self>>,
 }
 
-/// The picture itself, its pixels left where they are.
-pub(super) fn frame(decoded: &Decoded, color: YuvColor) -> Result<Frame, MediaError> {
-    let broken = |what: &str| MediaError::Engine(format!("a decoded picture has {what}"));
-    let info =
-        gst_video::VideoInfo::from_caps(&decoded.caps).map_err(|_| broken("an unknown format"))?;
-    if info.format() != gst_video::VideoFormat::I420 {
-        return Err(broken("another format than was asked for"));
-    }
-    let buffer = decoded.buffer.clone();
-    let (offsets, strides) = match buffer.meta::<gst_video::VideoMeta>() {
-        Some(meta) => (meta.offset().to_vec(), meta.stride().to_vec()),
-        None => (info.offset().to_vec(), info.stride().to_vec()),
-    };
-    let (width, height) = (info.width(), info.height());
-    let mapped = buffer
-        .into_mapped_buffer_readable()
-        .map_err(|_| broken("pixels out of reach"))?;
-    let mapped = Arc::new(mapped);
-    let planes = offsets
-        .iter()
-        .zip(&strides)
-        .enumerate()
-        .map(|(plane, (&start, &stride))| {
-            let (columns, rows) = if plane == 0 {
-                (width, height)
-            } else {
-                (width.div_ceil(2), height.div_ceil(2))
-            };
+impl Decoded {
+    fn new(buffer: gst::Buffer, caps: &gst::Caps) -> Result<Self, MediaError> {
+        let broken = |what: &str| MediaError::Engine(format!("a decoded picture has {what}"));
+        let info = gst_video::VideoInfo::from_caps(caps)
+            .map_err(|_| MediaError::Unsupported(format!("pictures of {caps}")))?;
+        let name = info.format().to_str();
+        let layout = Layout::from_name(&name)
+            .ok_or_else(|| MediaError::Unsupported(format!("pictures in the layout {name}")))?;
+        let rank = buffer.pts().map_or(0, rank_of);
+        let is_interlaced = match info.interlace_mode() {
+            gst_video::VideoInterlaceMode::Progressive => false,
+            gst_video::VideoInterlaceMode::Mixed => buffer
+                .flags()
+                .contains(gst::BufferFlags::from_bits_retain(
+                    gst_video::VideoBufferFlags::INTERLACED.bits(),
+                )),
+            _ => true,
+        };
+        let (offsets, strides) = match buffer.meta::<gst_video::VideoMeta>() {
+            Some(meta) => (meta.offset().to_vec(), meta.stride().to_vec()),
+            None => (info.offset().to_vec(), info.stride().to_vec()),
+        };
+        let (width, height) = (info.width(), info.height());
+        let par = info.par();
+        let positive = |value: i32| u32::try_from(value).unwrap_or(1).max(1);
+        let mapped = buffer
+            .into_mapped_buffer_readable()
+            .map_err(|_| broken("pixels out of reach"))?;
+        let mapped = Arc::new(mapped);
+        let is_palette = layout == Layout::Rgb8Palette;
+        let mut planes = Vec::with_capacity(offsets.len());
+        let mut palette = None;
+        for (plane, (&start, &stride)) in offsets.iter().zip(&strides).enumerate() {
+            if is_palette && plane == 1 {
+                palette = mapped
+                    .as_slice()
+                    .get(start..start + 1024)
+                    .map(Bytes::copy_from_slice);
+                continue;
+            }
             let stride = usize::try_from(stride).map_err(|_| broken("rows bottom up"))?;
-            let (columns, rows) = (columns as usize, rows as usize);
+            let (row, rows) = layout.plane_size(plane, width, height);
             // The last row may end with its pixels.
             let end = (start + stride * rows).min(mapped.size());
-            if stride < columns || start + stride * (rows.max(1) - 1) + columns > end {
+            if stride < row || start + stride * (rows.max(1) - 1) + row > end {
                 return Err(broken("too few bytes"));
             }
             let owner = Mapped {
@@ -261,37 +186,74 @@ pub(super) fn frame(decoded: &Decoded, color: YuvColor) -> Result<Frame, MediaEr
                 start,
                 end,
             };
-            Ok(Plane {
+            planes.push(Plane {
                 data: Bytes::from_owner(owner),
                 stride,
-            })
+            });
+        }
+        Ok(Self {
+            rank,
+            layout,
+            width,
+            height,
+            is_interlaced,
+            aspect: (positive(par.numer()), positive(par.denom())),
+            planes,
+            palette,
+            alpha: None,
         })
-        .collect::<Result<Vec<_>, _>>()?;
-    if planes.len() != 3 {
-        return Err(broken("a wrong number of planes"));
     }
-    Ok(Frame {
-        width,
-        height,
-        format: PixelFormat::I420(color),
-        planes,
-    })
-}
 
-/// When a sample is shown, in nanoseconds of source time.
-pub(super) fn shown_at(sample: &gst::Sample) -> Option<i64> {
-    let buffer = sample.buffer()?;
-    let time = buffer.pts().or_else(|| buffer.dts())?;
-    source_time(sample.segment()?, time)
-}
+    /// A picture that was decoded without the library.
+    pub(super) fn made(
+        rank: u64,
+        layout: Layout,
+        (width, height): (u32, u32),
+        planes: Vec<Plane>,
+    ) -> Self {
+        Self {
+            rank,
+            layout,
+            width,
+            height,
+            is_interlaced: false,
+            aspect: (1, 1),
+            planes,
+            palette: None,
+            alpha: None,
+        }
+    }
 
-/// Source time, which begins at 0 where the first edit begins.
-pub(super) fn source_time(segment: &gst::Segment, time: gst::ClockTime) -> Option<i64> {
-    let segment = segment.downcast_ref::<gst::format::Time>()?;
-    let signed = segment.to_stream_time_full(time)?;
-    let (sign, nanos) = match signed {
-        gst::Signed::Positive(time) => (1, time.nseconds()),
-        gst::Signed::Negative(time) => (-1, time.nseconds()),
-    };
-    Some(sign * i64::try_from(nanos).ok()?)
+    /// As the conversion takes it.
+    pub(super) fn native(&self) -> Native<'_> {
+        fn plane(plane: &Plane) -> NativePlane<'_> {
+            NativePlane {
+                data: &plane.data,
+                stride: plane.stride,
+            }
+        }
+        Native {
+            layout: self.layout,
+            width: self.width,
+            height: self.height,
+            planes: self.planes.iter().map(plane).collect(),
+            palette: self.palette.as_deref(),
+            alpha: self
+                .alpha
+                .as_ref()
+                .filter(|alpha| (alpha.width, alpha.height) == (self.width, self.height))
+                .and_then(|alpha| alpha.planes.first())
+                .map(plane),
+        }
+    }
+
+    /// The picture itself, its pixels left where they are; only of 8-bit 4:2:0.
+    pub(super) fn as_it_is(&self, color: YuvColor) -> Frame {
+        Frame {
+            width: self.width,
+            height: self.height,
+            format: PixelFormat::I420(color),
+            planes: self.planes.clone(),
+        }
+    }
 }

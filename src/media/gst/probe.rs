@@ -1,56 +1,26 @@
-//! Finds out what a file is: every packet is parsed for its time, one picture is decoded for its
-//! format. Still images are not probed here.
+//! Finds out what a file is: its container is read, and one picture is decoded for its format.
+//! Still images are not probed here.
 
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
-use gstreamer as gst;
-use gstreamer::prelude::*;
-use gstreamer_app as gst_app;
+use super::super::bitstream;
+use super::super::container::{
+    Codec, Contents, Description, Detail, Finding, Input, Packets, Track, TrackKind, VideoFormat,
+};
+use super::super::{AudioInfo, MediaError, MediaInfo, VideoInfo};
+use super::coded::decoder_name;
+use super::develop::{Development, color_of};
+use super::opened::{Opened, Pictured};
+use super::packets::Feeding;
+use super::pictures::Decoded;
+use super::sounds;
+use super::stream::Stream;
+use crate::timeline::Notice;
 
-use super::super::{AudioInfo, MediaError, MediaInfo, VideoInfo, YuvColor};
-use super::bus::{Moved, Running};
-use super::caps::{Codec, Picture, audio_codec, picture, video_codec};
-use super::index::{CodedFrame, table};
-use super::init::element;
-use super::pictures::{Pictures, Shape, source_time};
-use super::sniff::{Container, sniff};
-use super::tracks::{Kind, add, chain, demux};
-use super::{lame, recovery};
-
-/// What the packets of a file told.
-#[derive(Debug, Default)]
-struct Scan {
-    video: Option<Seen>,
-    audio: Option<Seen>,
-}
-
-#[derive(Debug)]
-struct Seen {
-    codec: Codec,
-    sink: gst_app::AppSink,
-    /// Caps of whole packets, before decoding.
-    caps: Option<gst::Caps>,
-    packets: Vec<CodedFrame>,
-    /// Where the last packet ends, edit lists applied.
-    end: i64,
-    /// Length of the newest packet that had one.
-    usual: i64,
-}
-
-type Shared = Arc<Mutex<Scan>>;
-
-fn locked(scan: &Shared) -> MutexGuard<'_, Scan> {
-    scan.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn track(scan: &mut Scan, kind: Kind) -> &mut Option<Seen> {
-    match kind {
-        Kind::Video => &mut scan.video,
-        Kind::Audio => &mut scan.audio,
-    }
-}
+/// Pictures that may be decoded until one comes out.
+const TRIES: usize = 3;
 
 /// Everything about a file; pictures of more than `max_pixels` are refused before decoding.
 pub(super) fn probe(
@@ -58,291 +28,230 @@ pub(super) fn probe(
     stall: Duration,
     max_pixels: u64,
 ) -> Result<MediaInfo, MediaError> {
-    let container = sniff(file)?;
-    let mut scan = scan(file, container, stall)?;
-    let audio = scan
-        .audio
-        .take()
-        .filter(|seen| !seen.packets.is_empty())
-        .map(|seen| audio_info(file, &seen))
-        .transpose()?;
-    let video = scan
-        .video
-        .take()
-        .filter(|seen| !seen.packets.is_empty())
-        .map(|seen| video_info(file, container, &seen, stall, max_pixels))
-        .transpose()?;
-    let mut video = video;
-    if let (Container::Matroska, Some(video), Some(audio)) = (container, &mut video, &audio)
-        && audio.codec == "opus"
-    {
-        forgive_late_start(&mut video.frames);
+    let opened = Opened::of(file)?;
+    let contents = &opened.contents;
+    let mut notices = findings(contents);
+    let (sounds, refused_sound) = sounds_of(&opened, &mut notices);
+    let mut refusal = None;
+    let video = match opened.video_track() {
+        None => None,
+        Some((index, track)) => match video_info(file, &opened, index, track, stall, max_pixels) {
+            Ok((video, more)) => {
+                notices.extend(more);
+                Some(video)
+            }
+            // Of sound that can be heard the pictures may be missed.
+            Err(MediaError::Unsupported(why) | MediaError::Invalid(why)) if !sounds.is_empty() => {
+                notices.push(whole("codec_unsupported", why.clone()));
+                refusal = Some(why);
+                None
+            }
+            Err(error) => return Err(error),
+        },
+    };
+    if video.is_none() && sounds.is_empty() {
+        return Err(match refused_sound {
+            Some(why) => MediaError::Unsupported(why),
+            None => MediaError::Invalid(
+                "it has neither pictures nor sound that can be read".into(),
+            ),
+        });
     }
-    if video.is_none() && audio.is_none() {
-        return Err(MediaError::Invalid(
-            "it has neither pictures nor sound that can be read".into(),
+    ignored(contents, &opened, &sounds, &mut notices);
+    Ok(MediaInfo {
+        container: contents.container.name().into(),
+        video,
+        sounds,
+        notices,
+        refusal,
+    })
+}
+
+fn whole(code: &str, message: String) -> Notice {
+    Notice {
+        code: code.into(),
+        message,
+        span: None,
+    }
+}
+
+/// What the container's reader found wrong.
+fn findings(contents: &Contents) -> Vec<Notice> {
+    contents
+        .findings
+        .iter()
+        .map(|finding| match finding {
+            Finding::Truncated => whole(
+                "source_damaged",
+                "the file ends before what it announces; what is there is used".into(),
+            ),
+            Finding::Damaged { at, what } => Notice {
+                code: "source_damaged".into(),
+                message: format!("the file is damaged: {what}"),
+                span: Some((*at, *at)),
+            },
+        })
+        .collect()
+}
+
+/// Sound tracks that can be decoded; those that cannot are noted. The second: why the first of
+/// those cannot.
+fn sounds_of(opened: &Opened, notices: &mut Vec<Notice>) -> (Vec<AudioInfo>, Option<String>) {
+    let mut sounds = Vec::new();
+    let mut refused = None;
+    for (index, track) in opened.contents.tracks.iter().enumerate() {
+        if track.kind != TrackKind::Audio || track.packets.is_empty() {
+            continue;
+        }
+        let Some(description) = track.descriptions.first() else {
+            continue;
+        };
+        if let Some(why) = unreadable_sound(description) {
+            notices.push(whole("codec_unsupported", why.clone()));
+            refused.get_or_insert(why);
+            continue;
+        }
+        let (start, end) = sounds::audible(track, opened.origin);
+        let (sample_rate, channels) = match &description.detail {
+            Detail::Audio(format) => (format.sample_rate, format.channels),
+            Detail::Video(_) | Detail::None => (0, 0),
+        };
+        sounds.push(AudioInfo {
+            track: index,
+            codec: description.codec.name().into(),
+            sample_rate,
+            channels,
+            start,
+            end,
+            language: track.language.clone(),
+            is_default: track.is_enabled && track.is_default,
+        });
+    }
+    (sounds, refused)
+}
+
+fn unreadable_sound(description: &Description) -> Option<String> {
+    if let Some(scheme) = &description.encryption {
+        return Some(format!("its sound is encrypted ({scheme})"));
+    }
+    (!sounds::is_readable(&description.codec))
+        .then(|| format!("sound coded as {} cannot be decoded", description.codec.name()))
+}
+
+/// Tracks beside those that are used.
+fn ignored(contents: &Contents, opened: &Opened, sounds: &[AudioInfo], into: &mut Vec<Notice>) {
+    let pictures = contents
+        .tracks
+        .iter()
+        .filter(|track| track.kind == TrackKind::Video && !track.packets.is_empty())
+        .count();
+    if let (Some(used), 2..) = (opened.video, pictures) {
+        let others = pictures - 1;
+        into.push(whole(
+            "tracks_ignored",
+            format!("{others} more picture tracks are not shown; track {used} is"),
         ));
     }
-    Ok(MediaInfo {
-        container: container.word().into(),
-        video,
-        audio,
-    })
-}
-
-/// Some muxers delay every track by the sound's codec delay, which demuxing then takes off
-/// the sound alone: the pictures stay late by less than half a frame. Counting each as on
-/// time brings them back to their sound.
-fn forgive_late_start(frames: &mut crate::timeline::FrameTable) {
-    let [first, second, ..] = frames.pts[..] else {
-        return;
-    };
-    if first > 0 && first < (second - first) / 2 {
-        frames.tolerance += first;
+    if sounds.len() > 1 {
+        into.push(whole(
+            "tracks_ignored",
+            format!(
+                "it has {} sound tracks, of which one plays; `audio_track` chooses another",
+                sounds.len()
+            ),
+        ));
     }
-}
-
-/// Runs the whole file through demuxer and parsers.
-fn scan(file: &Path, container: Container, stall: Duration) -> Result<Scan, MediaError> {
-    let pipeline = gst::Pipeline::new();
-    let shared = Shared::default();
-    let moved = Moved::default();
-    let (weak, collected, counter) = (pipeline.downgrade(), Arc::clone(&shared), moved.clone());
-    let faults = demux(&pipeline, file, container, move |kind, caps, _| {
-        let Some(pipeline) = weak.upgrade() else {
-            return Ok(None);
-        };
-        let codec = match kind {
-            Kind::Video => video_codec(caps)?,
-            Kind::Audio => audio_codec(caps)?,
-        };
-        let sink = collector(kind, codec, &collected, &counter);
-        let mut elements = codec.parsing()?;
-        if let Some(form) = recovery::readable_form(codec.word) {
-            let filter = element("capsfilter")?;
-            filter.set_property("caps", form);
-            elements.push(filter);
-        }
-        add(&pipeline, &[sink.upcast_ref()])?;
-        *track(&mut locked(&collected), kind) = Some(Seen {
-            codec,
-            sink: sink.clone(),
-            caps: None,
-            packets: Vec::new(),
-            end: 0,
-            usual: 0,
-        });
-        let tail: gst::Element = sink.clone().upcast();
-        sink.sync_state_with_parent()
-            .map_err(|error| MediaError::Engine(error.to_string()))?;
-        chain(&pipeline, &elements, &tail)
-    })?;
-    let running = Running::new(pipeline, stall)?;
-    let ended = running.start().and_then(|()| running.wait_end(&moved));
-    if let Some(fault) = faults.take() {
-        return Err(fault);
-    }
-    let scan = std::mem::take(&mut *locked(&shared));
-    let something = [&scan.video, &scan.audio]
-        .into_iter()
-        .flatten()
-        .any(|seen| !seen.packets.is_empty());
-    match ended {
-        // Cut short or damaged further on: what can be read counts.
-        Err(MediaError::Invalid(reason) | MediaError::Engine(reason)) if something => {
-            tracing::warn!(reason, "source damaged, its readable part is used");
-        }
-        Err(MediaError::Engine(reason)) => return Err(MediaError::Invalid(reason)),
-        Err(error) => return Err(error),
-        Ok(()) => {}
-    }
-    // The rotation tags live on the sinks' pads, which the pipeline's end clears.
-    drop_after(running, scan)
-}
-
-fn drop_after(running: Running, mut scan: Scan) -> Result<Scan, MediaError> {
-    for seen in [&mut scan.video, &mut scan.audio].into_iter().flatten() {
-        seen.caps = seen
-            .sink
-            .static_pad("sink")
-            .and_then(|pad| pad.current_caps());
-    }
-    // FLAC declares its length; its last block is shorter than its packets say.
-    let declared = running.pipeline().query_duration::<gst::ClockTime>();
-    if let (Some(seen), Some(length)) = (&mut scan.audio, declared)
-        && seen.codec.word == "flac"
-        && let Ok(length) = i64::try_from(length.nseconds())
-    {
-        seen.end = seen.end.min(length);
-    }
-    let orientation = scan.video.as_ref().and_then(|seen| orientation(&seen.sink));
-    drop(running);
-    if let (Some(seen), Some(orientation)) = (&mut scan.video, orientation)
-        && let Some(caps) = &mut seen.caps
-        && let Some(structure) = caps.make_mut().structure_mut(0)
-    {
-        structure.set("image-orientation", orientation);
-    }
-    Ok(scan)
-}
-
-/// A sink that notes every packet's times and holds nothing up.
-fn collector(kind: Kind, codec: Codec, scan: &Shared, moved: &Moved) -> gst_app::AppSink {
-    let (scan, moved) = (Arc::clone(scan), moved.clone());
-    let callbacks = gst_app::AppSinkCallbacks::builder()
-        .new_sample(move |sink| {
-            let sample = sink.pull_sample().map_err(|_| gst::FlowError::Eos)?;
-            moved.tick();
-            if let Some(seen) = track(&mut locked(&scan), kind) {
-                note(seen, kind, codec, &sample);
-            }
-            Ok(gst::FlowSuccess::Ok)
-        })
-        .build();
-    gst_app::AppSink::builder()
-        .sync(false)
-        .async_(false)
-        .enable_last_sample(false)
-        .callbacks(callbacks)
-        .build()
-}
-
-fn note(seen: &mut Seen, kind: Kind, codec: Codec, sample: &gst::Sample) {
-    let (Some(buffer), Some(segment)) = (sample.buffer(), sample.segment()) else {
-        return;
-    };
-    let duration = buffer
-        .duration()
-        .and_then(|duration| i64::try_from(duration.nseconds()).ok())
-        .filter(|&duration| duration > 0);
-    let stop = segment
-        .downcast_ref::<gst::format::Time>()
-        .and_then(gst::FormattedSegment::stop)
-        .and_then(|stop| source_time(segment, stop));
-    let time = buffer
-        .pts()
-        .or_else(|| buffer.dts())
-        .and_then(|time| source_time(segment, time));
-    // Beyond the end of its edit: decoded for others' sake, never shown.
-    if let (Some(time), Some(stop)) = (time, stop)
-        && time >= stop
-    {
-        return;
-    }
-    if let Some(time) = time {
-        // A last packet without a length is as long as the ones before.
-        seen.usual = duration.unwrap_or(seen.usual);
-        let end = time + seen.usual;
-        seen.end = seen.end.max(stop.map_or(end, |stop| stop.min(end)));
-    }
-    let flagged = !buffer.flags().contains(gst::BufferFlags::DELTA_UNIT);
-    let keyframe = match kind {
-        Kind::Audio => true,
-        Kind::Video => {
-            let Ok(map) = buffer.map_readable() else {
-                return;
-            };
-            if recovery::is_hidden(codec.word, &map) {
-                return;
-            }
-            flagged && recovery::is_closed(codec.word, &map)
-        }
-    };
-    if kind == Kind::Audio && !seen.packets.is_empty() {
-        // One packet shows that there is sound; their times are summed up in `end`.
-        return;
-    }
-    seen.packets.push(CodedFrame {
-        time,
-        duration,
-        keyframe,
-    });
-}
-
-fn orientation(sink: &gst_app::AppSink) -> Option<String> {
-    let pad = sink.static_pad("sink")?;
-    (0..8)
-        .map_while(|index| pad.sticky_event::<gst::event::Tag>(index))
-        .find_map(|event| {
-            let tags = event.tag();
-            let value = tags.get::<gst::tags::ImageOrientation>()?;
-            Some(value.get().to_owned())
-        })
-}
-
-fn audio_info(file: &Path, seen: &Seen) -> Result<AudioInfo, MediaError> {
-    let structure = seen.caps.as_ref().and_then(|caps| caps.structure(0));
-    let number = |field: &str| {
-        structure
-            .and_then(|structure| structure.get::<i32>(field).ok())
-            .and_then(|value| u32::try_from(value).ok())
-    };
-    let duration = match lame::gapless(file)?.filter(|_| seen.codec.word == "mp3") {
-        Some(gapless) => gapless.duration.unwrap_or(seen.end - gapless.lead),
-        None => seen.end,
-    };
-    Ok(AudioInfo {
-        codec: seen.codec.word.into(),
-        sample_rate: number("rate").unwrap_or(super::moov::SOUND_RATE),
-        channels: number("channels")
-            .and_then(|count| u16::try_from(count).ok())
-            .unwrap_or(2),
-        duration: duration.max(0),
-    })
 }
 
 fn video_info(
     file: &Path,
-    container: Container,
-    seen: &Seen,
+    opened: &Opened,
+    index: usize,
+    track: &Track,
     stall: Duration,
     max_pixels: u64,
-) -> Result<VideoInfo, MediaError> {
-    let coded = seen
-        .caps
-        .clone()
+) -> Result<(VideoInfo, Vec<Notice>), MediaError> {
+    let description = track
+        .descriptions
+        .first()
         .ok_or_else(|| MediaError::Invalid("its picture track has no format".into()))?;
-    within(&coded, max_pixels)?;
-    let frames = table(&seen.packets)
-        .ok_or_else(|| MediaError::Invalid("its picture track shows nothing".into()))?;
-    let first = first_picture(file, container, &coded, stall)?;
-    let orientation = coded
-        .structure(0)
-        .and_then(|structure| structure.get::<String>("image-orientation").ok());
-    let (rotation, mirrored) = turn(orientation.as_deref().unwrap_or_default());
-    let square = first.aspect.0 == first.aspect.1;
-    let plain =
-        first.simple && square && rotation == 0 && !mirrored && first.color == YuvColor::OUTPUT;
-    let (width, height) = (stretched(first), first.height);
-    let (width, height) = if rotation % 180 == 0 {
-        (width, height)
+    readable(description)?;
+    let format = format_of(description);
+    within(format.width, format.height, max_pixels)?;
+    let pictured = opened.pictured(file)?;
+    let mut notices = pictured.shown.notices.clone();
+    let (mut development, codec) = development(file, track, &pictured, max_pixels)?;
+    let first = first_picture(file, opened, index, &pictured, stall)?;
+    within(first.width, first.height, max_pixels)?;
+    let frame = development.frame(&first)?;
+    if let Some(curve) = development.decision(&first).tone_mapped() {
+        notices.push(whole(
+            "tone_mapped",
+            format!("its pictures have a high dynamic range ({curve}); they are brought to BT.709"),
+        ));
+    }
+    let rotation = track.orientation.rotation;
+    let is_sideways = rotation % 180 == 90;
+    let (across, down) = development.aspect(&first);
+    // The frame is upright already; samples keep the shape they had before the turn.
+    let (width, height) = if is_sideways {
+        (frame.width, stretched(frame.height, across, down))
     } else {
-        (height, width)
+        (stretched(frame.width, across, down), frame.height)
     };
-    Ok(VideoInfo {
-        codec: seen.codec.word.into(),
-        width,
-        height,
-        coded_width: first.width,
-        coded_height: first.height,
-        rotation,
-        mirrored,
-        plain,
-        color: first.color,
-        frames,
-    })
+    let is_plain = across == down && development.is_plain(&first);
+    Ok((
+        VideoInfo {
+            track: index,
+            codec: codec.name().into(),
+            width,
+            height,
+            coded_width: first.width,
+            coded_height: first.height,
+            rotation,
+            mirrored: track.orientation.mirrored,
+            plain: is_plain,
+            color: color_of(&frame),
+            frames: pictured.shown.table.clone(),
+        },
+        notices,
+    ))
 }
 
-fn within(coded: &gst::CapsRef, max_pixels: u64) -> Result<(), MediaError> {
-    let side = |field: &str| {
-        coded
-            .structure(0)
-            .and_then(|structure| structure.get::<i32>(field).ok())
-            .and_then(|value| u64::try_from(value).ok())
-            .unwrap_or(0)
-    };
-    let (width, height) = (side("width"), side("height"));
-    if width.saturating_mul(height) > max_pixels {
+/// Refuses by name what is known and not decoded.
+fn readable(description: &Description) -> Result<(), MediaError> {
+    let codec = &description.codec;
+    if let Some(scheme) = &description.encryption {
+        return Err(MediaError::Unsupported(format!(
+            "its pictures are encrypted ({scheme})"
+        )));
+    }
+    let own = matches!(codec, Codec::Png | Codec::RawVideo(_));
+    if !own && decoder_name(codec).is_none() {
+        return Err(MediaError::Unsupported(format!(
+            "its pictures are coded as {}, which is not decoded",
+            codec.name()
+        )));
+    }
+    if format_of(description).dolby_vision == Some(5) {
+        return Err(MediaError::Unsupported(
+            "its pictures are Dolby Vision profile 5, which shows wrong colours without a Dolby \
+             Vision decoder"
+                .into(),
+        ));
+    }
+    Ok(())
+}
+
+fn format_of(description: &Description) -> VideoFormat {
+    match &description.detail {
+        Detail::Video(format) => format.clone(),
+        Detail::Audio(_) | Detail::None => VideoFormat::default(),
+    }
+}
+
+fn within(width: u32, height: u32, max_pixels: u64) -> Result<(), MediaError> {
+    if u64::from(width) * u64::from(height) > max_pixels {
         return Err(MediaError::Limit(format!(
             "pictures of {width}×{height} have more than {max_pixels} pixels"
         )));
@@ -350,36 +259,80 @@ fn within(coded: &gst::CapsRef, max_pixels: u64) -> Result<(), MediaError> {
     Ok(())
 }
 
+/// How pictures of a track are developed, by what container and first packet say.
+pub(super) fn development(
+    file: &Path,
+    track: &Track,
+    pictured: &Pictured,
+    max_pixels: u64,
+) -> Result<(Development, Codec), MediaError> {
+    let first = entered_at(track, pictured);
+    let packet = track
+        .packets
+        .get(first)
+        .ok_or_else(|| MediaError::Invalid("its picture track is empty".into()))?;
+    let description = track
+        .descriptions
+        .get(usize::from(packet.description))
+        .ok_or_else(|| MediaError::Invalid("its picture track has no format".into()))?;
+    let mut bytes = Vec::new();
+    Packets::new(Input::open(file)?).read(track, packet, &mut bytes)?;
+    let coded = bitstream::coded(&description.codec, &description.config, &bytes);
+    if let Some(coded) = &coded {
+        within(coded.width, coded.height, max_pixels)?;
+    }
+    let format = format_of(description);
+    let made = Development::new(format, coded, track.orientation);
+    Ok((made, description.codec.clone()))
+}
+
+/// The packet that decoding begins at: the first shown one's keyframe.
+fn entered_at(track: &Track, pictured: &Pictured) -> usize {
+    let first = pictured.shown.packets.first().map_or(0, |&one| one as usize);
+    track
+        .packets
+        .get(..=first)
+        .and_then(|packets| packets.iter().rposition(|packet| packet.flags.is_sync))
+        .unwrap_or(0)
+}
+
 fn first_picture(
     file: &Path,
-    container: Container,
-    coded: &gst::CapsRef,
+    opened: &Opened,
+    index: usize,
+    pictured: &Pictured,
     stall: Duration,
-) -> Result<Picture, MediaError> {
+) -> Result<Decoded, MediaError> {
     let none = || MediaError::Invalid("none of its pictures can be decoded".into());
-    let pictures = Pictures::open(file, container, Shape::AsDecoded, stall)?;
-    pictures.run_from(None)?;
-    let decoded = pictures.next()?.ok_or_else(none)?;
-    picture(&decoded.caps, coded)
-}
-
-/// The width with square samples, the height kept.
-fn stretched(picture: Picture) -> u32 {
-    let (across, down) = (u64::from(picture.aspect.0), u64::from(picture.aspect.1));
-    let width = (u64::from(picture.width) * across + down / 2) / down;
-    u32::try_from(width).unwrap_or(u32::MAX).max(1)
-}
-
-/// The clockwise turn, and whether it is preceded by a mirroring, that an orientation tag asks for.
-fn turn(orientation: &str) -> (u16, bool) {
-    match orientation {
-        "rotate-90" => (90, false),
-        "rotate-180" => (180, false),
-        "rotate-270" => (270, false),
-        "flip-rotate-0" => (0, true),
-        "flip-rotate-90" => (270, true),
-        "flip-rotate-180" => (180, true),
-        "flip-rotate-270" => (90, true),
-        _ => (0, false),
+    let track = opened.contents.tracks.get(index).ok_or_else(none)?;
+    let from = entered_at(track, pictured);
+    let packet = track.packets.get(from).ok_or_else(none)?;
+    let description = track
+        .descriptions
+        .get(usize::from(packet.description))
+        .ok_or_else(none)?;
+    let feeding = Feeding {
+        contents: Arc::clone(&opened.contents),
+        track: index,
+        ranks: pictured.ranks.clone(),
+        from,
+        is_alpha: false,
+    };
+    let mut stream = Stream::open(file, feeding, description, stall)?;
+    let mut last = None;
+    for _ in 0..TRIES {
+        match stream.next() {
+            Ok(Some(picture)) => return Ok(picture),
+            Ok(None) => break,
+            Err(error) => last = Some(error),
+        }
     }
+    Err(last.unwrap_or_else(none))
+}
+
+/// A length with square samples.
+fn stretched(length: u32, across: u32, down: u32) -> u32 {
+    let (across, down) = (u64::from(across), u64::from(down.max(1)));
+    let length = (u64::from(length) * across + down / 2) / down;
+    u32::try_from(length).unwrap_or(u32::MAX).max(1)
 }

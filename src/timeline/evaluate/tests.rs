@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::super::testing::{LINES, frames, picture, timeline, try_resolve, video, with_sound};
-use super::super::{Affine, MediaInfo};
+use super::super::{Affine, FrameTable, MediaInfo};
 use super::*;
 use crate::plan::cut;
 
@@ -57,11 +57,12 @@ fn the_last_frame_not_after_the_source_time_is_shown() {
     // 24 fps pts rounded down to whole milliseconds still count as not after.
     let mut coarse = source(24, 24);
     if let Some(video) = &mut coarse.video {
-        video
+        let coarse: Vec<i64> = video
             .frames
-            .pts
-            .iter_mut()
-            .for_each(|pts| *pts = (*pts + 400_000) / 1_000_000 * 1_000_000);
+            .times()
+            .map(|time| (time + 400_000) / 1_000_000 * 1_000_000)
+            .collect();
+        video.frames = FrameTable::from_nanos(&coarse, video.frames.end());
     }
     assert_eq!(shown(&body(24, json!({})), coarse), all(0..24));
 }

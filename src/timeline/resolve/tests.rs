@@ -89,7 +89,7 @@ fn a_source_of_the_wrong_kind_names_its_element() {
     let clip = || video(64, 36, frames(0, 10, 30));
     let mut empty = clip();
     if let Some(video) = &mut empty.video {
-        video.frames.pts.clear();
+        video.frames = FrameTable::from_nanos(&[], 0);
     }
     let cases = [
         (film(&json!({})), sound(5), "source_url"),

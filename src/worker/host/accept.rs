@@ -5,31 +5,40 @@
 use std::path::Path;
 
 use cluster::model::{Failure, PlanFacts};
+use serde::de::DeserializeOwned;
 
 use crate::composition::SourceKind;
 use crate::plan::{self, Plan, Prepared};
 use crate::worker::failure;
 use crate::worker::order::PrepareOrder;
 
-/// Largest plan that is read into memory.
-const LARGEST: u64 = 64 << 20;
+/// Largest file of a worker that is read into memory.
+const LARGEST: u64 = plan::MAX_BYTES as u64;
 
-fn nonsense(what: &str) -> Failure {
+fn impossible(what: &str) -> Failure {
     failure::engine(format!("the worker made a plan that cannot be: {what}"))
 }
 
 /// Reads a file of a worker as JSON, if it is of a size that a worker makes.
-pub(super) async fn read<T: serde::de::DeserializeOwned>(file: &Path) -> Result<T, Failure> {
+pub(super) async fn read_json<T: DeserializeOwned>(file: &Path) -> Result<T, Failure> {
+    serde_json::from_slice(&read(file).await?).map_err(|error| impossible(&error.to_string()))
+}
+
+/// Reads a worker's plan.
+pub(super) async fn read_plan(file: &Path) -> Result<Plan, Failure> {
+    Plan::from_bytes(&read(file).await?).map_err(|error| impossible(&error.to_string()))
+}
+
+async fn read(file: &Path) -> Result<Vec<u8>, Failure> {
     let about = tokio::fs::metadata(file)
         .await
         .map_err(|error| failure::of_io(&error))?;
     if about.len() > LARGEST {
-        return Err(nonsense("it is too large"));
+        return Err(impossible("it is too large"));
     }
-    let bytes = tokio::fs::read(file)
+    tokio::fs::read(file)
         .await
-        .map_err(|error| failure::of_io(&error))?;
-    serde_json::from_slice(&bytes).map_err(|error| nonsense(&error.to_string()))
+        .map_err(|error| failure::of_io(&error))
 }
 
 /// Holds a plan to the order it came of, and to what the worker says of it.
@@ -40,8 +49,8 @@ pub(super) fn plan(
     facts: &PlanFacts,
 ) -> Result<(), Failure> {
     let composition = &plan.timeline.composition;
-    if plan.version != plan::VERSION || *composition != order.composition {
-        return Err(nonsense("it is of another composition"));
+    if *composition != order.composition {
+        return Err(impossible("it is of another composition"));
     }
     let objects = |kind: fn(SourceKind) -> bool| {
         let wanted = order.sources.iter().filter(move |one| kind(one.kind));
@@ -51,12 +60,12 @@ pub(super) fn plan(
     let same = objects(|kind| kind != SourceKind::Font).eq(plan.sources.iter())
         && objects(|kind| kind == SourceKind::Font).eq(fonts);
     if !same {
-        return Err(nonsense("it is of other sources"));
+        return Err(impossible("it is of other sources"));
     }
     let longest = order.max_duration.frame_count(composition.frame_rate);
     let frames = plan.timeline.frames;
     if frames == 0 || frames > longest {
-        return Err(nonsense("its length"));
+        return Err(impossible("its length"));
     }
     let said = facts.frames == frames
         && facts.rate == composition.frame_rate
@@ -64,7 +73,7 @@ pub(super) fn plan(
         && prepared.frames == frames
         && (prepared.width, prepared.height) == (plan.output_width(), plan.output_height());
     if !said {
-        return Err(nonsense("it is described as another"));
+        return Err(impossible("it is described as another"));
     }
     Ok(())
 }

@@ -51,7 +51,7 @@ pub(super) async fn publish(
             from_cache: false,
         },
         (TaskKind::Ingest, Made::Probed { probe }) => {
-            let taken: Taken = accept::read(&stage::kept_order(&output.dirs)).await?;
+            let taken: Taken = accept::read_json(&stage::kept_order(&output.dirs)).await?;
             TaskOutput::Ingested(taken.probed(probe))
         }
         (TaskKind::Deliver, Made::Delivered) => TaskOutput::Delivered,
@@ -80,13 +80,13 @@ impl Output<'_> {
         facts: PlanFacts,
     ) -> Result<TaskOutput, Failure> {
         let (plan, prepared) = (self.take(plan).await?, self.take(prepared).await?);
-        let order: PrepareOrder = accept::read(&stage::kept_order(&self.dirs)).await?;
-        let read: Plan = accept::read(&plan).await?;
-        let told: Prepared = accept::read(&prepared).await?;
-        accept::plan(&order, &read, &told, &facts)?;
+        let order: PrepareOrder = accept::read_json(&stage::kept_order(&self.dirs)).await?;
+        let read = accept::read_plan(&plan).await?;
+        let found: Prepared = accept::read_json(&prepared).await?;
+        accept::plan(&order, &read, &found, &facts)?;
         let key = keys::prepared(self.assignment.granted.task.job);
         self.put(key, &prepared, None).await?;
-        let object = self.put(self.key("json"), &plan, None).await?;
+        let object = self.put(self.key("plan"), &plan, None).await?;
         Ok(TaskOutput::Plan { object, facts })
     }
 

@@ -269,7 +269,7 @@ async fn read_plan(file: &Path) -> Result<Plan, Failure> {
     let bytes = tokio::fs::read(file)
         .await
         .map_err(|error| failure::of_io(&error))?;
-    serde_json::from_slice(&bytes)
+    Plan::from_bytes(&bytes)
         .map_err(|error| failure::engine(format!("the plan cannot be read: {error}")))
 }
 

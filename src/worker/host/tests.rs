@@ -42,7 +42,7 @@ impl Made {
             out: PathBuf::new(),
         };
         let engine = TextEngine::new();
-        let (timeline, warnings) =
+        let (timeline, _) =
             Timeline::resolve(order.composition.clone(), Vec::new(), &engine, &limits).unwrap();
         let rate = timeline.composition.frame_rate;
         let segments = plan::cut(timeline.frames, rate, None, 0);
@@ -53,12 +53,10 @@ impl Made {
             has_audio: false,
         };
         let plan = Plan {
-            version: plan::VERSION,
             timeline,
             sources: Vec::new(),
             fonts: Vec::new(),
             segments,
-            warnings,
         };
         let prepared = Prepared {
             version: plan::VERSION,

@@ -1,0 +1,64 @@
+//! Tables of frame times against the plain lists they stand for.
+
+use proptest::prelude::*;
+
+use super::*;
+
+/// The last of `times` that is not after `nanos`, the obvious way.
+fn last_not_after(table: &FrameTable, times: &[i64], nanos: i64) -> Option<u64> {
+    times
+        .iter()
+        .rposition(|&time| time <= nanos + table.tolerance())
+        .map(|index| index as u64)
+}
+
+#[test]
+fn a_constant_rate_is_one_run_however_long_it_is() {
+    let table = FrameTable::constant(60, 1, 3 * 3600 * 60);
+    assert_eq!(table.len(), 648_000);
+    assert_eq!(table.packed.runs, [(647_999, 1)]);
+    assert_eq!(table.time(648_000 - 1), Some(10_799_983_333_333));
+    assert_eq!(table.end(), 10_800_000_000_000);
+    assert_eq!(table.tolerance(), 4_166_666, "a quarter of a frame");
+    assert!(table.is_constant(0));
+}
+
+#[test]
+fn the_tolerance_is_half_a_tick_and_at_least_half_a_millisecond() {
+    let classic = FrameTable::new(600, 1, &[0, 20, 41, 60], 80);
+    assert_eq!(classic.tolerance(), 833_333);
+    let fine = FrameTable::new(90_000, 1, &[0, 3003, 6006], 9009);
+    assert_eq!(fine.tolerance(), 500_000);
+    assert!(!classic.is_constant(1_000_000));
+}
+
+#[test]
+fn no_frames_make_an_empty_table() {
+    let table = FrameTable::from_nanos(&[], 0);
+    assert!(table.is_empty());
+    assert_eq!((table.first(), table.last_not_after(5)), (None, None));
+    let one = FrameTable::from_nanos(&[7], 9);
+    assert_eq!((one.len(), one.first(), one.end()), (1, Some(7), 9));
+}
+
+proptest! {
+    #[test]
+    fn a_table_answers_as_the_list_it_was_made_of(
+        first in -5_000_000_i64..5_000_000,
+        steps in proptest::collection::vec(0_i64..60_000_000, 0..40),
+        asked in -10_000_000_i64..2_000_000_000,
+    ) {
+        let mut times = vec![first];
+        for step in steps {
+            times.push(times[times.len() - 1] + step);
+        }
+        let table = FrameTable::from_nanos(&times, times[times.len() - 1] + 40_000_000);
+        prop_assert_eq!(table.times().collect::<Vec<_>>(), times.clone());
+        prop_assert_eq!(table.last_not_after(asked), last_not_after(&table, &times, asked));
+        let config = bincode::config::standard();
+        let bytes = bincode::serde::encode_to_vec(&table, config).expect("encoded");
+        let (back, _): (FrameTable, _) =
+            bincode::serde::decode_from_slice(&bytes, config).expect("decoded");
+        prop_assert_eq!(back, table);
+    }
+}
