@@ -6,6 +6,7 @@ mod error;
 mod frame;
 #[cfg(feature = "gst")]
 pub mod gst;
+pub mod pixels;
 pub mod presentation;
 pub mod sound;
 pub mod synthetic;

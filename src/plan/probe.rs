@@ -86,6 +86,7 @@ impl Probe {
             Matrix::Bt601 => "bt601",
             Matrix::Bt709 => "bt709",
             Matrix::Bt2020 => "bt2020",
+            Matrix::Smpte240m => "smpte240m",
         };
         let range = if video.color.full_range {
             "full"

@@ -12,6 +12,7 @@ pub fn coefficients(matrix: Matrix) -> (f64, f64) {
         Matrix::Bt601 => (0.299, 0.114),
         Matrix::Bt709 => (0.2126, 0.0722),
         Matrix::Bt2020 => (0.2627, 0.0593),
+        Matrix::Smpte240m => (0.212, 0.087),
     }
 }
 

@@ -92,9 +92,11 @@ impl FrameTable {
         let length = (i128::from(end) - i128::from(first)) * NANOS * i128::from(seconds)
             / i128::from(ticks)
             / count;
-        // A clock as coarse as the frames is exact, not rounded.
+        // A clock on which all steps are equal is exact, not rounded.
+        let is_exact = runs.len() <= 1;
         let quarter_frame = i64::try_from(length / 4).unwrap_or(i64::MAX);
-        let tolerance = half_tick.min(quarter_frame).max(LEAST_TOLERANCE);
+        let rounding = if is_exact { 0 } else { half_tick.min(quarter_frame) };
+        let tolerance = rounding.max(LEAST_TOLERANCE);
         let common = runs
             .iter()
             .map(|&(_, step)| step)
@@ -182,7 +184,8 @@ impl FrameTable {
     }
 
     /// How far a pts may lie after a wanted time and still count as not after it, in
-    /// nanoseconds: half a container tick, at least 0.5 ms, at most a quarter of a frame.
+    /// nanoseconds: half a container tick where steps are uneven, at most a quarter of a frame;
+    /// at least 0.5 ms.
     pub fn tolerance(&self) -> i64 {
         self.packed.tolerance
     }

@@ -15,6 +15,8 @@ pub const SAMPLE_RATE: u32 = 48_000;
 pub struct MixClip {
     /// Index in the timeline's sources.
     pub source: usize,
+    /// The sound track, by its place among all tracks of the file.
+    pub track: usize,
     /// First output sample.
     pub start: u64,
     /// Number of output samples. Where the source runs out before, the rest is silence. A clip
@@ -65,9 +67,10 @@ impl Timeline {
             return None;
         };
         let (source, info) = self.source_of(element.index)?;
-        if !element.visible || clip.gain <= 0.0 || info.audio().is_none() {
+        if !element.visible || clip.gain <= 0.0 {
             return None;
         }
+        let sound = info.audio()?;
         let (from, to) = self.span(element)?;
         // Each edge is rounded once; lengths are differences of edges.
         let (start, end) = (sample(from), sample(to));
@@ -84,6 +87,7 @@ impl Timeline {
         }
         Some(MixClip {
             source,
+            track: sound.track,
             start,
             length,
             source_start: sample(clip.in_point),

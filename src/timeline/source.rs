@@ -126,4 +126,6 @@ pub enum Matrix {
     Bt709,
     /// BT.2020, non-constant luminance.
     Bt2020,
+    /// SMPTE 240M.
+    Smpte240m,
 }

@@ -17,6 +17,7 @@ const SECONDS: u64 = 6;
 fn whole(source: usize, length: u64) -> MixClip {
     MixClip {
         source,
+        track: 0,
         start: 0,
         length,
         source_start: 0,
@@ -27,7 +28,17 @@ fn whole(source: usize, length: u64) -> MixClip {
 }
 
 /// The mix of `clips`, joined to pictures and decoded again by `ffmpeg`.
-fn heard(dir: &Path, files: &[PathBuf], clips: Vec<MixClip>, samples: u64, parts: u64) -> Vec<f32> {
+fn heard(
+    dir: &Path,
+    files: &[PathBuf],
+    mut clips: Vec<MixClip>,
+    samples: u64,
+    parts: u64,
+) -> Vec<f32> {
+    for clip in &mut clips {
+        let info = engine().probe(&files[clip.source]).expect("probed");
+        clip.track = info.audio().expect("sound").track;
+    }
     let plan = MixPlan {
         samples,
         clips,

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use framelane::composition::time::FrameRate;
+use framelane::media::container;
 use framelane::media::{
     EncodeSettings, Frame, JoinSettings, MediaEngine, MediaError, MixPlan, PixelFormat, Plane,
 };

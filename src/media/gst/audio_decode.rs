@@ -1,8 +1,9 @@
-//! The first sound track of a file as 48 kHz stereo, sample by sample from source time 0: codec
-//! delay removed, gaps filled with silence.
+//! One sound track of a file as 48 kHz stereo, sample by sample from any source time on: decoding
+//! begins a few packets before, what is not heard is silent.
 
 use std::collections::VecDeque;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use gstreamer as gst;
@@ -12,15 +13,15 @@ use gstreamer_audio as gst_audio;
 use gstreamer_audio::AudioChannelPosition as Position;
 
 use super::super::MediaError;
-use super::super::sound::{Fold, Speaker, Stereo};
+use super::super::container::{Codec, Detail, Role, Track};
+use super::super::sound::{self, Fold, Piece, Stereo};
 use super::bus::Running;
-use super::caps::audio_codec;
 use super::init::element;
-use super::lame;
+use super::link::{add, link};
 use super::moov::SOUND_RATE;
-use super::pictures::shown_at;
-use super::sniff::sniff;
-use super::tracks::{Faults, Kind, add, chain, demux};
+use super::opened::Opened;
+use super::packets::{Fault, Feeding, Part, media_time, source};
+use super::sounds::decoder;
 
 /// Decoded packets that may wait.
 const AHEAD: u32 = 64;
@@ -29,31 +30,135 @@ const LOOK: gst::ClockTime = gst::ClockTime::from_mseconds(200);
 /// Times in containers are rounded; only more than this (40 ms) is a gap or an overlap.
 const JITTER: i64 = 1_920;
 
-/// Reads one file's sound from beginning to end.
+/// Reads one track forward.
 pub(super) struct AudioReader {
+    file: PathBuf,
+    opened: Arc<Opened>,
+    track: usize,
+    pieces: VecDeque<Piece>,
+    stall: Duration,
+    /// The next sample that is handed out.
+    at: i64,
+    decoding: Option<Decoding>,
+}
+
+/// A piece that is being decoded.
+struct Decoding {
     running: Running,
     sink: gst_app::AppSink,
-    faults: Faults,
-    /// Samples by which the codec is late, still in everyone's times.
-    lead: i64,
-    /// Where the sound ends, if the file declares it.
-    length: Option<i64>,
-    /// Samples ready to be handed out.
+    fault: Fault,
+    piece: Piece,
+    fold: Option<Fold>,
+    gain: f32,
+    /// Samples ready to be handed out, the first at `ready_at`.
     ready: VecDeque<Stereo>,
-    /// Silent samples before those.
-    silence: u64,
-    /// Position behind the last ready sample.
-    placed: i64,
-    /// Position behind the last decoded sample, ready or cut off; none before the first packet.
+    ready_at: i64,
+    /// Position behind the last decoded sample; none before the first.
     position: Option<i64>,
-    ended: bool,
+    has_ended: bool,
 }
 
 impl AudioReader {
-    /// Starts decoding.
-    pub(super) fn open(file: &Path, stall: Duration) -> Result<Self, MediaError> {
-        let container = sniff(file)?;
-        let pipeline = gst::Pipeline::new();
+    /// Opens track `track` of a file; the first sample wanted is `from`, at 48 kHz.
+    pub(super) fn open(
+        file: &Path,
+        track: usize,
+        from: u64,
+        stall: Duration,
+    ) -> Result<Self, MediaError> {
+        let opened = Opened::of(file)?;
+        let at = i64::try_from(from).unwrap_or(i64::MAX);
+        let described = opened
+            .contents
+            .tracks
+            .get(track)
+            .ok_or_else(|| MediaError::Engine(format!("there is no track {track}")))?;
+        let pieces = sound::pieces(described, opened.origin)
+            .into_iter()
+            .filter(|piece| piece.end > at)
+            .collect();
+        Ok(Self {
+            file: file.to_owned(),
+            opened,
+            track,
+            pieces,
+            stall,
+            at,
+            decoding: None,
+        })
+    }
+
+    /// Fills `out` with the next samples; where there is no sound they are silent.
+    pub(super) fn read(&mut self, out: &mut [Stereo]) -> Result<(), MediaError> {
+        out.fill([0.0; 2]);
+        let end = self.at.saturating_add(i64::try_from(out.len()).unwrap_or(i64::MAX));
+        while self.at < end {
+            let Some(&piece) = self.pieces.front() else {
+                self.at = end;
+                return Ok(());
+            };
+            if piece.end <= self.at {
+                self.pieces.pop_front();
+                self.decoding = None;
+                continue;
+            }
+            if piece.start > self.at {
+                // Silence up to the piece.
+                self.at = piece.start.min(end);
+                continue;
+            }
+            if self.decoding.is_none() {
+                self.decoding = Some(self.begin(piece)?);
+            }
+            let Some(decoding) = &mut self.decoding else {
+                continue;
+            };
+            let first = usize::try_from(out.len() as i64 - (end - self.at)).unwrap_or(0);
+            let last = piece.end.min(end);
+            let wanted = usize::try_from(last - self.at).unwrap_or(0);
+            let done = decoding.fill(self.at, &mut out[first..first + wanted])?;
+            self.at += i64::try_from(done).unwrap_or(0);
+            if done == 0 {
+                // The piece's sound has ended before it.
+                self.at = last;
+            }
+        }
+        Ok(())
+    }
+
+    /// Starts decoding for the current position, which lies in `piece`.
+    fn begin(&self, piece: Piece) -> Result<Decoding, MediaError> {
+        let track = self
+            .opened
+            .contents
+            .tracks
+            .get(self.track)
+            .ok_or_else(|| MediaError::Engine("a track is gone".into()))?;
+        let media = piece.media.saturating_add(nanos_in(self.at - piece.start));
+        let from = sound::entry(track, media);
+        let description = track
+            .packets
+            .get(from)
+            .and_then(|packet| track.descriptions.get(usize::from(packet.description)))
+            .ok_or_else(|| MediaError::Invalid("its sound track has no format".into()))?;
+        let decoder = decoder(description)?;
+        let fault = Fault::default();
+        let feeding = Feeding {
+            contents: Arc::clone(&self.opened.contents),
+            track: self.track,
+            ranks: None,
+            from,
+            part: Part::Sound,
+        };
+        let source = source(&self.file, feeding, &decoder.caps, &fault)?;
+        let float = element("capsfilter")?;
+        let format = gst::Caps::builder("audio/x-raw")
+            .field("format", "F32LE")
+            .field("layout", "interleaved")
+            .build();
+        float.set_property("caps", format);
+        let resample = element("audioresample")?;
+        resample.set_property("quality", 10_i32);
         let sink = gst_app::AppSink::builder()
             .sync(false)
             .max_buffers(AHEAD)
@@ -66,100 +171,95 @@ impl AudioReader {
                     .build(),
             )
             .build();
-        add(&pipeline, &[sink.upcast_ref()])?;
-        let (weak, tail) = (pipeline.downgrade(), sink.clone());
-        let (told, telling) = std::sync::mpsc::channel();
-        let faults = demux(&pipeline, file, container, move |kind, caps, _| {
-            let Some(pipeline) = weak.upgrade().filter(|_| kind == Kind::Audio) else {
-                return Ok(None);
-            };
-            let codec = audio_codec(caps)?;
-            // Nobody listens once the reader has started; then there is nothing to tell.
-            let _ = told.send(codec.word);
-            let mut elements = codec.decoding()?;
-            let float = element("capsfilter")?;
-            let format = gst::Caps::builder("audio/x-raw")
-                .field("format", "F32LE")
-                .field("layout", "interleaved")
-                .build();
-            float.set_property("caps", format);
-            let resample = element("audioresample")?;
-            resample.set_property("quality", 10_i32);
-            elements.extend([element("audioconvert")?, float, resample]);
-            chain(&pipeline, &elements, tail.upcast_ref())
-        })?;
-        let running = Running::new(pipeline, stall)?;
-        running
-            .preroll()
-            .map_err(|error| faults.take().unwrap_or(error))?;
-        let is_mp3 = telling.try_recv().is_ok_and(|codec| codec == "mp3");
-        let gapless = if is_mp3 { lame::gapless(file)? } else { None };
+        let convert = element("audioconvert")?;
+        let pipeline = gst::Pipeline::new();
+        let mut elements: Vec<&gst::Element> = vec![source.upcast_ref()];
+        elements.extend(&decoder.element);
+        elements.extend([&convert, &float, &resample, sink.upcast_ref()]);
+        add(&pipeline, &elements)?;
+        link(&elements)?;
+        let running = Running::new(pipeline, self.stall)?;
         running.start()?;
-        Ok(Self {
+        Ok(Decoding {
             running,
             sink,
-            faults,
-            lead: gapless.map_or(0, |gapless| samples_in(gapless.lead)),
-            length: gapless.and_then(|gapless| gapless.duration).map(samples_in),
+            fault,
+            piece,
+            fold: roles_of(track, &description.codec).map(|roles| Fold::of_roles(roles)),
+            gain: decoder.gain,
             ready: VecDeque::new(),
-            silence: 0,
-            placed: 0,
+            ready_at: self.at,
             position: None,
-            ended: false,
+            has_ended: false,
         })
     }
+}
 
-    /// Passes over `count` samples.
-    pub(super) fn skip(&mut self, mut count: u64) -> Result<(), MediaError> {
-        while count > 0 && self.fill()? {
-            let silent = count.min(self.silence);
-            self.silence -= silent;
-            let rest = usize::try_from(count - silent).unwrap_or(usize::MAX);
-            let now = rest.min(self.ready.len());
-            self.ready.drain(..now);
-            count -= silent + now as u64;
-        }
-        Ok(())
+/// The container's places of channels, of codecs that have none of their own.
+fn roles_of<'a>(track: &'a Track, codec: &Codec) -> Option<&'a [Role]> {
+    let is_plain = matches!(
+        codec,
+        Codec::Pcm(_) | Codec::ALaw | Codec::MuLaw | Codec::Flac | Codec::AdpcmMs | Codec::AdpcmImaWav
+    );
+    match &track.descriptions.first()?.detail {
+        Detail::Audio(format) if is_plain => format.layout.as_deref(),
+        _ => None,
     }
+}
 
-    /// Fills `out` with the next samples; beyond the end they are silent.
-    pub(super) fn read(&mut self, out: &mut [Stereo]) -> Result<(), MediaError> {
+impl Decoding {
+    /// Copies samples from position `at` on into `out`; fewer than asked for only at the end.
+    fn fill(&mut self, at: i64, out: &mut [Stereo]) -> Result<usize, MediaError> {
         let mut done = 0;
         while done < out.len() {
-            if !self.fill()? {
-                out[done..].fill([0.0; 2]);
-                return Ok(());
+            let here = at + i64::try_from(done).unwrap_or(0);
+            self.drop_before(here);
+            if self.ready.is_empty() {
+                if !self.more()? {
+                    break;
+                }
+                continue;
             }
-            let room = out.len() - done;
-            let silent = usize::try_from(self.silence)
-                .unwrap_or(usize::MAX)
-                .min(room);
-            out[done..done + silent].fill([0.0; 2]);
-            self.silence -= silent as u64;
-            done += silent;
-            let now = self.ready.len().min(out.len() - done);
-            for (slot, sample) in out[done..].iter_mut().zip(self.ready.drain(..now)) {
+            // A gap stays silent.
+            let gap = usize::try_from(self.ready_at - here).unwrap_or(0).min(out.len() - done);
+            done += gap;
+            let count = self.ready.len().min(out.len() - done);
+            for (slot, sample) in out[done..].iter_mut().zip(self.ready.drain(..count)) {
                 *slot = sample;
             }
-            done += now;
+            self.ready_at += i64::try_from(count).unwrap_or(0);
+            done += count;
         }
-        Ok(())
+        Ok(done)
     }
 
-    /// Sees to it that samples are ready; false at the end.
-    fn fill(&mut self) -> Result<bool, MediaError> {
-        while self.ready.is_empty() && !self.ended {
-            match self.next() {
-                Ok(Some(sample)) => self.accept(&sample)?,
-                Ok(None) => self.ended = true,
-                Err(MediaError::Invalid(reason)) if self.position.is_some() => {
-                    tracing::warn!(reason, "source damaged, silent from there on");
-                    self.ended = true;
-                }
-                Err(error) => return Err(error),
-            }
+    fn drop_before(&mut self, at: i64) {
+        let late = usize::try_from(at - self.ready_at).unwrap_or(0).min(self.ready.len());
+        self.ready.drain(..late);
+        self.ready_at += i64::try_from(late).unwrap_or(0);
+    }
+
+    /// Decodes on; false at the end.
+    fn more(&mut self) -> Result<bool, MediaError> {
+        if self.has_ended {
+            return Ok(false);
         }
-        Ok(!self.ready.is_empty())
+        match self.next() {
+            Ok(Some(sample)) => {
+                self.accept(&sample)?;
+                Ok(true)
+            }
+            Ok(None) => {
+                self.has_ended = true;
+                Ok(false)
+            }
+            Err(MediaError::Invalid(reason)) if self.position.is_some() => {
+                tracing::warn!(reason, "source damaged, silent from there on");
+                self.has_ended = true;
+                Ok(false)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     fn next(&self) -> Result<Option<gst::Sample>, MediaError> {
@@ -169,10 +269,11 @@ impl AudioReader {
                 return Ok(Some(sample));
             }
             if let Some(error) = self.running.failure() {
-                return Err(self.faults.take().unwrap_or(error));
+                return Err(error);
             }
             if self.sink.is_eos() {
-                return self.faults.take().map_or(Ok(None), Err);
+                let mut fault = self.fault.lock().unwrap_or_else(PoisonError::into_inner);
+                return fault.take().map_or(Ok(None), Err);
             }
             if Instant::now() >= deadline {
                 return Err(MediaError::Stalled(self.running.stall()));
@@ -191,47 +292,64 @@ impl AudioReader {
             .map_readable()
             .map_err(|_| broken("samples out of reach"))?;
         let channels = (info.channels() as usize).max(1);
-        let fold = fold_of(&info);
+        let own;
+        let fold = match &self.fold {
+            Some(fold) => fold,
+            None => {
+                own = fold_of(&info);
+                &own
+            }
+        };
         let decoded: Vec<f32> = bytes
-            .chunks_exact(4)
-            .map(|four| four.try_into().map_or(0.0, f32::from_le_bytes))
+            .as_chunks::<4>()
+            .0
+            .iter()
+            .map(|four| f32::from_le_bytes(*four) * self.gain)
             // A damaged float file must not silence the whole mix.
             .map(|sample| if sample.is_finite() { sample } else { 0.0 })
             .collect();
-        let mut stereo: Vec<Stereo> = decoded
+        let stereo: Vec<Stereo> = decoded
             .chunks_exact(channels)
             .map(|sample| fold.apply(sample))
             .collect();
-        let said = shown_at(sample).map(|nanos| samples_in(nanos) - self.lead);
+        let said = buffer
+            .pts()
+            .map(|time| self.piece.start + samples_in(media_time(time) - self.piece.media));
         let start = match (said, self.position) {
             (Some(said), Some(expected)) if (said - expected).abs() <= JITTER => expected,
             (Some(said), _) => said,
-            (None, expected) => expected.unwrap_or(-self.lead),
+            (None, expected) => expected.unwrap_or(self.piece.start),
         };
-        self.position = Some(start + i64::try_from(stereo.len()).unwrap_or(0));
-        let mut at = start;
-        if at < self.placed {
-            // Before the beginning, or over what was already heard.
-            let late = usize::try_from(self.placed - at).unwrap_or(usize::MAX);
-            stereo.drain(..late.min(stereo.len()));
-            at = self.placed;
-        }
-        if let Some(length) = self.length {
-            stereo.truncate(usize::try_from(length - at).unwrap_or(0));
-        }
-        if !stereo.is_empty() {
-            self.silence += u64::try_from(at - self.placed).unwrap_or(0);
-            self.placed = at + i64::try_from(stereo.len()).unwrap_or(0);
+        let end = start + i64::try_from(stereo.len()).unwrap_or(0);
+        self.position = Some(end);
+        let ready_end = self.ready_at + i64::try_from(self.ready.len()).unwrap_or(0);
+        if self.ready.is_empty() && start >= self.ready_at {
+            self.ready_at = start;
             self.ready.extend(stereo);
+            return Ok(());
         }
+        // Over what is there already, or behind a gap.
+        let late = usize::try_from(ready_end - start).unwrap_or(0).min(stereo.len());
+        let gap = usize::try_from(start - ready_end).unwrap_or(0);
+        self.ready.extend(std::iter::repeat_n([0.0; 2], gap.min(MAX_GAP)));
+        self.ready.extend(&stereo[late..]);
         Ok(())
     }
 }
+
+/// Silence that is held in memory at once; longer gaps are ends of damaged files.
+const MAX_GAP: usize = 48_000 * 60;
 
 /// Nanoseconds in samples, rounded to nearest.
 fn samples_in(nanos: i64) -> i64 {
     let scaled = i128::from(nanos) * i128::from(SOUND_RATE);
     i64::try_from((scaled + 500_000_000).div_euclid(1_000_000_000)).unwrap_or(i64::MAX)
+}
+
+/// Samples in nanoseconds, rounded down.
+fn nanos_in(samples: i64) -> i64 {
+    let scaled = i128::from(samples) * 1_000_000_000;
+    i64::try_from(scaled.div_euclid(i128::from(SOUND_RATE))).unwrap_or(i64::MAX)
 }
 
 fn fold_of(info: &gst_audio::AudioInfo) -> Fold {
@@ -242,32 +360,32 @@ fn fold_of(info: &gst_audio::AudioInfo) -> Fold {
     if positions.contains(&Position::None) {
         return Fold::unplaced(channels);
     }
-    let speakers: Vec<Speaker> = positions
-        .iter()
-        .map(|&position| speaker(position))
-        .collect();
-    Fold::new(&speakers)
+    let roles: Vec<Role> = positions.iter().map(|&position| role(position)).collect();
+    Fold::of_roles(&roles)
 }
 
-fn speaker(position: Position) -> Speaker {
+fn role(position: Position) -> Role {
     match position {
-        Position::FrontLeft | Position::FrontLeftOfCenter | Position::WideLeft => Speaker::Left,
-        Position::FrontRight | Position::FrontRightOfCenter | Position::WideRight => Speaker::Right,
-        Position::FrontCenter => Speaker::Center,
-        Position::RearLeft
-        | Position::SideLeft
-        | Position::SurroundLeft
-        | Position::TopFrontLeft
-        | Position::TopRearLeft
-        | Position::TopSideLeft => Speaker::LeftSurround,
-        Position::RearRight
-        | Position::SideRight
-        | Position::SurroundRight
-        | Position::TopFrontRight
-        | Position::TopRearRight
-        | Position::TopSideRight => Speaker::RightSurround,
-        Position::RearCenter => Speaker::RearCenter,
-        Position::Lfe1 | Position::Lfe2 => Speaker::LowFrequency,
-        _ => Speaker::Mono,
+        Position::FrontLeft => Role::FrontLeft,
+        Position::FrontRight => Role::FrontRight,
+        Position::FrontCenter => Role::FrontCenter,
+        Position::FrontLeftOfCenter => Role::FrontLeftOfCenter,
+        Position::FrontRightOfCenter => Role::FrontRightOfCenter,
+        Position::WideLeft => Role::WideLeft,
+        Position::WideRight => Role::WideRight,
+        Position::RearLeft => Role::BackLeft,
+        Position::RearRight => Role::BackRight,
+        Position::RearCenter => Role::BackCenter,
+        Position::SideLeft | Position::SurroundLeft | Position::TopSideLeft => Role::SideLeft,
+        Position::SideRight | Position::SurroundRight | Position::TopSideRight => Role::SideRight,
+        Position::TopFrontLeft => Role::TopFrontLeft,
+        Position::TopFrontRight => Role::TopFrontRight,
+        Position::TopFrontCenter => Role::TopFrontCenter,
+        Position::TopRearLeft => Role::TopBackLeft,
+        Position::TopRearRight => Role::TopBackRight,
+        Position::TopRearCenter => Role::TopBackCenter,
+        Position::TopCenter => Role::TopCenter,
+        Position::Lfe1 | Position::Lfe2 => Role::LowFrequency,
+        _ => Role::Mono,
     }
 }

@@ -11,7 +11,7 @@ use super::super::{Frame, FrameSource, MediaError};
 use super::develop::Development;
 use super::opened::{Opened, Pictured, entry};
 use super::probe::development;
-use super::packets::Feeding;
+use super::packets::{Feeding, Part};
 use super::pictures::Decoded;
 use super::stream::Stream;
 
@@ -159,7 +159,7 @@ impl VideoReader {
             track: self.track,
             ranks: self.pictured.ranks.clone(),
             from,
-            is_alpha: false,
+            part: Part::Picture,
         };
         let counted = (self.pictured.shown.packets)
             .partition_point(|&packet| (packet as usize) < from) as u64;
@@ -263,8 +263,8 @@ impl FrameSource for VideoReader {
         }
         let mut earlier = 0;
         loop {
-            if let Some(picture) = self.picture(mark) {
-                let frame = self.development.frame(picture)?;
+            if let Some(picture) = self.picture(mark).cloned() {
+                let frame = self.development.frame(&picture)?;
                 self.given = Some((index, frame.clone()));
                 return Ok(frame);
             }
@@ -283,13 +283,13 @@ impl FrameSource for VideoReader {
                 self.begin(again)?;
                 continue;
             }
-            let Some(picture) = self.nearest(mark) else {
+            let Some(picture) = self.nearest(mark).cloned() else {
                 return Err(MediaError::Invalid(format!(
                     "no picture could be decoded up to frame {index}"
                 )));
             };
             tracing::warn!(frame = index, "a picture could not be decoded, another stays");
-            let frame = self.development.frame(picture)?;
+            let frame = self.development.frame(&picture)?;
             self.given = Some((index, frame.clone()));
             return Ok(frame);
         }

@@ -100,10 +100,7 @@ impl<'a> Voice<'a> {
                 let file = files.get(clip.source).ok_or_else(|| {
                     MediaError::Engine(format!("a clip names source {}", clip.source))
                 })?;
-                // Decoded from the beginning: no codec seeks to an exact sample.
-                let mut reader = AudioReader::open(file, stall)?;
-                reader.skip(clip.source_start)?;
-                reader
+                AudioReader::open(file, clip.track, clip.source_start, stall)?
             }
         };
         let first = usize::try_from(from - at).unwrap_or(0);

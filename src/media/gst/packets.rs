@@ -24,8 +24,33 @@ pub(super) struct Feeding {
     pub(super) ranks: Option<Arc<Vec<u32>>>,
     /// First packet.
     pub(super) from: usize,
-    /// The packets' alpha planes instead of the packets.
-    pub(super) is_alpha: bool,
+    /// What is taken of each packet, and how it is timed.
+    pub(super) part: Part,
+}
+
+/// What is fed of a packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Part {
+    /// The picture, timed by its rank.
+    Picture,
+    /// The picture's alpha plane, timed as the picture.
+    Alpha,
+    /// The sound, timed by [`sound_time`].
+    Sound,
+}
+
+/// Sound's times are moved by this, so that none is negative: an hour.
+const SOUND_BASE: i64 = 3_600_000_000_000;
+
+/// The time that a decoder of sound is given for media time `nanos`.
+pub(super) fn sound_time(nanos: i64) -> gst::ClockTime {
+    let moved = nanos.saturating_add(SOUND_BASE);
+    gst::ClockTime::from_nseconds(u64::try_from(moved).unwrap_or(0))
+}
+
+/// The media time that decoded sound's time stands for.
+pub(super) fn media_time(time: gst::ClockTime) -> i64 {
+    i64::try_from(time.nseconds()).unwrap_or(i64::MAX) - SOUND_BASE
 }
 
 impl Feeding {
@@ -103,7 +128,6 @@ pub(super) fn source(
     Ok(gst_app::AppSrc::builder()
         .caps(caps)
         .format(gst::Format::Time)
-        .max_buffers(2)
         .callbacks(callbacks)
         .build())
 }
@@ -124,7 +148,7 @@ impl Cursor {
             if packet.flags.is_repeat || packet.size == 0 {
                 continue;
             }
-            if self.feeding.is_alpha {
+            if self.feeding.part == Part::Alpha {
                 let Some(addition) = addition_of(track, index) else {
                     continue;
                 };
@@ -154,8 +178,17 @@ impl Cursor {
         };
         let mut buffer = gst::Buffer::from_mut_slice(bytes);
         if let Some(fields) = buffer.get_mut() {
-            fields.set_pts(time_of(rank));
-            fields.set_duration(time_of(1));
+            if self.feeding.part == Part::Sound {
+                let begin = track.clock.nanos(packet.pts);
+                let end = track.clock.nanos(packet.pts.saturating_add(packet.duration.into()));
+                fields.set_pts(sound_time(begin));
+                if end > begin {
+                    fields.set_duration(sound_time(end).saturating_sub(sound_time(begin)));
+                }
+            } else {
+                fields.set_pts(time_of(rank));
+                fields.set_duration(time_of(1));
+            }
             if !packet.flags.is_sync && !is_first {
                 fields.set_flags(gst::BufferFlags::DELTA_UNIT);
             }

@@ -237,6 +237,7 @@ impl Decoded {
             width: self.width,
             height: self.height,
             planes: self.planes.iter().map(plane).collect(),
+            is_interlaced: self.is_interlaced,
             palette: self.palette.as_deref(),
             alpha: self
                 .alpha

@@ -9,11 +9,11 @@ use super::super::bitstream;
 use super::super::container::{
     Codec, Contents, Description, Detail, Finding, Input, Packets, Track, TrackKind, VideoFormat,
 };
-use super::super::{AudioInfo, MediaError, MediaInfo, VideoInfo};
+use super::super::{AudioInfo, MediaError, MediaInfo, VideoInfo, sound};
 use super::coded::decoder_name;
 use super::develop::{Development, color_of};
 use super::opened::{Opened, Pictured};
-use super::packets::Feeding;
+use super::packets::{Feeding, Part};
 use super::pictures::Decoded;
 use super::sounds;
 use super::stream::Stream;
@@ -111,7 +111,7 @@ fn sounds_of(opened: &Opened, notices: &mut Vec<Notice>) -> (Vec<AudioInfo>, Opt
             refused.get_or_insert(why);
             continue;
         }
-        let (start, end) = sounds::audible(track, opened.origin);
+        let (start, end) = sound::audible(track, opened.origin);
         let (sample_rate, channels) = match &description.detail {
             Detail::Audio(format) => (format.sample_rate, format.channels),
             Detail::Video(_) | Detail::None => (0, 0),
@@ -316,7 +316,7 @@ fn first_picture(
         track: index,
         ranks: pictured.ranks.clone(),
         from,
-        is_alpha: false,
+        part: Part::Picture,
     };
     let mut stream = Stream::open(file, feeding, description, stall)?;
     let mut last = None;

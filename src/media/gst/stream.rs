@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::super::MediaError;
 use super::super::container::{Codec, Description};
-use super::packets::Feeding;
+use super::packets::{Feeding, Part};
 use super::pictures::{Decoded, Pictures};
 use super::still::Stills;
 
@@ -44,7 +44,7 @@ impl Stream {
         let alpha = has_alpha
             .then(|| {
                 let feeding = Feeding {
-                    is_alpha: true,
+                    part: Part::Alpha,
                     ..feeding.clone()
                 };
                 Pictures::open(file, feeding, description, stall)

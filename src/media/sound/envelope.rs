@@ -36,6 +36,7 @@ mod tests {
     fn clip(gain: f64, fade_in: u64, fade_out: u64) -> MixClip {
         MixClip {
             source: 0,
+            track: 0,
             start: 0,
             length: 100,
             source_start: 0,

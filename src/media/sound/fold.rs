@@ -1,5 +1,6 @@
 //! Any number of channels folded into two, by ITU-R BS.775.
 
+use super::super::container::Role;
 use super::Stereo;
 
 /// −3 dB.
@@ -38,13 +39,35 @@ impl Fold {
 
     /// The fold of channels whose places are not known: by the usual order of their number.
     pub fn unplaced(channels: usize) -> Self {
-        use Speaker::{Center, Left, LeftSurround, LowFrequency, Mono, Right, RightSurround};
+        use Speaker::{
+            Center, Left, LeftSurround, LowFrequency, Mono, RearCenter, Right, RightSurround,
+        };
         Self::new(match channels {
             1 => &[Mono],
             2 => &[Left, Right],
             3 => &[Left, Right, Center],
             4 => &[Left, Right, LeftSurround, RightSurround],
             5 => &[Left, Right, Center, LeftSurround, RightSurround],
+            7 => &[
+                Left,
+                Right,
+                Center,
+                LowFrequency,
+                RearCenter,
+                LeftSurround,
+                RightSurround,
+            ],
+            // Two pairs of surrounds; further channels have no place that is known.
+            8.. => &[
+                Left,
+                Right,
+                Center,
+                LowFrequency,
+                LeftSurround,
+                RightSurround,
+                LeftSurround,
+                RightSurround,
+            ],
             _ => &[
                 Left,
                 Right,
@@ -54,6 +77,12 @@ impl Fold {
                 RightSurround,
             ],
         })
+    }
+
+    /// The fold of channels whose places a container names.
+    pub fn of_roles(roles: &[Role]) -> Self {
+        let speakers: Vec<Speaker> = roles.iter().map(|&role| speaker(role)).collect();
+        Self::new(&speakers)
     }
 
     /// Folds one sample of all channels.
@@ -68,6 +97,25 @@ impl Fold {
             }
         }
         sum
+    }
+}
+
+/// BS.775 knows front, centre, surround and low frequencies: what lies between or above counts
+/// as the nearest of them on its side.
+fn speaker(role: Role) -> Speaker {
+    match role {
+        Role::Mono | Role::Unplaced => Speaker::Mono,
+        Role::FrontLeft | Role::FrontLeftOfCenter | Role::WideLeft => Speaker::Left,
+        Role::FrontRight | Role::FrontRightOfCenter | Role::WideRight => Speaker::Right,
+        Role::FrontCenter | Role::TopFrontCenter => Speaker::Center,
+        Role::LowFrequency | Role::LowFrequency2 => Speaker::LowFrequency,
+        Role::BackLeft | Role::SideLeft | Role::TopFrontLeft | Role::TopBackLeft => {
+            Speaker::LeftSurround
+        }
+        Role::BackRight | Role::SideRight | Role::TopFrontRight | Role::TopBackRight => {
+            Speaker::RightSurround
+        }
+        Role::BackCenter | Role::TopCenter | Role::TopBackCenter => Speaker::RearCenter,
     }
 }
 

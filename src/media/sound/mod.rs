@@ -4,11 +4,13 @@
 mod envelope;
 mod fold;
 mod limiter;
+mod pieces;
 mod true_peak;
 
 pub use envelope::amplitude;
 pub use fold::{Fold, Speaker};
 pub use limiter::Limiter;
+pub use pieces::{Piece, audible, entry, pieces};
 
 /// One sample of both channels, left first.
 pub type Stereo = [f32; 2];

@@ -19,7 +19,7 @@ fn a_constant_rate_is_one_run_however_long_it_is() {
     assert_eq!(table.packed.runs, [(647_999, 1)]);
     assert_eq!(table.time(648_000 - 1), Some(10_799_983_333_333));
     assert_eq!(table.end(), 10_800_000_000_000);
-    assert_eq!(table.tolerance(), 4_166_666, "a quarter of a frame");
+    assert_eq!(table.tolerance(), 500_000, "nothing is rounded");
     assert!(table.is_constant(0));
 }
 
@@ -27,6 +27,8 @@ fn a_constant_rate_is_one_run_however_long_it_is() {
 fn the_tolerance_is_half_a_tick_and_at_least_half_a_millisecond() {
     let classic = FrameTable::new(600, 1, &[0, 20, 41, 60], 80);
     assert_eq!(classic.tolerance(), 833_333);
+    let coarse = FrameTable::new(30, 1, &[0, 1, 3, 4], 5);
+    assert_eq!(coarse.tolerance(), 10_416_666, "a quarter of a frame");
     let fine = FrameTable::new(90_000, 1, &[0, 3003, 6006], 9009);
     assert_eq!(fine.tolerance(), 500_000);
     assert!(!classic.is_constant(1_000_000));

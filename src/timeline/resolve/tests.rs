@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::super::FrameTable;
 use super::super::testing::{frames, picture, sound, try_resolve, video, with_sound};
 
 fn text(time: f64, duration: f64) -> Value {
