@@ -202,7 +202,8 @@ fn roles_of<'a>(track: &'a Track, codec: &Codec) -> Option<&'a [Role]> {
         Codec::Pcm(_) | Codec::ALaw | Codec::MuLaw | Codec::Flac | Codec::AdpcmMs | Codec::AdpcmImaWav
     );
     match &track.descriptions.first()?.detail {
-        Detail::Audio(format) if is_plain => format.layout.as_deref(),
+        // One channel is heard on both sides, wherever it is said to be.
+        Detail::Audio(format) if is_plain && format.channels > 2 => format.layout.as_deref(),
         _ => None,
     }
 }

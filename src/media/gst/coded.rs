@@ -38,11 +38,11 @@ pub(super) fn decoder_name(codec: &Codec) -> Option<&'static str> {
     })
 }
 
-/// The decoder of a description's packets.
+/// The decoder of a description's packets; `is_open`: it begins where a group opens.
 ///
 /// # Errors
 /// [`MediaError::Unsupported`] naming a codec that is not decoded, [`MediaError::MissingElement`].
-pub(super) fn decoder(description: &Description) -> Result<Decoder, MediaError> {
+pub(super) fn decoder(description: &Description, is_open: bool) -> Result<Decoder, MediaError> {
     if let Some(scheme) = &description.encryption {
         return Err(MediaError::Unsupported(format!(
             "its pictures are encrypted ({scheme})"
@@ -53,13 +53,15 @@ pub(super) fn decoder(description: &Description) -> Result<Decoder, MediaError> 
         MediaError::Unsupported(format!("pictures coded as {}", codec.name()))
     })?;
     let decoder = element(name)?;
-    // One thread a decoder: slots are what fills the machine.
+    // One thread a decoder: slots are what fills the machine. The library's H.264 decoder loses
+    // the picture that opens a group when it begins there with one thread; with two it does not.
+    let threads: i32 = if is_open { 2 } else { 1 };
     for property in ["max-threads", "threads"] {
         if let Some(spec) = decoder.find_property(property) {
             if spec.value_type() == gst::glib::Type::I32 {
-                decoder.set_property(property, 1_i32);
+                decoder.set_property(property, threads);
             } else if spec.value_type() == gst::glib::Type::U32 {
-                decoder.set_property(property, 1_u32);
+                decoder.set_property(property, threads.unsigned_abs());
             }
         }
     }

@@ -163,7 +163,12 @@ impl VideoReader {
         };
         let counted = (self.pictured.shown.packets)
             .partition_point(|&packet| (packet as usize) < from) as u64;
-        let stream = Stream::open(&self.file, feeding, &description, self.stall)?;
+        let contents = Arc::clone(&self.opened.contents);
+        let is_open = match contents.tracks.get(self.track) {
+            Some(track) => entry(&mut self.packets, track, from)? == Entry::Open,
+            None => false,
+        };
+        let stream = Stream::open(&self.file, feeding, &description, is_open, self.stall)?;
         self.stream = Some(Running {
             stream,
             from,

@@ -32,14 +32,16 @@ pub(super) struct Pictures {
 }
 
 impl Pictures {
-    /// Starts decoding at the packet that `feeding` names, of samples as `description` has them.
+    /// Starts decoding at the packet that `feeding` names, of samples as `description` has them;
+    /// `is_open`: pictures that are shown before that packet's lean on what is not fed.
     pub(super) fn open(
         file: &Path,
         feeding: Feeding,
         description: &Description,
+        is_open: bool,
         stall: Duration,
     ) -> Result<Self, MediaError> {
-        let decoder = decoder(description)?;
+        let decoder = decoder(description, is_open)?;
         let fault = Fault::default();
         let source = source(file, feeding, &decoder.caps, &fault)?;
         let sink = gst_app::AppSink::builder()

@@ -318,7 +318,7 @@ fn first_picture(
         from,
         part: Part::Picture,
     };
-    let mut stream = Stream::open(file, feeding, description, stall)?;
+    let mut stream = Stream::open(file, feeding, description, true, stall)?;
     let mut last = None;
     for _ in 0..TRIES {
         match stream.next() {

@@ -26,11 +26,12 @@ enum Source {
 }
 
 impl Stream {
-    /// Starts decoding where `feeding` says.
+    /// Starts decoding where `feeding` says; `is_open`: where a group opens that others lean across.
     pub(super) fn open(
         file: &Path,
         feeding: Feeding,
         description: &Description,
+        is_open: bool,
         stall: Duration,
     ) -> Result<Self, MediaError> {
         if matches!(description.codec, Codec::Png | Codec::RawVideo(_)) {
@@ -47,11 +48,11 @@ impl Stream {
                     part: Part::Alpha,
                     ..feeding.clone()
                 };
-                Pictures::open(file, feeding, description, stall)
+                Pictures::open(file, feeding, description, is_open, stall)
             })
             .transpose()?;
         Ok(Self {
-            pictures: Source::Library(Pictures::open(file, feeding, description, stall)?),
+            pictures: Source::Library(Pictures::open(file, feeding, description, is_open, stall)?),
             alpha,
             waiting: None,
         })

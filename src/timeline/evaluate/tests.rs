@@ -100,7 +100,7 @@ fn a_source_that_is_a_little_short_is_held_and_one_much_shorter_is_transparent()
     let gap = shown(&body(1.0, 0.0), late(300_000_000));
     assert_eq!(gap[..4], [None, None, None, Some(0)]);
     let (_, warnings) = try_resolve(&body(1.0, 0.0), vec![late(300_000_000)]).expect("valid");
-    assert_eq!(warnings[0].code, "source_starts_after_in_point");
+    assert_eq!(warnings[0].code, "source_starts_late");
 }
 
 #[test]
