@@ -23,5 +23,5 @@ pub use schema::json_schema;
 pub use source_use::{SourceKind, SourceUse};
 pub use valid::{
     Clip, Destination, Element, ElementKind, Fit, Length, Output, OutputFormat, Rgba, Size,
-    TextAlign, TextStyle, ValidComposition, VerticalAlign, Visual,
+    TextAlign, TextStyle, TrackChoice, ValidComposition, VerticalAlign, Visual,
 };

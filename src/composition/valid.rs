@@ -159,12 +159,23 @@ pub struct Clip {
     pub in_point: MediaTime,
     /// Where in the source it ends; none: at its end.
     pub out_point: Option<MediaTime>,
+    /// Which sound track plays; none: the file's default.
+    pub audio_track: Option<TrackChoice>,
     /// Amplitude factor, 0–1.
     pub gain: f64,
     /// Linear ramp from silence at the beginning.
     pub fade_in: MediaTime,
     /// Linear ramp to silence at the end.
     pub fade_out: MediaTime,
+}
+
+/// Which of a file's sound tracks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TrackChoice {
+    /// By its number among the sound tracks, from 0.
+    Number(u8),
+    /// By its language, as the file writes it.
+    Language(String),
 }
 
 /// Where and how a visual element lies on the canvas.

@@ -257,7 +257,13 @@ fn media_end(track: &Track, shown: &[(i64, u32)]) -> i64 {
     } else {
         usual_step(track, shown)
     };
-    last.saturating_add(length)
+    // Packets that show nothing of their own prolong the last picture.
+    let repeats = track.packets.iter().filter(|packet| packet.flags.is_repeat);
+    let held = repeats
+        .map(|packet| time(packet).saturating_add(length))
+        .max();
+    let end = last.saturating_add(length);
+    held.map_or(end, |held| held.max(end))
 }
 
 /// The length of a picture that has none: the median distance, else what the container declares,
@@ -379,12 +385,19 @@ const FINEST: u128 = 1 << 40;
 
 impl Scale {
     fn new(track: &Track, origin: Moment) -> Self {
-        let mut ticks = reduced(u128::from(track.clock.ticks), u128::from(track.clock.seconds));
+        let mut ticks = reduced(
+            u128::from(track.clock.ticks),
+            u128::from(track.clock.seconds),
+        );
         let edits = track.edits.iter().flatten();
         let origin_fraction = u128::try_from(origin.denominator).unwrap_or(1);
         let others = edits
             .map(|edit| (u128::from(edit.clock.ticks), u128::from(edit.clock.seconds)))
-            .chain([(origin_fraction, 1)].into_iter().filter(|_| origin.numerator != 0));
+            .chain(
+                [(origin_fraction, 1)]
+                    .into_iter()
+                    .filter(|_| origin.numerator != 0),
+            );
         for (other, seconds) in others {
             let (other, other_seconds) = reduced(other, seconds);
             // Common multiple of a/b and c/d ticks a second, in lowest terms: lcm(a,c)/gcd(b,d).

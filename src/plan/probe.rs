@@ -102,9 +102,7 @@ impl Probe {
             duration: (!is_still).then(|| length.max(sound)),
             width: Some(video.width),
             height: Some(video.height),
-            frame_rate: (!is_still)
-                .then(|| average_rate(&video.frames))
-                .flatten(),
+            frame_rate: (!is_still).then(|| average_rate(&video.frames)).flatten(),
             rotation: Some(video.rotation),
             color: (!is_still).then(|| ProbeColor {
                 matrix: matrix.to_owned(),

@@ -80,9 +80,8 @@ mod tests {
         let json = Json::parse(body).expect("JSON");
         let limits = Limits::default();
         let (composition, _) = validate(&json, &limits).expect("valid");
-        let (timeline, _) =
-            Timeline::resolve(composition, Vec::new(), &TextEngine::new(), &limits)
-                .expect("resolved");
+        let (timeline, _) = Timeline::resolve(composition, Vec::new(), &TextEngine::new(), &limits)
+            .expect("resolved");
         Plan {
             timeline,
             sources: Vec::new(),

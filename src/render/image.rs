@@ -57,7 +57,7 @@ pub fn probe_image(file: &Path, max_pixels: u64) -> Result<MediaInfo, RenderErro
         }),
         sounds: Vec::new(),
         notices: Vec::new(),
-            refusal: None,
+        refusal: None,
     })
 }
 

@@ -95,7 +95,11 @@ impl FrameTable {
         // A clock on which all steps are equal is exact, not rounded.
         let is_exact = runs.len() <= 1;
         let quarter_frame = i64::try_from(length / 4).unwrap_or(i64::MAX);
-        let rounding = if is_exact { 0 } else { half_tick.min(quarter_frame) };
+        let rounding = if is_exact {
+            0
+        } else {
+            half_tick.min(quarter_frame)
+        };
         let tolerance = rounding.max(LEAST_TOLERANCE);
         let common = runs
             .iter()

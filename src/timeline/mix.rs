@@ -70,7 +70,7 @@ impl Timeline {
         if !element.visible || clip.gain <= 0.0 {
             return None;
         }
-        let sound = info.audio()?;
+        let sound = info.sound(clip.audio_track.as_ref())?;
         let (from, to) = self.span(element)?;
         // Each edge is rounded once; lengths are differences of edges.
         let (start, end) = (sample(from), sample(to));

@@ -8,7 +8,7 @@ use super::layout;
 use super::span;
 use crate::composition::time::MediaTime;
 use crate::composition::{
-    Element, ElementKind, Limits, SourceKind, TextStyle, ValidComposition, Warning,
+    Element, ElementKind, Limits, SourceKind, TextStyle, TrackChoice, ValidComposition, Warning,
 };
 
 /// Length of an output that nothing else determines.
@@ -155,6 +155,15 @@ impl Timeline {
         let Some(clip) = element.kind.clip() else {
             return Ok(());
         };
+        if let (Some(choice), Some((_, info))) = (&clip.audio_track, self.source_of(element.index))
+            && info.sound(Some(choice)).is_none()
+        {
+            return Err(ResolveError {
+                code: "invalid_source".into(),
+                message: no_such_track(choice, info),
+                path: format!("elements[{}].audio_track", element.index),
+            });
+        }
         let end = span::source_end(element, self);
         if clip.out_point.is_none() && end.is_some_and(|end| end <= clip.in_point) {
             return Err(ResolveError {
@@ -193,6 +202,24 @@ impl Timeline {
             None => any_sound().unwrap_or(MediaTime::new(DEFAULT_SECONDS, 1)),
         }
     }
+}
+
+/// Which tracks there are instead of the one that was asked for.
+fn no_such_track(choice: &TrackChoice, info: &MediaInfo) -> String {
+    let wanted = match choice {
+        TrackChoice::Number(number) => format!("sound track {number}"),
+        TrackChoice::Language(language) => format!("sound track in `{language}`"),
+    };
+    let there: Vec<String> = info
+        .sounds
+        .iter()
+        .enumerate()
+        .map(|(number, sound)| match &sound.language {
+            Some(language) => format!("{number} ({language})"),
+            None => number.to_string(),
+        })
+        .collect();
+    format!("the source has no {wanted}; it has {}", there.join(", "))
 }
 
 #[cfg(test)]

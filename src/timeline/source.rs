@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::FrameTable;
+use crate::composition::TrackChoice;
 
 /// What a source turned out to be.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -37,6 +38,18 @@ impl MediaInfo {
     /// Whether it is a still picture rather than a video of one frame.
     pub fn is_still(&self) -> bool {
         Self::STILLS.contains(&self.container.as_str())
+    }
+
+    /// The sound track that an element plays.
+    pub fn sound(&self, choice: Option<&TrackChoice>) -> Option<&AudioInfo> {
+        match choice {
+            None => self.audio(),
+            Some(TrackChoice::Number(number)) => self.sounds.get(usize::from(*number)),
+            Some(TrackChoice::Language(wanted)) => self.sounds.iter().find(|sound| {
+                let language = sound.language.as_deref();
+                language.is_some_and(|language| language.eq_ignore_ascii_case(wanted))
+            }),
+        }
     }
 
     /// The sound track that plays where none is asked for: the one flagged default, else the

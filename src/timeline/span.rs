@@ -85,7 +85,7 @@ pub(super) fn source_end(element: &Element, timeline: &Timeline) -> Option<Media
     let (_, info) = timeline.source_of(element.index)?;
     let nanos = match &element.kind {
         ElementKind::Video { .. } => info.video.as_ref()?.frames.end(),
-        ElementKind::Audio { .. } => info.audio()?.end,
+        ElementKind::Audio { clip } => info.sound(clip.audio_track.as_ref())?.end,
         ElementKind::Image { .. } | ElementKind::Text { .. } => return None,
     };
     Some(MediaTime::from_nanos(nanos))

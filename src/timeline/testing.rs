@@ -43,7 +43,7 @@ pub(super) fn video(width: u32, height: u32, frames: FrameTable) -> MediaInfo {
         }),
         sounds: Vec::new(),
         notices: Vec::new(),
-            refusal: None,
+        refusal: None,
     }
 }
 

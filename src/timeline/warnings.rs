@@ -7,6 +7,8 @@ use super::{MediaInfo, Notice, Timeline};
 use crate::composition::time::MediaTime;
 use crate::composition::{Clip, Element, ElementKind, Warning};
 
+/// Code of tracks that are not used.
+const TRACKS: &str = "tracks_ignored";
 /// Sound may begin so much later, or end so much earlier, than was asked for.
 const AUDIO_SLACK: i64 = HOLD_NANOS;
 
@@ -50,7 +52,8 @@ impl Timeline {
                     warnings.extend(info.notices.iter().filter_map(|one| used.notice(one)));
                 }
                 None => {
-                    let of_whole = |one: &Notice| Warning::new(path.clone(), &one.code, &one.message);
+                    let of_whole =
+                        |one: &Notice| Warning::new(path.clone(), &one.code, &one.message);
                     warnings.extend(info.notices.iter().map(of_whole));
                 }
             }
@@ -152,7 +155,11 @@ impl<'a> Used<'a> {
     /// Sound that begins late or ends early within what is asked for.
     fn sound(&self) -> Vec<Warning> {
         let mut found = Vec::new();
-        let Some(sound) = self.info.audio().filter(|_| self.clip.gain > 0.0) else {
+        let Some(sound) = self
+            .info
+            .sound(self.clip.audio_track.as_ref())
+            .filter(|_| self.clip.gain > 0.0)
+        else {
             return found;
         };
         if sound.start.saturating_sub(self.from) > AUDIO_SLACK {
@@ -177,9 +184,17 @@ impl<'a> Used<'a> {
     fn notice(&self, notice: &Notice) -> Option<Warning> {
         let is_of_pictures = matches!(
             notice.code.as_str(),
-            "source_starts_between_keyframes" | "frames_skipped" | "frames_duplicated" | "tone_mapped"
+            "source_starts_between_keyframes"
+                | "frames_skipped"
+                | "frames_duplicated"
+                | "tone_mapped"
         );
         if is_of_pictures && !self.is_video() {
+            return None;
+        }
+        // Whoever chose a track knows of the others, and whoever is silent needs none.
+        let is_of_sound = notice.code == TRACKS && notice.message.contains("sound");
+        if is_of_sound && (self.clip.audio_track.is_some() || self.clip.gain <= 0.0) {
             return None;
         }
         match notice.span {

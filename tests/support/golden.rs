@@ -237,7 +237,7 @@ fn video_info(name: &str) -> MediaInfo {
         }),
         sounds: Vec::new(),
         notices: Vec::new(),
-            refusal: None,
+        refusal: None,
     }
 }
 

@@ -95,6 +95,7 @@ fn clip(fields: &Fields) -> Option<Clip> {
         source_url: fields.text("source_url")?.to_owned(),
         in_point: fields.time("in_point")?,
         out_point: fields.time("out_point"),
+        audio_track: fields.track("audio_track"),
         gain: fields.number("volume")? / 100.0,
         fade_in: seconds("fade_in_duration")?,
         fade_out: seconds("fade_out_duration")?,

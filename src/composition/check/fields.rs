@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::composition::time::{FrameRate, MediaTime};
-use crate::composition::{Length, Rgba, Size};
+use crate::composition::{Length, Rgba, Size, TrackChoice};
 
 /// A checked value.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,6 +22,8 @@ pub(super) enum Checked {
     Length(Length),
     /// A length or "auto".
     Size(Size),
+    /// One of several tracks.
+    Track(TrackChoice),
     /// A colour.
     Color(Rgba),
     /// Any string.
@@ -75,6 +77,13 @@ impl Fields {
     pub(super) fn text(&self, field: &str) -> Option<&str> {
         match self.0.get(field) {
             Some(Checked::Text(value)) => Some(value),
+            _ => None,
+        }
+    }
+
+    pub(super) fn track(&self, field: &str) -> Option<TrackChoice> {
+        match self.0.get(field) {
+            Some(Checked::Track(choice)) => Some(choice.clone()),
             _ => None,
         }
     }

@@ -94,7 +94,7 @@ fn another(field: &Field) -> Option<Value> {
         }
         Kind::Seconds { .. } => json!(0.5),
         Kind::Length | Kind::Distance | Kind::Extent => json!("7%"),
-        Kind::Scale | Kind::Angle => json!(7),
+        Kind::Scale | Kind::Angle | Kind::Track => json!(7),
         Kind::Color => json!("#123456"),
         Kind::Url | Kind::VideoUrl | Kind::PlainUrl { .. } => json!("https://a.example/other"),
         Kind::Name | Kind::FileName | Kind::WholeFileName | Kind::ObjectKey | Kind::Words => {

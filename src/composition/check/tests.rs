@@ -208,6 +208,7 @@ fn each_thing_wrong_with_a_composition_has_its_path_and_code() {
             Range,
         ),
         (json!({"encoding": {"crf": 52}}), "encoding.crf", Range),
+        (json!({"encoding": {"crf": 0}}), "encoding.crf", Range),
         (
             json!({"encoding": {"crf": 20, "video_bitrate": 8000}}),
             "encoding.video_bitrate",

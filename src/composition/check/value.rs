@@ -11,7 +11,7 @@ use super::report::{Report, member};
 use super::suggest::nearest;
 use crate::composition::schema::{Kind, MAX_LABELS, MAX_LENGTH, MAX_NAME, MAX_SECONDS};
 use crate::composition::time::MediaTime;
-use crate::composition::{Length, Size, ViolationCode};
+use crate::composition::{Length, Size, TrackChoice, ViolationCode};
 
 /// Why a value does not fit its field: `Type` when it cannot be read at all, `Range` when it
 /// can and lies outside.
@@ -79,6 +79,7 @@ pub(super) fn read(
             Ok(Checked::Length(length))
         }),
         Kind::Extent => extent(value),
+        Kind::Track => track(value).map(Checked::Track),
         Kind::Scale => notation::percent(value).map(Checked::Number),
         Kind::Angle => notation::angle(value).map(Checked::Number),
         Kind::Color => notation::color(value).map(Checked::Color),
@@ -117,6 +118,28 @@ fn keep(read: Result<Checked, Misfit>, path: &str, report: &mut Report<'_>) -> O
             report.suggesting(path, misfit.code, misfit.message, misfit.suggestion);
             None
         }
+    }
+}
+
+/// A number from 0 to 255, or a language tag.
+fn track(value: &Value) -> Result<TrackChoice, Misfit> {
+    const LONGEST: usize = 35;
+    if let Value::String(language) = value {
+        let is_tag = (1..=LONGEST).contains(&language.len())
+            && language
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        return if is_tag {
+            Ok(TrackChoice::Language(language.clone()))
+        } else {
+            Err(Misfit::range("must be a language like `eng` or `de-CH`"))
+        };
+    }
+    match integer(value, 0, 255)? {
+        Checked::Integer(number) => {
+            Ok(TrackChoice::Number(u8::try_from(number).unwrap_or(u8::MAX)))
+        }
+        _ => Err(Misfit::of_type("a number or a language", value)),
     }
 }
 

@@ -119,7 +119,7 @@ pub(crate) static ENCODING: Object = Object {
         .or("\"standard\""),
         Field::new(
             "crf",
-            Kind::Integer { min: 0, max: 51 },
+            Kind::Integer { min: 1, max: 51 },
             "Constant rate factor, instead of the quality's.",
         ),
         Field::new(

@@ -187,6 +187,12 @@ static TRIM: &[Field] = &[
         "Where in the source it ends; by default at its end.",
     ),
     Field::new(
+        "audio_track",
+        Kind::Track,
+        "Which sound track plays: its number among the file's sound tracks, from 0, or its \
+         language; by default the one flagged default, else the first.",
+    ),
+    Field::new(
         "speed",
         Kind::Number {
             min: 0.25,

@@ -126,6 +126,10 @@ fn kind_schema(kind: Kind, definitions: &mut Map<String, Value>) -> Value {
             { "const": "auto" },
             { "type": "string", "pattern": LENGTH },
         ] }),
+        Kind::Track => json!({ "anyOf": [
+            { "type": "integer", "minimum": 0, "maximum": 255 },
+            { "type": "string", "minLength": 1, "maxLength": 35 },
+        ] }),
         Kind::Scale => json!({ "anyOf": [
             { "type": "number" },
             { "type": "string", "pattern": r"^-?[0-9]+(\.[0-9]+)?%?$" },

@@ -134,6 +134,8 @@ pub(crate) enum Kind {
     Distance,
     /// A size: a length over zero, or "auto".
     Extent,
+    /// Which of several tracks: its number from 0, or a language.
+    Track,
     /// A factor: percent as a string or a number.
     Scale,
     /// Degrees, or a string with a unit.

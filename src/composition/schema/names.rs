@@ -44,8 +44,9 @@ pub(crate) const BLEND_MODES: &[&str] = &[
 ];
 
 /// File extensions a video's URL may have.
-pub(crate) const VIDEO_EXTENSIONS: &[&str] =
-    &["mp4", "mov", "webm", "mkv", "m4v", "avi", "mpeg", "mpg"];
+pub(crate) const VIDEO_EXTENSIONS: &[&str] = &[
+    "mp4", "mov", "webm", "mkv", "m4v", "avi", "mpeg", "mpg", "ts", "m2ts", "mts",
+];
 
 /// Font styles.
 pub(crate) const FONT_STYLES: &[&str] = &["normal", "italic", "bold", "bolditalic"];

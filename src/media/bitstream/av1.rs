@@ -226,7 +226,8 @@ pub(super) fn is_hidden(packet: &[u8]) -> bool {
         }
         any = true;
         let mut bits = Bits::new(body);
-        let shows = bits.flag() == Some(true) || (bits.skip(2).is_some() && bits.flag() == Some(true));
+        let shows =
+            bits.flag() == Some(true) || (bits.skip(2).is_some() && bits.flag() == Some(true));
         if shows {
             return false;
         }

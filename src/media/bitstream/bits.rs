@@ -30,9 +30,7 @@ impl<'a> Bits<'a> {
 
     /// `count` ≤ 32 bits as a number.
     pub fn number(&mut self, count: u32) -> Option<u32> {
-        (0..count).try_fold(0_u32, |value, _| {
-            Some(value << 1 | u32::from(self.flag()?))
-        })
+        (0..count).try_fold(0_u32, |value, _| Some(value << 1 | u32::from(self.flag()?)))
     }
 
     /// Passes over `count` bits.
@@ -57,7 +55,11 @@ impl<'a> Bits<'a> {
     /// A signed Exp-Golomb number (`se(v)`).
     pub fn signed(&mut self) -> Option<i32> {
         let code = i64::from(self.unsigned()?);
-        let value = if code % 2 == 1 { (code + 1) / 2 } else { -(code / 2) };
+        let value = if code % 2 == 1 {
+            (code + 1) / 2
+        } else {
+            -(code / 2)
+        };
         i32::try_from(value).ok()
     }
 }

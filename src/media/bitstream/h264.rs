@@ -17,8 +17,23 @@ pub(super) struct Sps {
 
 /// Sample aspect ratios by `aspect_ratio_idc` (table E-1).
 const ASPECTS: [(u32, u32); 17] = [
-    (0, 0), (1, 1), (12, 11), (10, 11), (16, 11), (40, 33), (24, 11), (20, 11), (32, 11), (80, 33),
-    (18, 11), (15, 11), (64, 33), (160, 99), (4, 3), (3, 2), (2, 1),
+    (0, 0),
+    (1, 1),
+    (12, 11),
+    (10, 11),
+    (16, 11),
+    (40, 33),
+    (24, 11),
+    (20, 11),
+    (32, 11),
+    (80, 33),
+    (18, 11),
+    (15, 11),
+    (64, 33),
+    (160, 99),
+    (4, 3),
+    (3, 2),
+    (2, 1),
 ];
 
 impl Sps {
@@ -30,8 +45,10 @@ impl Sps {
         bits.skip(16)?;
         bits.unsigned()?;
         let (mut chroma, mut depth, mut separate) = (1, 8, false);
-        if matches!(profile, 100 | 110 | 122 | 244 | 44 | 83 | 86 | 118 | 128 | 138 | 139 | 134 | 135)
-        {
+        if matches!(
+            profile,
+            100 | 110 | 122 | 244 | 44 | 83 | 86 | 118 | 128 | 138 | 139 | 134 | 135
+        ) {
             chroma = bits.unsigned()?;
             if chroma == 3 {
                 separate = bits.flag()?;
@@ -185,10 +202,16 @@ fn record_sets(config: &[u8]) -> Vec<&[u8]> {
 /// The set that decoding a packet uses: its own, else the record's.
 pub(super) fn sps(form: Form, config: &[u8], packet: &[u8]) -> Option<Sps> {
     let is_set = |unit: &&[u8]| unit.first().is_some_and(|head| head & 0x1f == 7);
-    let own = units(form, packet).filter(is_set).last().and_then(Sps::read);
+    let own = units(form, packet)
+        .filter(is_set)
+        .last()
+        .and_then(Sps::read);
     own.or_else(|| match form {
         Form::Lengths(_) => record_sets(config).last().and_then(|set| Sps::read(set)),
-        Form::StartCodes => units(form, config).filter(is_set).last().and_then(Sps::read),
+        Form::StartCodes => units(form, config)
+            .filter(is_set)
+            .last()
+            .and_then(Sps::read),
     })
 }
 

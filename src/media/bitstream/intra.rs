@@ -19,7 +19,11 @@ fn tag(code: u8) -> Option<u8> {
 
 /// A ProRes frame header (SMPTE RDD 36 §5.1).
 fn prores(variant: [u8; 4], packet: &[u8]) -> Option<Coded> {
-    let start = if packet.get(4..8) == Some(b"icpf") { 8 } else { 0 };
+    let start = if packet.get(4..8) == Some(b"icpf") {
+        8
+    } else {
+        0
+    };
     let header = packet.get(start..start + 20)?;
     let side = |at: usize| u32::from(u16::from_be_bytes([header[at], header[at + 1]]));
     let is_444 = header[12] >> 6 == 3;
@@ -27,7 +31,11 @@ fn prores(variant: [u8; 4], packet: &[u8]) -> Option<Coded> {
         width: side(8),
         height: side(10),
         pixel_aspect: None,
-        chroma: if is_444 { Chroma::Yuv444 } else { Chroma::Yuv422 },
+        chroma: if is_444 {
+            Chroma::Yuv444
+        } else {
+            Chroma::Yuv422
+        },
         depth: if variant.starts_with(b"ap4") { 12 } else { 10 },
         color: ColorTags {
             primaries: tag(header[14]),
@@ -101,7 +109,11 @@ fn png(packet: &[u8]) -> Option<Coded> {
         width: side(0)?,
         height: side(4)?,
         pixel_aspect: None,
-        chroma: if kind & 2 == 0 { Chroma::Monochrome } else { Chroma::Rgb },
+        chroma: if kind & 2 == 0 {
+            Chroma::Monochrome
+        } else {
+            Chroma::Rgb
+        },
         depth: header[8],
         color: ColorTags {
             full_range: Some(true),
@@ -115,7 +127,9 @@ fn png(packet: &[u8]) -> Option<Coded> {
 pub(super) fn entry(codec: &Codec, packet: &[u8]) -> Entry {
     let is_key = match codec {
         // A header whose flag for a part of the picture is not set is of all of it.
-        Codec::QtRle => packet.get(4..6).is_some_and(|flags| flags[1] & 8 == 0 && flags[0] == 0),
+        Codec::QtRle => packet
+            .get(4..6)
+            .is_some_and(|flags| flags[1] & 8 == 0 && flags[0] == 0),
         Codec::Theora => packet.first().is_some_and(|first| first & 0xc0 == 0),
         _ => false,
     };

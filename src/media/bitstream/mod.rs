@@ -76,8 +76,12 @@ pub enum Entry {
 #[must_use]
 pub fn coded(codec: &Codec, config: &[u8], packet: &[u8]) -> Option<Coded> {
     match codec {
-        Codec::H264 | Codec::H264ByteStream => h264::coded(nal::form(codec, config), config, packet),
-        Codec::H265 | Codec::H265ByteStream => h265::coded(nal::form(codec, config), config, packet),
+        Codec::H264 | Codec::H264ByteStream => {
+            h264::coded(nal::form(codec, config), config, packet)
+        }
+        Codec::H265 | Codec::H265ByteStream => {
+            h265::coded(nal::form(codec, config), config, packet)
+        }
         Codec::Av1 => av1::coded(config, packet),
         Codec::Vp8 => vpx::coded_vp8(packet),
         Codec::Vp9 => vpx::coded_vp9(config, packet),
@@ -91,7 +95,9 @@ pub fn coded(codec: &Codec, config: &[u8], packet: &[u8]) -> Option<Coded> {
 #[must_use]
 pub fn entry(codec: &Codec, config: &[u8], packet: &[u8]) -> Entry {
     match codec {
-        Codec::H264 | Codec::H264ByteStream => h264::entry(nal::form(codec, config), config, packet),
+        Codec::H264 | Codec::H264ByteStream => {
+            h264::entry(nal::form(codec, config), config, packet)
+        }
         Codec::H265 | Codec::H265ByteStream => h265::entry(nal::form(codec, config), packet),
         Codec::Av1 => av1::entry(packet),
         Codec::Vp8 => vpx::entry_vp8(packet),

@@ -65,7 +65,12 @@ impl Units {
             return (found, bytes.len());
         }
         // A start code may be cut in two.
-        let zeros = bytes.iter().rev().take(3).take_while(|&&byte| byte <= 1).count();
+        let zeros = bytes
+            .iter()
+            .rev()
+            .take(3)
+            .take_while(|&&byte| byte <= 1)
+            .count();
         (found, pending.unwrap_or(bytes.len() - zeros))
     }
 
@@ -88,9 +93,9 @@ impl Units {
                         continue;
                     }
                     let begins = prefix.take().unwrap_or(at);
-                    let is_second = slice.field.is_some_and(|bottom| {
-                        self.field == Some((slice.frame_num, !bottom))
-                    });
+                    let is_second = slice
+                        .field
+                        .is_some_and(|bottom| self.field == Some((slice.frame_num, !bottom)));
                     if is_second {
                         self.field = None;
                         recovery = None;
@@ -185,8 +190,11 @@ impl Units {
                     prefix = Some((start, true, is_closed));
                 }
                 0x00 => {
-                    let Some(picture) = mpeg2::picture(body) else { continue };
-                    let (start, begins_group, is_closed) = prefix.take().unwrap_or((at, false, false));
+                    let Some(picture) = mpeg2::picture(body) else {
+                        continue;
+                    };
+                    let (start, begins_group, is_closed) =
+                        prefix.take().unwrap_or((at, false, false));
                     open = Some(Open {
                         at: start,
                         entry: match (picture.is_intra, is_closed) {
@@ -200,7 +208,9 @@ impl Units {
                 }
                 0xb5 => {
                     // The picture's coding extension says whether it is one field.
-                    let Some(structure) = mpeg2::structure(body) else { continue };
+                    let Some(structure) = mpeg2::structure(body) else {
+                        continue;
+                    };
                     let Some(picture) = open.take() else { continue };
                     let field = (structure != 3).then_some(structure == 2);
                     let reference = picture.reference.unwrap_or(0);
@@ -224,7 +234,10 @@ impl Units {
             found.extend(open.take().map(Unit::from));
             return (found, None);
         }
-        (found, open.map(|open| open.at).or(prefix.map(|(at, ..)| at)))
+        (
+            found,
+            open.map(|open| open.at).or(prefix.map(|(at, ..)| at)),
+        )
     }
 
     fn mpeg4(bytes: &[u8], is_last: bool) -> (Vec<Unit>, Option<usize>) {
@@ -284,7 +297,11 @@ fn start_code_units(bytes: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
         let body = at + 3;
         let next = next_start_code(bytes.get(body..)?).map(|next| body + next);
         from = next;
-        let begins = if at > 0 && bytes.get(at - 1) == Some(&0) { at - 1 } else { at };
+        let begins = if at > 0 && bytes.get(at - 1) == Some(&0) {
+            at - 1
+        } else {
+            at
+        };
         Some((begins, &bytes[body..next.unwrap_or(bytes.len())]))
     })
 }

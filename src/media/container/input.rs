@@ -10,7 +10,7 @@ use crate::media::MediaError;
 /// Bytes read ahead at a time.
 const WINDOW: usize = 256 * 1024;
 /// Nothing in a container that is held as a whole (a `moov`, a header) may be larger.
-pub const MAX_HELD: u64 = 256 * 1024 * 1024;
+pub(super) const MAX_HELD: u64 = 256 * 1024 * 1024;
 
 /// A readable file of known length.
 #[derive(Debug)]

@@ -18,6 +18,7 @@ mod mp4;
 mod ogg;
 mod packets;
 mod pes;
+mod priming;
 mod program;
 mod riff;
 mod sniff;
@@ -59,7 +60,7 @@ pub fn read(path: &Path) -> Result<Contents, MediaError> {
 /// As [`read`].
 pub fn read_input(input: &mut Input) -> Result<Contents, MediaError> {
     let (container, start) = sniff::sniff(input)?;
-    match container {
+    let mut contents = match container {
         Container::Mp4 => mp4::read(input),
         Container::Matroska => matroska::read(input),
         Container::Avi => avi::read(input),
@@ -71,5 +72,9 @@ pub fn read_input(input: &mut Input) -> Result<Contents, MediaError> {
         Container::Flac => flac::read(input, start),
         Container::Mp3 => mp3::read(input, start),
         Container::Adts => adts::read(input, start),
+    }?;
+    if matches!(container, Container::Matroska | Container::MpegTs) {
+        priming::complete(&mut contents);
     }
+    Ok(contents)
 }

@@ -11,6 +11,8 @@ use super::{
 use crate::media::MediaError;
 use crate::media::bitstream::{Entry, Units};
 
+/// The name of a stream whose map does not say what it carries.
+pub(super) const PRIVATE: &str = "data of a private stream";
 /// Ticks a second of every time.
 pub(super) const CLOCK: Clock = Clock::hertz(90_000);
 /// Times have 33 bits.
@@ -79,7 +81,12 @@ pub(super) fn header(bytes: &[u8]) -> Option<(u8, Times, usize, Option<usize>)> 
         }
         _ => at += 1,
     }
-    Some((id, times, 6 + at, whole.and_then(|whole| whole.checked_sub(at))))
+    Some((
+        id,
+        times,
+        6 + at,
+        whole.and_then(|whole| whole.checked_sub(at)),
+    ))
 }
 
 fn timestamp(bytes: &[u8]) -> Option<i64> {
@@ -195,8 +202,18 @@ impl Stream {
         )
     }
 
-    pub(super) fn has_packets(&self) -> bool {
-        !self.packets.is_empty()
+    /// Private streams do not say what they carry; their first bytes may.
+    pub(super) fn recognise(&mut self, bytes: &[u8]) {
+        if !self.packets.is_empty() || self.codec != Codec::Other(PRIVATE.to_owned()) {
+            return;
+        }
+        let candidates = [Codec::Aac, Codec::Ac3, Codec::Mp2];
+        let found = candidates
+            .into_iter()
+            .find(|codec| sound::next(codec, bytes, 0).is_some_and(|frame| frame.start == 0));
+        if let Some(codec) = found {
+            self.codec = codec;
+        }
     }
 
     /// Bytes that go on the current packet of the stream.
@@ -241,7 +258,9 @@ impl Stream {
             return Ok(());
         }
         if self.packets.len() >= MAX_PACKETS {
-            return Err(MediaError::Limit(format!("more than {MAX_PACKETS} packets")));
+            return Err(MediaError::Limit(format!(
+                "more than {MAX_PACKETS} packets"
+            )));
         }
         if self.is_picture() {
             self.pictures(clock, is_last);
@@ -308,7 +327,10 @@ impl Stream {
     /// The times that count for what begins at `at`, if they have not counted before.
     fn times_at(&mut self, at: usize) -> Option<Times> {
         let passed = self.marks.partition_point(|&(from, _)| from <= at);
-        self.marks.drain(..passed).next_back().map(|(_, times)| times)
+        self.marks
+            .drain(..passed)
+            .next_back()
+            .map(|(_, times)| times)
     }
 
     fn step(&self) -> i64 {

@@ -101,17 +101,23 @@ impl WaveFormat {
     pub(super) fn block_samples(&self) -> u32 {
         let channels = u32::from(self.channels.max(1));
         let block = u32::from(self.block_align);
-        let declared = u16_at(&self.extra, 0).map(u32::from).filter(|&count| count > 0);
+        let declared = u16_at(&self.extra, 0)
+            .map(u32::from)
+            .filter(|&count| count > 0);
         match self.tag {
             // Seven bytes of header a channel hold the first two samples.
             2 => {
                 let computed = block.saturating_sub(7 * channels) * 2 / channels + 2;
-                declared.filter(|&count| count <= computed).unwrap_or(computed)
+                declared
+                    .filter(|&count| count <= computed)
+                    .unwrap_or(computed)
             }
             // Four bytes of header a channel hold the first sample.
             0x11 => {
                 let computed = block.saturating_sub(4 * channels) * 2 / channels + 1;
-                declared.filter(|&count| count <= computed).unwrap_or(computed)
+                declared
+                    .filter(|&count| count <= computed)
+                    .unwrap_or(computed)
             }
             1 | 3 | 6 | 7 => 1,
             _ => 0,
@@ -163,7 +169,11 @@ impl Bitmap {
     pub(super) fn codec(&self) -> Codec {
         // Uncompressed: its number is 0.
         if self.code == [0; 4] {
-            return Codec::RawVideo(if self.is_bottom_up { *b"DIB " } else { *b"BGR " });
+            return Codec::RawVideo(if self.is_bottom_up {
+                *b"DIB "
+            } else {
+                *b"BGR "
+            });
         }
         let is_record = self.extra.first() == Some(&1);
         match picture_codec(self.code) {
@@ -178,8 +188,8 @@ pub(super) fn picture_codec(code: [u8; 4]) -> Codec {
     match &code.map(|byte| byte.to_ascii_uppercase()) {
         b"H264" | b"X264" | b"AVC1" | b"DAVC" | b"VSSH" => Codec::H264ByteStream,
         b"HEVC" | b"H265" | b"HEV1" | b"HVC1" | b"X265" => Codec::H265ByteStream,
-        b"XVID" | b"DIVX" | b"DX50" | b"FMP4" | b"MP4V" | b"3IV2" | b"3IVX" | b"RMP4"
-        | b"M4S2" | b"MP4S" => Codec::Mpeg4,
+        b"XVID" | b"DIVX" | b"DX50" | b"FMP4" | b"MP4V" | b"3IV2" | b"3IVX" | b"RMP4" | b"M4S2"
+        | b"MP4S" => Codec::Mpeg4,
         b"MJPG" | b"AVRN" | b"IJPG" | b"JPEG" | b"LJPG" | b"DMB1" => Codec::Mjpeg,
         b"MPNG" | b"PNG " | b"PNG1" => Codec::Png,
         b"HFYU" => Codec::Huffyuv(false),
@@ -188,16 +198,14 @@ pub(super) fn picture_codec(code: [u8; 4]) -> Codec {
         b"VP80" => Codec::Vp8,
         b"VP90" => Codec::Vp9,
         b"AV01" => Codec::Av1,
-        b"MPG1" | b"MPG2" | b"MPEG" | b"PIM1" | b"EM2V" | b"MP1V" | b"MP2V" => {
-            Codec::Mpeg2Video
-        }
+        b"MPG1" | b"MPG2" | b"MPEG" | b"PIM1" | b"EM2V" | b"MP1V" | b"MP2V" => Codec::Mpeg2Video,
         b"H263" | b"S263" | b"U263" | b"X263" => Codec::H263,
         b"AVDN" => Codec::Dnxhd,
         b"APCN" | b"APCH" | b"APCS" | b"APCO" | b"AP4H" | b"AP4X" => {
             Codec::ProRes(code.map(|byte| byte.to_ascii_lowercase()))
         }
-        b"YUY2" | b"UYVY" | b"I420" | b"IYUV" | b"YV12" | b"NV12" | b"Y800" | b"GREY"
-        | b"V210" | b"Y42B" | b"YUYV" | b"HDYC" => Codec::RawVideo(code),
+        b"YUY2" | b"UYVY" | b"I420" | b"IYUV" | b"YV12" | b"NV12" | b"Y800" | b"GREY" | b"V210"
+        | b"Y42B" | b"YUYV" | b"HDYC" => Codec::RawVideo(code),
         _ => Codec::Other(super::mp4::name(code)),
     }
 }

@@ -91,7 +91,9 @@ impl AudioReader {
     /// Fills `out` with the next samples; where there is no sound they are silent.
     pub(super) fn read(&mut self, out: &mut [Stereo]) -> Result<(), MediaError> {
         out.fill([0.0; 2]);
-        let end = self.at.saturating_add(i64::try_from(out.len()).unwrap_or(i64::MAX));
+        let end = self
+            .at
+            .saturating_add(i64::try_from(out.len()).unwrap_or(i64::MAX));
         while self.at < end {
             let Some(&piece) = self.pieces.front() else {
                 self.at = end;
@@ -199,7 +201,12 @@ impl AudioReader {
 fn roles_of<'a>(track: &'a Track, codec: &Codec) -> Option<&'a [Role]> {
     let is_plain = matches!(
         codec,
-        Codec::Pcm(_) | Codec::ALaw | Codec::MuLaw | Codec::Flac | Codec::AdpcmMs | Codec::AdpcmImaWav
+        Codec::Pcm(_)
+            | Codec::ALaw
+            | Codec::MuLaw
+            | Codec::Flac
+            | Codec::AdpcmMs
+            | Codec::AdpcmImaWav
     );
     match &track.descriptions.first()?.detail {
         // One channel is heard on both sides, wherever it is said to be.
@@ -222,7 +229,9 @@ impl Decoding {
                 continue;
             }
             // A gap stays silent.
-            let gap = usize::try_from(self.ready_at - here).unwrap_or(0).min(out.len() - done);
+            let gap = usize::try_from(self.ready_at - here)
+                .unwrap_or(0)
+                .min(out.len() - done);
             done += gap;
             let count = self.ready.len().min(out.len() - done);
             for (slot, sample) in out[done..].iter_mut().zip(self.ready.drain(..count)) {
@@ -235,7 +244,9 @@ impl Decoding {
     }
 
     fn drop_before(&mut self, at: i64) {
-        let late = usize::try_from(at - self.ready_at).unwrap_or(0).min(self.ready.len());
+        let late = usize::try_from(at - self.ready_at)
+            .unwrap_or(0)
+            .min(self.ready.len());
         self.ready.drain(..late);
         self.ready_at += i64::try_from(late).unwrap_or(0);
     }
@@ -330,9 +341,12 @@ impl Decoding {
             return Ok(());
         }
         // Over what is there already, or behind a gap.
-        let late = usize::try_from(ready_end - start).unwrap_or(0).min(stereo.len());
+        let late = usize::try_from(ready_end - start)
+            .unwrap_or(0)
+            .min(stereo.len());
         let gap = usize::try_from(start - ready_end).unwrap_or(0);
-        self.ready.extend(std::iter::repeat_n([0.0; 2], gap.min(MAX_GAP)));
+        self.ready
+            .extend(std::iter::repeat_n([0.0; 2], gap.min(MAX_GAP)));
         self.ready.extend(&stereo[late..]);
         Ok(())
     }

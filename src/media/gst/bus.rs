@@ -66,11 +66,6 @@ impl Running {
         })
     }
 
-    /// The pipeline.
-    pub(super) fn pipeline(&self) -> &gst::Pipeline {
-        &self.pipeline
-    }
-
     /// How long nothing may move.
     pub(super) fn stall(&self) -> Duration {
         self.stall
@@ -79,39 +74,6 @@ impl Running {
     /// Lets it run.
     pub(super) fn start(&self) -> Result<(), MediaError> {
         self.set(gst::State::Playing)
-    }
-
-    /// Prepares it up to the first buffer at the sink.
-    pub(super) fn preroll(&self) -> Result<(), MediaError> {
-        self.set(gst::State::Paused)?;
-        self.settled()
-    }
-
-    /// Waits until a state change or a seek has taken effect.
-    pub(super) fn settled(&self) -> Result<(), MediaError> {
-        let deadline = Instant::now() + self.stall;
-        loop {
-            let (change, current, pending) = self.pipeline.state(LOOK);
-            if let Some(error) = self.failure() {
-                return Err(error);
-            }
-            match change {
-                Ok(gst::StateChangeSuccess::Success | gst::StateChangeSuccess::NoPreroll)
-                    if pending == gst::State::VoidPending =>
-                {
-                    return Ok(());
-                }
-                Err(_) => {
-                    return Err(MediaError::Engine(format!(
-                        "a pipeline did not start (at {current:?})"
-                    )));
-                }
-                Ok(_) if Instant::now() >= deadline => {
-                    return Err(MediaError::Stalled(self.stall));
-                }
-                Ok(_) => {}
-            }
-        }
     }
 
     fn set(&self, state: gst::State) -> Result<(), MediaError> {

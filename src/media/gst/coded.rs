@@ -33,7 +33,6 @@ pub(super) fn decoder_name(codec: &Codec) -> Option<&'static str> {
         Codec::Theora => "theoradec",
         Codec::Ffv1 => "avdec_ffv1",
         Codec::Huffyuv(false) => "avdec_huffyuv",
-        Codec::Huffyuv(true) => "avdec_ffvhuff",
         _ => return None,
     })
 }
@@ -49,9 +48,8 @@ pub(super) fn decoder(description: &Description, is_open: bool) -> Result<Decode
         )));
     }
     let codec = &description.codec;
-    let name = decoder_name(codec).ok_or_else(|| {
-        MediaError::Unsupported(format!("pictures coded as {}", codec.name()))
-    })?;
+    let name = decoder_name(codec)
+        .ok_or_else(|| MediaError::Unsupported(format!("pictures coded as {}", codec.name())))?;
     let decoder = element(name)?;
     // One thread a decoder: slots are what fills the machine. The library's H.264 decoder loses
     // the picture that opens a group when it begins there with one thread; with two it does not.
@@ -131,10 +129,6 @@ fn caps(description: &Description) -> gst::Caps {
             .field("bpp", depth)
             .field_if("codec_data", config, has_config)
             .build(),
-        Codec::Huffyuv(true) => sized(new("video/x-ffvhuff"))
-            .field("bpp", depth)
-            .field_if("codec_data", config, has_config)
-            .build(),
         other => new("video/x-unknown").field("codec", other.name()).build(),
     }
 }
@@ -155,9 +149,9 @@ pub(super) fn with_headers(
     builder: gst::caps::Builder<gst::caps::NoFeature>,
     config: &[u8],
 ) -> gst::Caps {
-    let headers = headers(config).into_iter().map(|header| {
-        gst::Buffer::from_mut_slice(header.to_vec()).to_send_value()
-    });
+    let headers = headers(config)
+        .into_iter()
+        .map(|header| gst::Buffer::from_mut_slice(header.to_vec()).to_send_value());
     builder
         .field("streamheader", gst::Array::from_values(headers))
         .build()
@@ -191,6 +185,8 @@ pub(super) enum PacketForm {
     Av1,
     /// The configuration lies in front of the first packet.
     Preceded,
+    /// Matroska leaves out the box round a ProRes frame, which the decoder wants.
+    ProRes,
 }
 
 impl PacketForm {
@@ -200,6 +196,7 @@ impl PacketForm {
             Codec::H265 => Self::H265,
             Codec::Av1 => Self::Av1,
             Codec::Mpeg2Video => Self::Preceded,
+            Codec::ProRes(_) => Self::ProRes,
             _ => Self::AsStored,
         }
     }
@@ -230,7 +227,11 @@ impl PacketForm {
                 [config.get(4..).unwrap_or_default(), &packet].concat()
             }
             Self::Preceded if with_config => [config, &packet].concat(),
-            Self::Av1 | Self::Preceded => packet,
+            Self::ProRes if packet.get(4..8) != Some(b"icpf") => {
+                let size = u32::try_from(packet.len() + 8).unwrap_or(0);
+                [&size.to_be_bytes()[..], b"icpf", &packet].concat()
+            }
+            Self::Av1 | Self::Preceded | Self::ProRes => packet,
         }
     }
 }
@@ -263,7 +264,9 @@ fn avc_parameter_sets(config: &[u8], out: &mut Vec<u8>) {
 
 /// The arrays of an `hvcC` record (ISO 14496-15 §8.3.3).
 fn hevc_parameter_sets(config: &[u8], out: &mut Vec<u8>) {
-    let Some(&arrays) = config.get(22) else { return };
+    let Some(&arrays) = config.get(22) else {
+        return;
+    };
     let mut rest = config.get(23..).unwrap_or_default();
     for _ in 0..arrays {
         let &[_, high, low, ..] = rest else { return };

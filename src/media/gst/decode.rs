@@ -10,9 +10,9 @@ use super::super::container::{Description, Input, Packets, Track};
 use super::super::{Frame, FrameSource, MediaError};
 use super::develop::Development;
 use super::opened::{Opened, Pictured, entry};
-use super::probe::development;
 use super::packets::{Feeding, Part};
 use super::pictures::Decoded;
+use super::probe::development;
 use super::stream::Stream;
 
 /// Decoding on to a picture further ahead than this many packets is dearer than beginning anew
@@ -50,11 +50,7 @@ struct Running {
 
 impl VideoReader {
     /// Opens a file; the first picture wanted is `first`.
-    pub(super) fn open(
-        file: &Path,
-        first: u64,
-        stall: Duration,
-    ) -> Result<Self, MediaError> {
+    pub(super) fn open(file: &Path, first: u64, stall: Duration) -> Result<Self, MediaError> {
         let opened = Opened::of(file)?;
         let pictured = opened.pictured(file)?;
         let (track, _) = opened
@@ -293,7 +289,10 @@ impl FrameSource for VideoReader {
                     "no picture could be decoded up to frame {index}"
                 )));
             };
-            tracing::warn!(frame = index, "a picture could not be decoded, another stays");
+            tracing::warn!(
+                frame = index,
+                "a picture could not be decoded, another stays"
+            );
             let frame = self.development.frame(&picture)?;
             self.given = Some((index, frame.clone()));
             return Ok(frame);

@@ -19,11 +19,7 @@ pub(super) struct Development {
 
 impl Development {
     /// For pictures that the container describes by `format` and their own headers by `coded`.
-    pub(super) fn new(
-        format: VideoFormat,
-        coded: Option<Coded>,
-        orientation: Orientation,
-    ) -> Self {
+    pub(super) fn new(format: VideoFormat, coded: Option<Coded>, orientation: Orientation) -> Self {
         Self {
             format,
             coded,
@@ -35,7 +31,8 @@ impl Development {
     /// What the numbers of a picture mean.
     pub(super) fn decision(&mut self, picture: &Decoded) -> &ColorDecision {
         let key = (picture.layout, picture.height);
-        let is_known = matches!(&self.decided, Some((layout, height, _)) if (*layout, *height) == key);
+        let is_known =
+            matches!(&self.decided, Some((layout, height, _)) if (*layout, *height) == key);
         if !is_known {
             self.decided = None;
         }
@@ -51,18 +48,17 @@ impl Development {
         decision
     }
 
-    /// What the container leaves off, in whole samples.
-    pub(super) fn crop(&self) -> Crop {
-        self.format.crop
-    }
-
     /// Width over height of one sample.
     pub(super) fn aspect(&self, picture: &Decoded) -> (u32, u32) {
         let is_usable = |&(across, down): &(u32, u32)| across > 0 && down > 0;
         self.format
             .pixel_aspect
             .filter(is_usable)
-            .or_else(|| self.coded.and_then(|coded| coded.pixel_aspect).filter(is_usable))
+            .or_else(|| {
+                self.coded
+                    .and_then(|coded| coded.pixel_aspect)
+                    .filter(is_usable)
+            })
             .unwrap_or(picture.aspect)
     }
 

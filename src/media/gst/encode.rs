@@ -14,9 +14,9 @@ use super::super::{
 };
 use super::feed::Feed;
 use super::init::element;
+use super::link::{add, link, location};
 use super::moov::{self, Intended, Priming};
 use super::scratch::Scratch;
-use super::link::{add, link, location};
 use crate::composition::time::FrameRate;
 
 /// Pictures that may wait for the encoder.

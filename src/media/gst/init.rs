@@ -32,7 +32,7 @@ const REQUIRED: [&str; 17] = [
 /// libraries are in code for formats that nobody sends, so nothing else is given a byte; a new
 /// format needs its line here. Containers are read by this project's own code: of demuxers there
 /// is one, for the segments that it wrote itself.
-const OPTIONAL: [&str; 33] = [
+const OPTIONAL: [&str; 32] = [
     "avdec_h265",
     "vp8dec",
     "vp9dec",
@@ -46,7 +46,6 @@ const OPTIONAL: [&str; 33] = [
     "avdec_qtrle",
     "avdec_ffv1",
     "avdec_huffyuv",
-    "avdec_ffvhuff",
     "theoradec",
     "avdec_mp3float",
     "avdec_mp2float",
@@ -59,7 +58,7 @@ const OPTIONAL: [&str; 33] = [
     "alawdec",
     "mulawdec",
     "avdec_adpcm_ms",
-    "avdec_adpcm_ima_wav",
+    "adpcmdec",
     "avdec_adpcm_ima_qt",
     "clocksync",
     "identity",

@@ -10,9 +10,9 @@ use gstreamer::prelude::*;
 use super::super::{JoinSettings, MediaError};
 use super::bus::{Moved, Running};
 use super::init::element;
+use super::link::{add, link, location};
 use super::moov::{self, Intended, Priming, VideoTrack};
 use super::scratch::Scratch;
-use super::link::{add, link, location};
 
 /// Joins `segments` and `audio` into `out`.
 pub(super) fn join(

@@ -12,9 +12,9 @@ use super::super::{MediaError, MixClip, MixPlan};
 use super::audio_decode::AudioReader;
 use super::feed::Feed;
 use super::init::element;
+use super::link::{add, link, location};
 use super::moov::{self, Intended, Priming, SOUND_RATE};
 use super::scratch::Scratch;
-use super::link::{add, link, location};
 
 /// Samples mixed at a time: 100 ms.
 const BLOCK: u64 = 4_800;

@@ -113,14 +113,18 @@ pub(super) fn source(
             let mut cursor = cursor.lock().unwrap_or_else(PoisonError::into_inner);
             match cursor.buffer() {
                 // A refused buffer means that the pipeline is being taken down.
-                Ok(Some(buffer)) => drop(source.push_buffer(buffer)),
-                Ok(None) => drop(source.end_of_stream()),
+                Ok(Some(buffer)) => {
+                    let _ = source.push_buffer(buffer);
+                }
+                Ok(None) => {
+                    let _ = source.end_of_stream();
+                }
                 Err(error) => {
                     failed
                         .lock()
                         .unwrap_or_else(PoisonError::into_inner)
                         .get_or_insert(error);
-                    drop(source.end_of_stream());
+                    let _ = source.end_of_stream();
                 }
             }
         })
@@ -180,7 +184,9 @@ impl Cursor {
         if let Some(fields) = buffer.get_mut() {
             if self.feeding.part == Part::Sound {
                 let begin = track.clock.nanos(packet.pts);
-                let end = track.clock.nanos(packet.pts.saturating_add(packet.duration.into()));
+                let end = track
+                    .clock
+                    .nanos(packet.pts.saturating_add(packet.duration.into()));
                 fields.set_pts(sound_time(begin));
                 if end > begin {
                     fields.set_duration(sound_time(end).saturating_sub(sound_time(begin)));

@@ -147,11 +147,9 @@ impl Decoded {
         let rank = buffer.pts().map_or(0, rank_of);
         let is_interlaced = match info.interlace_mode() {
             gst_video::VideoInterlaceMode::Progressive => false,
-            gst_video::VideoInterlaceMode::Mixed => buffer
-                .flags()
-                .contains(gst::BufferFlags::from_bits_retain(
-                    gst_video::VideoBufferFlags::INTERLACED.bits(),
-                )),
+            gst_video::VideoInterlaceMode::Mixed => buffer.flags().contains(
+                gst::BufferFlags::from_bits_retain(gst_video::VideoBufferFlags::INTERLACED.bits()),
+            ),
             _ => true,
         };
         let (offsets, strides) = match buffer.meta::<gst_video::VideoMeta>() {

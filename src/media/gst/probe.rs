@@ -52,9 +52,9 @@ pub(super) fn probe(
     if video.is_none() && sounds.is_empty() {
         return Err(match refused_sound {
             Some(why) => MediaError::Unsupported(why),
-            None => MediaError::Invalid(
-                "it has neither pictures nor sound that can be read".into(),
-            ),
+            None => {
+                MediaError::Invalid("it has neither pictures nor sound that can be read".into())
+            }
         });
     }
     ignored(contents, &opened, &sounds, &mut notices);
@@ -134,8 +134,12 @@ fn unreadable_sound(description: &Description) -> Option<String> {
     if let Some(scheme) = &description.encryption {
         return Some(format!("its sound is encrypted ({scheme})"));
     }
-    (!sounds::is_readable(&description.codec))
-        .then(|| format!("sound coded as {} cannot be decoded", description.codec.name()))
+    (!sounds::is_readable(&description.codec)).then(|| {
+        format!(
+            "sound coded as {} cannot be decoded",
+            description.codec.name()
+        )
+    })
 }
 
 /// Tracks beside those that are used.
@@ -288,7 +292,11 @@ pub(super) fn development(
 
 /// The packet that decoding begins at: the first shown one's keyframe.
 fn entered_at(track: &Track, pictured: &Pictured) -> usize {
-    let first = pictured.shown.packets.first().map_or(0, |&one| one as usize);
+    let first = pictured
+        .shown
+        .packets
+        .first()
+        .map_or(0, |&one| one as usize);
     track
         .packets
         .get(..=first)

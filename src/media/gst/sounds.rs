@@ -24,7 +24,7 @@ fn decoder_name(codec: &Codec) -> Option<&'static str> {
         Codec::ALaw => "alawdec",
         Codec::MuLaw => "mulawdec",
         Codec::AdpcmMs => "avdec_adpcm_ms",
-        Codec::AdpcmImaWav => "avdec_adpcm_ima_wav",
+        Codec::AdpcmImaWav => "adpcmdec",
         Codec::AdpcmImaQt => "avdec_adpcm_ima_qt",
         _ => return None,
     })
@@ -162,11 +162,7 @@ fn caps(description: &Description) -> gst::Caps {
             .field("format", pcm_format(*pcm))
             .field("layout", "interleaved")
             // Their places are the container's to say.
-            .field_if(
-                "channel-mask",
-                gst::Bitmask::new(0),
-                format.channels > 2,
-            )
+            .field_if("channel-mask", gst::Bitmask::new(0), format.channels > 2)
             .build(),
         other => new("audio/x-unknown").field("codec", other.name()).build(),
     }

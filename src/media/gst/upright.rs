@@ -65,7 +65,11 @@ pub(super) fn cropped(frame: Frame, crop: Crop) -> Frame {
     let whole = |thousandths: u32| (thousandths + THOUSANDTHS / 2) / THOUSANDTHS;
     let begin = |thousandths: u32| {
         let samples = whole(thousandths);
-        if is_i420 { samples - samples % 2 } else { samples }
+        if is_i420 {
+            samples - samples % 2
+        } else {
+            samples
+        }
     };
     let (left, top) = (begin(crop.left), begin(crop.top));
     let width = frame.width.saturating_sub(left + whole(crop.right));
@@ -141,7 +145,11 @@ fn turned_plane<const BYTES: usize>(
                 270 => (columns - 1 - y, x),
                 _ => (x, y),
             };
-            let column = if mirrored { columns - 1 - column } else { column };
+            let column = if mirrored {
+                columns - 1 - column
+            } else {
+                column
+            };
             let at = row * plane.stride + column * BYTES;
             let sample = plane.data.get(at..at + BYTES);
             out.extend_from_slice(sample.unwrap_or(&[0; BYTES]));

@@ -1,8 +1,8 @@
 //! Pictures converted row by row.
 
+use super::Native;
 use super::decide::{ColorDecision, Curve};
 use super::rows::{self, Row};
-use super::Native;
 use crate::media::{Frame, MediaError, PixelFormat, Plane};
 use crate::timeline::{Matrix, YuvColor};
 
@@ -44,7 +44,12 @@ fn planes(native: &Native<'_>, color: YuvColor) -> Frame {
     }
     let mut chroma = [Vec::new(), Vec::new()];
     match native.layout.halved() {
-        None => chroma = [vec![128; half_width * half_height], vec![128; half_width * half_height]],
+        None => {
+            chroma = [
+                vec![128; half_width * half_height],
+                vec![128; half_width * half_height],
+            ]
+        }
         Some((across, down)) => {
             let mut below = Row::default();
             for y in 0..half_height {
@@ -53,7 +58,11 @@ fn planes(native: &Native<'_>, color: YuvColor) -> Frame {
                 } else {
                     rows::chroma(native, 2 * y, &mut row);
                     // The rows of two fields are moments apart.
-                    let other = if native.is_interlaced { 2 * y } else { (2 * y + 1).min(height - 1) };
+                    let other = if native.is_interlaced {
+                        2 * y
+                    } else {
+                        (2 * y + 1).min(height - 1)
+                    };
                     rows::chroma(native, other, &mut below);
                 }
                 for (out, part) in chroma.iter_mut().zip([1, 2]) {
@@ -73,7 +82,11 @@ fn planes(native: &Native<'_>, color: YuvColor) -> Frame {
         width: native.width,
         height: native.height,
         format: PixelFormat::I420(color),
-        planes: vec![plane(luma, width), plane(u, half_width), plane(v, half_width)],
+        planes: vec![
+            plane(luma, width),
+            plane(u, half_width),
+            plane(v, half_width),
+        ],
     }
 }
 
@@ -217,4 +230,3 @@ fn sdr(matrix: Option<Matrix>, coded: [f32; 3]) -> [u8; 3] {
     let g = (luma - red * r - blue * b) / (1.0 - red - blue);
     [r, g, b].map(byte)
 }
-

@@ -147,7 +147,9 @@ impl ColorDecision {
     /// What the numbers mean, of pictures that stay luma and colour differences.
     #[must_use]
     pub fn yuv(&self) -> Option<YuvColor> {
-        let matrix = self.matrix.filter(|_| self.curve == Curve::Sdr && !self.has_alpha)?;
+        let matrix = self
+            .matrix
+            .filter(|_| self.curve == Curve::Sdr && !self.has_alpha)?;
         Some(YuvColor {
             matrix,
             full_range: self.full_range,

@@ -48,7 +48,11 @@ pub(super) fn luma(native: &Native<'_>, y: usize, row: &mut Row) {
             first.clear();
             let bytes = plane(0).map_or(&[][..], |plane| plane.row(y, width * 2));
             first.extend(bytes.as_chunks::<2>().0.iter().map(|pair| {
-                if is_big { u16::from_be_bytes(*pair) } else { u16::from_le_bytes(*pair) }
+                if is_big {
+                    u16::from_be_bytes(*pair)
+                } else {
+                    u16::from_le_bytes(*pair)
+                }
             }));
             first.resize(width, 0);
         }
@@ -56,7 +60,13 @@ pub(super) fn luma(native: &Native<'_>, y: usize, row: &mut Row) {
             let offset = usize::from(native.layout == Layout::Uyvy);
             let bytes = plane(0).map_or(&[][..], |plane| plane.row(y, width.div_ceil(2) * 4));
             first.clear();
-            first.extend(bytes.iter().skip(offset).step_by(2).map(|&byte| u16::from(byte)));
+            first.extend(
+                bytes
+                    .iter()
+                    .skip(offset)
+                    .step_by(2)
+                    .map(|&byte| u16::from(byte)),
+            );
             first.resize(width, 0);
         }
         Layout::V210 => {
@@ -85,7 +95,13 @@ pub(super) fn chroma(native: &Native<'_>, y: usize, row: &mut Row) {
             let bytes = plane(1).map_or(&[][..], |plane| plane.row(y, width.div_ceil(2) * 2));
             for (offset, part) in [(0, second), (1, third)] {
                 part.clear();
-                part.extend(bytes.iter().skip(offset).step_by(2).map(|&byte| u16::from(byte)));
+                part.extend(
+                    bytes
+                        .iter()
+                        .skip(offset)
+                        .step_by(2)
+                        .map(|&byte| u16::from(byte)),
+                );
                 part.resize(width.div_ceil(2), 128);
             }
         }
@@ -103,7 +119,13 @@ pub(super) fn chroma(native: &Native<'_>, y: usize, row: &mut Row) {
             let samples = v210(native, y);
             for (offset, part) in [(0, second), (2, third)] {
                 part.clear();
-                part.extend(samples.iter().skip(offset).step_by(4).take(width.div_ceil(2)));
+                part.extend(
+                    samples
+                        .iter()
+                        .skip(offset)
+                        .step_by(4)
+                        .take(width.div_ceil(2)),
+                );
                 part.resize(width.div_ceil(2), 512);
             }
         }
@@ -118,7 +140,11 @@ pub(super) fn chroma(native: &Native<'_>, y: usize, row: &mut Row) {
                 part.extend((0..half).map(|x| {
                     let left = narrow.get(x / 2).copied().unwrap_or(128);
                     let right = narrow.get(x / 2 + 1).copied().unwrap_or(left);
-                    if x % 2 == 0 { left } else { u16::midpoint(left, right) }
+                    if x % 2 == 0 {
+                        left
+                    } else {
+                        u16::midpoint(left, right)
+                    }
                 }));
             }
         }
@@ -135,10 +161,9 @@ pub(super) fn chroma(native: &Native<'_>, y: usize, row: &mut Row) {
 
 /// The samples of a row in the order of the format: blue difference, luma, red difference, luma.
 fn v210(native: &Native<'_>, y: usize) -> Vec<u16> {
-    let bytes = native
-        .planes
-        .first()
-        .map_or(&[][..], |plane| plane.row(y, native.width.div_ceil(6) as usize * 16));
+    let bytes = native.planes.first().map_or(&[][..], |plane| {
+        plane.row(y, native.width.div_ceil(6) as usize * 16)
+    });
     bytes
         .as_chunks::<4>()
         .0
@@ -167,7 +192,9 @@ fn packed(native: &Native<'_>, y: usize, row: &mut Row) {
         Layout::Abgr => ([Some(3), Some(2), Some(1), Some(0)], 4),
         _ => return numbered(native, y, row),
     };
-    let Some(plane) = native.planes.first() else { return };
+    let Some(plane) = native.planes.first() else {
+        return;
+    };
     let pixels = plane.row(y, width * bytes);
     for (part, place) in row.parts.iter_mut().zip(places) {
         part.clear();
@@ -182,7 +209,9 @@ fn packed(native: &Native<'_>, y: usize, row: &mut Row) {
 /// Words of 15 and 16 bits, and palettes.
 fn numbered(native: &Native<'_>, y: usize, row: &mut Row) {
     let width = native.width as usize;
-    let Some(plane) = native.planes.first() else { return };
+    let Some(plane) = native.planes.first() else {
+        return;
+    };
     for part in &mut row.parts {
         part.clear();
     }
@@ -196,7 +225,12 @@ fn numbered(native: &Native<'_>, y: usize, row: &mut Row) {
         for &index in plane.row(y, width) {
             let at = usize::from(index) * 4;
             let entry = palette.get(at..at + 4).unwrap_or(&[0, 0, 0, 255]);
-            for (part, place) in [(&mut *red, 2), (&mut *green, 1), (&mut *blue, 0), (&mut *alpha, 3)] {
+            for (part, place) in [
+                (&mut *red, 2),
+                (&mut *green, 1),
+                (&mut *blue, 0),
+                (&mut *alpha, 3),
+            ] {
                 part.push(u16::from(entry[place]));
             }
         }

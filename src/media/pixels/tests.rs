@@ -26,13 +26,24 @@ const SIZE: u32 = 8;
 fn coded(color: [f64; 3], (red, blue): (f64, f64), full: bool, bits: u8) -> [u16; 3] {
     let [r, g, b] = color.map(|value| value / 255.0);
     let luma = red * r + (1.0 - red - blue) * g + blue * b;
-    let (u, v) = ((b - luma) / (2.0 - 2.0 * blue), (r - luma) / (2.0 - 2.0 * red));
+    let (u, v) = (
+        (b - luma) / (2.0 - 2.0 * blue),
+        (r - luma) / (2.0 - 2.0 * red),
+    );
     let unit = f64::from(1_u32 << (bits - 8));
     let most = unit * 256.0 - 1.0;
     let words = if full {
-        [luma * most, u * most + 128.0 * unit, v * most + 128.0 * unit]
+        [
+            luma * most,
+            u * most + 128.0 * unit,
+            v * most + 128.0 * unit,
+        ]
     } else {
-        [(16.0 + 219.0 * luma) * unit, (128.0 + 224.0 * u) * unit, (128.0 + 224.0 * v) * unit]
+        [
+            (16.0 + 219.0 * luma) * unit,
+            (128.0 + 224.0 * u) * unit,
+            (128.0 + 224.0 * v) * unit,
+        ]
     };
     words.map(|word| word.round().clamp(0.0, most) as u16)
 }
@@ -51,7 +62,11 @@ fn picture(layout: Layout, words: [u16; 3]) -> Vec<(Vec<u8>, usize)> {
     match layout {
         Layout::Yuy2 | Layout::Uyvy => {
             let [y, u, v] = words.map(|word| word as u8);
-            let group = if layout == Layout::Yuy2 { [y, u, y, v] } else { [u, y, v, y] };
+            let group = if layout == Layout::Yuy2 {
+                [y, u, y, v]
+            } else {
+                [u, y, v, y]
+            };
             vec![(group.repeat(32), 16)]
         }
         Layout::Nv12 => vec![
@@ -60,14 +75,23 @@ fn picture(layout: Layout, words: [u16; 3]) -> Vec<(Vec<u8>, usize)> {
         ],
         Layout::V210 => {
             let [y, u, v] = words.map(u32::from);
-            let group = [u | y << 10 | v << 20, y | u << 10 | y << 20, v | y << 10 | u << 20, y | v << 10 | y << 20];
+            let group = [
+                u | y << 10 | v << 20,
+                y | u << 10 | y << 20,
+                v | y << 10 | u << 20,
+                y | v << 10 | y << 20,
+            ];
             let bytes: Vec<u8> = group.iter().flat_map(|word| word.to_le_bytes()).collect();
             vec![(bytes.repeat(2 * 8), 32)]
         }
         _ => (0..layout.planes())
             .map(|plane| {
                 let (row, rows) = layout.plane_size(plane, SIZE, SIZE);
-                let word = if plane == 3 { (1 << bits) - 1 } else { words[plane.min(2)] };
+                let word = if plane == 3 {
+                    (1 << bits) - 1
+                } else {
+                    words[plane.min(2)]
+                };
                 let count = row * rows / if bits > 8 { 2 } else { 1 };
                 (stored(word, bits, count), row)
             })
@@ -82,7 +106,10 @@ fn native(layout: Layout, planes: &[(Vec<u8>, usize)]) -> Native<'_> {
         height: SIZE,
         planes: planes
             .iter()
-            .map(|(data, stride)| NativePlane { data, stride: *stride })
+            .map(|(data, stride)| NativePlane {
+                data,
+                stride: *stride,
+            })
             .collect(),
         palette: None,
         alpha: None,
@@ -107,7 +134,11 @@ fn shown(frame: &crate::media::Frame) -> [f64; 3] {
             let (y, u, v) = if color.full_range {
                 (y, u, v)
             } else {
-                ((y - 16.0) * 255.0 / 219.0, u * 255.0 / 224.0, v * 255.0 / 224.0)
+                (
+                    (y - 16.0) * 255.0 / 219.0,
+                    u * 255.0 / 224.0,
+                    v * 255.0 / 224.0,
+                )
             };
             let r = y + 2.0 * (1.0 - red) * v;
             let b = y + 2.0 * (1.0 - blue) * u;
@@ -118,18 +149,34 @@ fn shown(frame: &crate::media::Frame) -> [f64; 3] {
 
 fn assert_near(found: [f64; 3], wanted: [f64; 3], case: &str) {
     for (found, wanted) in found.iter().zip(wanted) {
-        assert!((found.clamp(0.0, 255.0) - wanted).abs() <= 2.0, "{case}: {found} for {wanted}");
+        assert!(
+            (found.clamp(0.0, 255.0) - wanted).abs() <= 2.0,
+            "{case}: {found} for {wanted}"
+        );
     }
 }
 
 #[test]
 fn luma_and_colour_differences_keep_their_colour_in_every_layout_matrix_and_range() {
     let layouts = [
-        Layout::I420, Layout::Nv12, Layout::I422, Layout::Y41b, Layout::I444, Layout::I420Deep(10),
-        Layout::I420Deep(12), Layout::I422Deep(10), Layout::I422Deep(12), Layout::I444Deep(10),
-        Layout::I444Deep(12), Layout::Alpha(true, true, 8), Layout::Alpha(true, true, 10),
-        Layout::Alpha(true, false, 10), Layout::Alpha(false, false, 10), Layout::Yuy2,
-        Layout::Uyvy, Layout::V210,
+        Layout::I420,
+        Layout::Nv12,
+        Layout::I422,
+        Layout::Y41b,
+        Layout::I444,
+        Layout::I420Deep(10),
+        Layout::I420Deep(12),
+        Layout::I422Deep(10),
+        Layout::I422Deep(12),
+        Layout::I444Deep(10),
+        Layout::I444Deep(12),
+        Layout::Alpha(true, true, 8),
+        Layout::Alpha(true, true, 10),
+        Layout::Alpha(true, false, 10),
+        Layout::Alpha(false, false, 10),
+        Layout::Yuy2,
+        Layout::Uyvy,
+        Layout::V210,
     ];
     for layout in layouts {
         for (code, _, red, blue) in MATRICES {
@@ -157,7 +204,10 @@ fn gray_is_gray_in_both_ranges() {
     for (full, white, black) in [(false, 235, 16), (true, 255, 0)] {
         for (code, wanted) in [(white, 255.0), (black, 0.0)] {
             let planes = [(vec![code; 64], 8)];
-            let tags = ColorTags { full_range: Some(full), ..ColorTags::default() };
+            let tags = ColorTags {
+                full_range: Some(full),
+                ..ColorTags::default()
+            };
             let decision = decide(&tags, None, Layout::Gray8, SIZE);
             let frame = to_frame(&native(Layout::Gray8, &planes), &decision).expect("converted");
             assert_near(shown(&frame), [wanted; 3], &format!("{code} {full}"));
@@ -188,10 +238,18 @@ fn red_green_and_blue_stay_what_they_are() {
     }
     for bits in [8, 10, 12] {
         let word = |value: f64| {
-            stored((value / 255.0 * f64::from((1_u32 << bits) - 1)).round() as u16, bits, 64)
+            stored(
+                (value / 255.0 * f64::from((1_u32 << bits) - 1)).round() as u16,
+                bits,
+                64,
+            )
         };
         let stride = if bits > 8 { 16 } else { 8 };
-        let planes = [(word(80.0), stride), (word(40.0), stride), (word(200.0), stride)];
+        let planes = [
+            (word(80.0), stride),
+            (word(40.0), stride),
+            (word(200.0), stride),
+        ];
         let layout = Layout::Gbr(bits);
         let decision = decide(&ColorTags::default(), None, layout, SIZE);
         let frame = to_frame(&native(layout, &planes), &decision).expect("converted");
@@ -222,16 +280,32 @@ fn the_containers_tag_wins_field_by_field() {
         pixel_aspect: None,
         chroma: crate::media::bitstream::Chroma::Yuv420,
         depth: 8,
-        color: ColorTags { matrix: Some(9), full_range: Some(true), ..ColorTags::default() },
+        color: ColorTags {
+            matrix: Some(9),
+            full_range: Some(true),
+            ..ColorTags::default()
+        },
         is_interlaced: false,
         has_alpha: false,
     };
-    let tags = ColorTags { matrix: Some(1), ..ColorTags::default() };
+    let tags = ColorTags {
+        matrix: Some(1),
+        ..ColorTags::default()
+    };
     let decision = decide(&tags, Some(&coded), Layout::I420, 480);
-    assert_eq!((decision.matrix, decision.matrix_source), (Some(Matrix::Bt709), Source::Container));
-    assert_eq!((decision.full_range, decision.range_source), (true, Source::Bitstream));
+    assert_eq!(
+        (decision.matrix, decision.matrix_source),
+        (Some(Matrix::Bt709), Source::Container)
+    );
+    assert_eq!(
+        (decision.full_range, decision.range_source),
+        (true, Source::Bitstream)
+    );
     let none = decide(&ColorTags::default(), None, Layout::I420, 480);
-    assert_eq!((none.matrix, none.matrix_source), (Some(Matrix::Bt601), Source::Assumed));
+    assert_eq!(
+        (none.matrix, none.matrix_source),
+        (Some(Matrix::Bt601), Source::Assumed)
+    );
     let high = decide(&ColorTags::default(), None, Layout::I420, 720);
     assert_eq!((high.matrix, high.full_range), (Some(Matrix::Bt709), false));
 }

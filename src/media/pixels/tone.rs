@@ -133,7 +133,11 @@ fn hlg(signal: [f64; 3], peak: f64) -> [f64; 3] {
         }
     });
     let luma = luminance(scene);
-    let factor = if luma > 0.0 { peak * luma.powf(0.2) } else { 0.0 };
+    let factor = if luma > 0.0 {
+        peak * luma.powf(0.2)
+    } else {
+        0.0
+    };
     scene.map(|value| value * factor)
 }
 
@@ -194,7 +198,11 @@ fn method_a(light: [f64; 3], peak: f64) -> [f64; 3] {
     };
     let rho_sdr = 1.0 + 32.0 * (SDR_PEAK / 10_000.0).powf(1.0 / GAMMA);
     let toned = (rho_sdr.powf(compressed) - 1.0) / (rho_sdr - 1.0);
-    let scale = if luma > 0.0 { toned / (1.1 * luma) } else { 0.0 };
+    let scale = if luma > 0.0 {
+        toned / (1.1 * luma)
+    } else {
+        0.0
+    };
     let blue = scale * (coded[2] - luma) / 1.8814;
     let red = scale * (coded[0] - luma) / 1.4746;
     let toned = toned - (0.1 * red).max(0.0);
@@ -223,7 +231,12 @@ mod tests {
 
     #[test]
     fn pq_signals_stand_for_the_light_of_the_standard() {
-        for (signal, light) in [(0.0, 0.0), (0.508_078, 100.0), (0.751_827, 1000.0), (1.0, 10_000.0)] {
+        for (signal, light) in [
+            (0.0, 0.0),
+            (0.508_078, 100.0),
+            (0.751_827, 1000.0),
+            (1.0, 10_000.0),
+        ] {
             assert!((pq(signal) - light).abs() <= light * 0.001, "{signal}");
         }
     }
@@ -235,7 +248,10 @@ mod tests {
             let mut last = -1.0;
             for step in 0..=20 {
                 let [r, g, b] = mapped(&decision, [f64::from(step) / 20.0, 0.5, 0.5]);
-                assert!((r - g).abs() < 0.004 && (b - g).abs() < 0.004, "{r} {g} {b}");
+                assert!(
+                    (r - g).abs() < 0.004 && (b - g).abs() < 0.004,
+                    "{r} {g} {b}"
+                );
                 assert!(g >= last, "{step}");
                 last = g;
             }
@@ -246,11 +262,19 @@ mod tests {
     #[test]
     fn the_table_agrees_with_what_it_was_made_of() {
         let decision = decision(16);
-        for coded in [[0.3, 0.5, 0.5], [0.55, 0.45, 0.6], [0.7, 0.55, 0.42], [0.12, 0.5, 0.52]] {
+        for coded in [
+            [0.3, 0.5, 0.5],
+            [0.55, 0.45, 0.6],
+            [0.7, 0.55, 0.42],
+            [0.12, 0.5, 0.52],
+        ] {
             let exact = mapped(&decision, coded).map(|value| value * 255.0);
             let looked_up = decision.lut().apply(coded.map(|value| value as f32));
             for (exact, found) in exact.iter().zip(looked_up) {
-                assert!((exact - f64::from(found)).abs() <= 2.0, "{coded:?}: {exact} {found}");
+                assert!(
+                    (exact - f64::from(found)).abs() <= 2.0,
+                    "{coded:?}: {exact} {found}"
+                );
             }
         }
     }

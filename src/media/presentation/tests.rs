@@ -103,7 +103,12 @@ fn time_0_is_the_earliest_start_of_all_tracks() {
     };
     let both = contents(vec![late(4200), late(4350)]);
     let origin = origin(&both);
-    let first = |track: &Track| present(track, origin, false).expect("presented").table.first();
+    let first = |track: &Track| {
+        present(track, origin, false)
+            .expect("presented")
+            .table
+            .first()
+    };
     assert_eq!(first(&both.tracks[0]), Some(0));
     assert_eq!(first(&both.tracks[1]), Some(50_000_000));
     // An edit list begins at 0, so that an empty edit at its beginning is a late start.
@@ -140,7 +145,10 @@ fn an_edit_begins_with_the_picture_that_covers_its_start() {
     let (times, packets) = shown(&track);
     assert_eq!(packets, [31, 32, 33, 34, 35, 36, 37]);
     assert_eq!(times, [0, 17, 50, 83, 117, 150, 183]);
-    let end = present(&track, Moment::ZERO, false).expect("presented").table.end();
+    let end = present(&track, Moment::ZERO, false)
+        .expect("presented")
+        .table
+        .end();
     assert_eq!(end, 200_000_000);
 }
 
@@ -266,7 +274,11 @@ fn without_presentation_times_pictures_are_counted() {
     assert_eq!(shown.order, Order::Counted);
     assert_eq!(shown.packets, [0, 1, 3, 4]);
     let times: Vec<i64> = shown.table.times().map(|time| time / 1_000_000).collect();
-    assert_eq!(times, [0, 33, 100, 133], "a null frame keeps the one before");
+    assert_eq!(
+        times,
+        [0, 33, 100, 133],
+        "a null frame keeps the one before"
+    );
 }
 
 #[test]

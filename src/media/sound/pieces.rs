@@ -41,8 +41,12 @@ pub fn pieces(track: &Track, origin: Moment) -> Vec<Piece> {
     let mut found = Vec::new();
     let mut at = -origin;
     for edit in edits {
-        let length = edit.duration.map(|ticks| nanos_of(i128::from(ticks), edit.clock));
-        let begin = edit.media_time.map(|ticks| nanos_of(i128::from(ticks), track.clock));
+        let length = edit
+            .duration
+            .map(|ticks| nanos_of(i128::from(ticks), edit.clock));
+        let begin = edit
+            .media_time
+            .map(|ticks| nanos_of(i128::from(ticks), track.clock));
         let played = begin.filter(|_| edit.rate == NORMAL_RATE);
         let Some(begin) = played else {
             // Empty and dwelling edits are silent.
@@ -95,7 +99,11 @@ fn media_bounds(track: &Track) -> Option<(i128, i128)> {
 
 /// Samples a second that delay and padding are counted in.
 fn coded_rate(track: &Track) -> u32 {
-    match track.descriptions.first().map(|one| (&one.codec, &one.detail)) {
+    match track
+        .descriptions
+        .first()
+        .map(|one| (&one.codec, &one.detail))
+    {
         Some((Codec::Opus, _)) => 48_000,
         Some((_, Detail::Audio(format))) if format.sample_rate > 0 => format.sample_rate,
         _ => 48_000,
@@ -130,7 +138,9 @@ pub fn audible(track: &Track, origin: Moment) -> (i64, i64) {
 pub fn entry(track: &Track, media: i64) -> usize {
     let packets = &track.packets;
     let covering = packets
-        .partition_point(|packet| nanos_of(i128::from(packet.pts), track.clock) <= i128::from(media))
+        .partition_point(|packet| {
+            nanos_of(i128::from(packet.pts), track.clock) <= i128::from(media)
+        })
         .saturating_sub(1);
     let codec = track.descriptions.first().map(|one| &one.codec);
     let time = |packet: &Packet| nanos_of(i128::from(packet.pts), track.clock);

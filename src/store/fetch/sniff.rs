@@ -80,6 +80,12 @@ fn binary(head: &[u8], hint: &Hint) -> Option<&'static str> {
             _ => None,
         };
     }
+    if at(0, b"FORM") {
+        return match head.get(8..12) {
+            Some(b"AIFF" | b"AIFC") => Some("audio/aiff"),
+            _ => None,
+        };
+    }
     if at(0, &[0x1a, 0x45, 0xdf, 0xa3]) {
         let webm = head.windows(4).take(64).any(|word| word == b"webm");
         return Some(if webm {
@@ -136,7 +142,7 @@ fn bare_stream(head: &[u8]) -> Option<&'static str> {
     // 188-byte packets, or 192-byte ones with a time stamp in front.
     for (first, packet) in [(0, TS_PACKET), (4, TS_PACKET + 4)] {
         if (0..4).all(|n| head.get(first + n * packet) == Some(&0x47)) {
-            return Some("video/mpeg");
+            return Some("video/mp2t");
         }
     }
     match head {
@@ -243,8 +249,8 @@ mod tests {
             ),
             (b"RIFF\0\0\0\0AVI LIST".to_vec(), "video/x-msvideo"),
             (vec![0, 0, 1, 0xba, 0x44], "video/mpeg"),
-            (packets(188, 0), "video/mpeg"),
-            (packets(192, 4), "video/mpeg"),
+            (packets(188, 0), "video/mp2t"),
+            (packets(192, 4), "video/mp2t"),
             (vec![0xff, 0xfb, 0x90, 0x64], "audio/mpeg"),
             (b"ID3\x04\0".to_vec(), "audio/mpeg"),
             (ftyp(b"M4A ", &[b"isom"]), "audio/mp4"),

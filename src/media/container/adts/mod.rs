@@ -110,7 +110,9 @@ pub(super) fn read(input: &mut Input, start: u64) -> Result<Contents, MediaError
             break;
         }
         if packets.len() >= MAX_PACKETS {
-            return Err(MediaError::Limit(format!("more than {MAX_PACKETS} packets")));
+            return Err(MediaError::Limit(format!(
+                "more than {MAX_PACKETS} packets"
+            )));
         }
         // Several raw blocks are told apart by the decoder only, which then needs the header.
         is_whole |= header.blocks > 1;

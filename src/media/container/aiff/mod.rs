@@ -57,7 +57,11 @@ pub(super) fn read(input: &mut Input) -> Result<Contents, MediaError> {
     Ok(Contents {
         container: Container::Aiff,
         tracks: vec![track(codec, Vec::new(), format, packets, 0)],
-        findings: if end > length { vec![Finding::Truncated] } else { Vec::new() },
+        findings: if end > length {
+            vec![Finding::Truncated]
+        } else {
+            Vec::new()
+        },
     })
 }
 
@@ -132,9 +136,18 @@ mod tests {
 
     #[test]
     fn rates_are_floats_of_80_bits() {
-        assert_eq!(extended(&[0x40, 0x0e, 0xac, 0x44, 0, 0, 0, 0, 0, 0]), Some(44_100));
-        assert_eq!(extended(&[0x40, 0x0e, 0xbb, 0x80, 0, 0, 0, 0, 0, 0]), Some(48_000));
-        assert_eq!(extended(&[0x40, 0x0b, 0xfa, 0, 0, 0, 0, 0, 0, 0]), Some(8_000));
+        assert_eq!(
+            extended(&[0x40, 0x0e, 0xac, 0x44, 0, 0, 0, 0, 0, 0]),
+            Some(44_100)
+        );
+        assert_eq!(
+            extended(&[0x40, 0x0e, 0xbb, 0x80, 0, 0, 0, 0, 0, 0]),
+            Some(48_000)
+        );
+        assert_eq!(
+            extended(&[0x40, 0x0b, 0xfa, 0, 0, 0, 0, 0, 0, 0]),
+            Some(8_000)
+        );
         assert_eq!(extended(&[0xff; 10]), None);
         assert_eq!(extended(&[0; 10]), None);
     }

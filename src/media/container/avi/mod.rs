@@ -22,9 +22,14 @@ pub(super) fn read(input: &mut Input) -> Result<Contents, MediaError> {
     let mut at = 0;
     for _ in 0..MAX_CHUNKS {
         let head = input.available(at, 12)?;
-        let Some(size) = u32_at(head, 4).map(u64::from) else { break };
+        let Some(size) = u32_at(head, 4).map(u64::from) else {
+            break;
+        };
         let kind: [u8; 4] = head[..4].try_into().unwrap_or_default();
-        let list: [u8; 4] = head.get(8..12).and_then(|kind| kind.try_into().ok()).unwrap_or_default();
+        let list: [u8; 4] = head
+            .get(8..12)
+            .and_then(|kind| kind.try_into().ok())
+            .unwrap_or_default();
         let body = at + 8;
         match (&kind, &list) {
             // Their chunks are walked; a list that is cut short or has no size too.
@@ -50,7 +55,9 @@ pub(super) fn read(input: &mut Input) -> Result<Contents, MediaError> {
                     stream.chunk(name, body, size)?;
                 } else if !is_text(kind) {
                     // Out of step: on to the next chunk of a stream.
-                    let Some(next) = next_chunk(input, at + 1, streams.len())? else { break };
+                    let Some(next) = next_chunk(input, at + 1, streams.len())? else {
+                        break;
+                    };
                     if findings.len() < 100 {
                         findings.push(Finding::Damaged {
                             at: 0,

@@ -132,10 +132,17 @@ fn mpeg(input: &mut Input, chunks: &[Extent]) -> Result<Made, MediaError> {
                 continue;
             };
             if packets.len() >= MAX_PACKETS {
-                return Err(MediaError::Limit(format!("more than {MAX_PACKETS} packets")));
+                return Err(MediaError::Limit(format!(
+                    "more than {MAX_PACKETS} packets"
+                )));
             }
             format.get_or_insert((header.rate, header.channels));
-            packets.push(packet(extents.len() as u64, header.size, time, header.samples));
+            packets.push(packet(
+                extents.len() as u64,
+                header.size,
+                time,
+                header.samples,
+            ));
             time += i64::from(header.samples);
             missing = header.size;
         }

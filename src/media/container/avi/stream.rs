@@ -2,8 +2,8 @@
 
 use super::super::riff::{self, WaveFormat, u16_at, u32_at};
 use super::super::{
-    AudioFormat, Clock, Codec, Description, Detail, Extent, Input, MAX_PACKETS, Orientation, Packet,
-    PacketFlags, Payload, Track, TrackKind, VideoFormat,
+    AudioFormat, Clock, Codec, Description, Detail, Extent, Input, MAX_PACKETS, Orientation,
+    Packet, PacketFlags, Payload, Track, TrackKind, VideoFormat,
 };
 use super::sound;
 use crate::media::MediaError;
@@ -97,7 +97,12 @@ impl Stream {
     }
 
     /// Takes in a chunk of the movie.
-    pub(super) fn chunk(&mut self, name: [u8; 2], offset: u64, size: u64) -> Result<(), MediaError> {
+    pub(super) fn chunk(
+        &mut self,
+        name: [u8; 2],
+        offset: u64,
+        size: u64,
+    ) -> Result<(), MediaError> {
         let is_own = match self.kind {
             // Palettes and indices are chunks of the stream too.
             TrackKind::Video => matches!(&name, b"dc" | b"db" | b"DC" | b"DB" | b"iv" | b"AC"),
@@ -108,7 +113,9 @@ impl Stream {
             return Ok(());
         }
         if self.chunks.len() >= MAX_PACKETS {
-            return Err(MediaError::Limit(format!("more than {MAX_PACKETS} packets")));
+            return Err(MediaError::Limit(format!(
+                "more than {MAX_PACKETS} packets"
+            )));
         }
         self.chunks.push(Extent {
             offset,
@@ -142,7 +149,8 @@ impl Stream {
                 if let Some(extents) = made.extents {
                     payload = Payload::Scattered(extents);
                 }
-                if let (Detail::Audio(format), Some((rate, channels))) = (&mut detail, made.format) {
+                if let (Detail::Audio(format), Some((rate, channels))) = (&mut detail, made.format)
+                {
                     // A frame's own header knows better than the stream's.
                     format.sample_rate = rate;
                     format.channels = channels;
@@ -194,7 +202,11 @@ fn pictures(
     const HEAD: u64 = 2048;
     let reorders = matches!(
         codec,
-        Codec::H264 | Codec::H264ByteStream | Codec::H265ByteStream | Codec::Mpeg4 | Codec::Mpeg2Video
+        Codec::H264
+            | Codec::H264ByteStream
+            | Codec::H265ByteStream
+            | Codec::Mpeg4
+            | Codec::Mpeg2Video
     );
     let mut packets: Vec<Packet> = Vec::with_capacity(chunks.len());
     // Of a packed stream the placeholder behind a packet of two pictures is not one of its own.
@@ -245,7 +257,8 @@ fn pictures(
             },
             dts: number,
             pts: untimed(number),
-            duration: 1,
+            // Until the next picture: null frames prolong one.
+            duration: 0,
         });
         if let Some(at) = second {
             packets.push(Packet {
@@ -255,7 +268,7 @@ fn pictures(
                 flags: PacketFlags::default(),
                 dts: number + 1,
                 pts: untimed(number + 1),
-                duration: 1,
+                duration: 0,
             });
         }
     }

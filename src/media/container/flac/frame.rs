@@ -58,7 +58,10 @@ impl Frame {
             }
             7 => {
                 at += 2;
-                u32::from(u16::from_be_bytes([*bytes.get(at - 2)?, *bytes.get(at - 1)?])) + 1
+                u32::from(u16::from_be_bytes([
+                    *bytes.get(at - 2)?,
+                    *bytes.get(at - 1)?,
+                ])) + 1
             }
             code => 256 << (code - 8),
         };
@@ -103,7 +106,11 @@ fn coded_number(bytes: &[u8]) -> Option<(u64, usize)> {
 fn crc8(bytes: &[u8]) -> u8 {
     bytes.iter().fold(0, |sum, byte| {
         (0..8).fold(sum ^ byte, |sum: u8, _| {
-            if sum & 0x80 != 0 { sum << 1 ^ 0x07 } else { sum << 1 }
+            if sum & 0x80 != 0 {
+                sum << 1 ^ 0x07
+            } else {
+                sum << 1
+            }
         })
     })
 }

@@ -113,7 +113,9 @@ fn frames(
 
 fn push(packets: &mut Vec<Packet>, from: u64, to: u64, frame: &Frame) -> Result<(), MediaError> {
     if packets.len() >= MAX_PACKETS {
-        return Err(MediaError::Limit(format!("more than {MAX_PACKETS} packets")));
+        return Err(MediaError::Limit(format!(
+            "more than {MAX_PACKETS} packets"
+        )));
     }
     let time = i64::try_from(frame.first).unwrap_or(i64::MAX);
     packets.push(Packet {

@@ -1,11 +1,11 @@
 //! Clusters and the blocks in them as packets (RFC 9559 §10).
 
-use super::ebml::{Element, header, number, signed, unsigned};
-use super::entry::{Entry, extent};
-use super::is_segment_child;
 use super::super::{
     Addition, Clock, Codec, Detail, Input, MAX_PACKETS, Packet, PacketFlags, Track, TrackKind,
 };
+use super::ebml::{Element, header, number, signed, unsigned};
+use super::entry::{Entry, extent};
+use super::is_segment_child;
 use crate::media::MediaError;
 
 /// Bytes of a block that its header and lacing may take.
@@ -203,11 +203,19 @@ impl Blocks {
         let count = frames.len() as u64;
         let whole = block.duration.map(|ticks| {
             let ticks = i64::try_from(ticks).unwrap_or(0);
-            if is_fine { file_clock.nanos(ticks) } else { ticks }
+            if is_fine {
+                file_clock.nanos(ticks)
+            } else {
+                ticks
+            }
         });
         let one = entry.default_duration.map(|nanos| {
             let nanos = i64::try_from(nanos).unwrap_or(0);
-            if is_fine { nanos } else { ticks_in(nanos, file_clock) }
+            if is_fine {
+                nanos
+            } else {
+                ticks_in(nanos, file_clock)
+            }
         });
         let step = whole
             .map(|whole| whole / i64::try_from(count).unwrap_or(1).max(1))
@@ -215,10 +223,14 @@ impl Blocks {
             .unwrap_or(0);
         for (index, (offset, size)) in (0_i64..).zip(frames) {
             if self.total >= MAX_PACKETS {
-                return Err(MediaError::Limit(format!("more than {MAX_PACKETS} packets")));
+                return Err(MediaError::Limit(format!(
+                    "more than {MAX_PACKETS} packets"
+                )));
             }
             self.total += 1;
-            let Ok(size) = u32::try_from(size) else { continue };
+            let Ok(size) = u32::try_from(size) else {
+                continue;
+            };
             let pts = pts.saturating_add(index.saturating_mul(step));
             if let (Some((start, length)), Ok(packet)) =
                 (block.alpha, u32::try_from(entry.track.packets.len()))
@@ -247,7 +259,10 @@ impl Blocks {
 
 fn is_cluster_child(id: u32) -> bool {
     // Timestamp, position, previous size, silent tracks, encrypted block, void, CRC-32.
-    matches!(id, 0xe7 | 0xa7 | 0xab | 0x5854 | 0xaf | 0xec | 0xbf | 0xa0 | 0xa3)
+    matches!(
+        id,
+        0xe7 | 0xa7 | 0xab | 0x5854 | 0xaf | 0xec | 0xbf | 0xa0 | 0xa3
+    )
 }
 
 /// Whether a track's times are counted in nanoseconds rather than the file's ticks.
@@ -313,7 +328,9 @@ fn alpha(
         if at >= end {
             break;
         }
-        let Some(more) = header(input, at)? else { break };
+        let Some(more) = header(input, at)? else {
+            break;
+        };
         let more_end = more.end(end);
         if more.id == 0xa6 {
             let (mut id, mut place, mut inner) = (1, None, more.body);
@@ -321,7 +338,9 @@ fn alpha(
                 if inner >= more_end {
                     break;
                 }
-                let Some(one) = header(input, inner)? else { break };
+                let Some(one) = header(input, inner)? else {
+                    break;
+                };
                 let Some(size) = one.size else { break };
                 match one.id {
                     0xee => id = unsigned(input.available(one.body, size.min(8))?).unwrap_or(1),
@@ -386,7 +405,9 @@ fn frames(head: &[u8], at: usize, laces: u8, block: &Block) -> Option<Vec<(u64, 
             sizes = vec![each; count - 1];
         }
     }
-    let known: u64 = sizes.iter().try_fold(0_u64, |sum, &size| sum.checked_add(size))?;
+    let known: u64 = sizes
+        .iter()
+        .try_fold(0_u64, |sum, &size| sum.checked_add(size))?;
     sizes.push(block.size.checked_sub(at as u64)?.checked_sub(known)?);
     let mut offset = start(at);
     Some(

@@ -1,8 +1,8 @@
 //! Codec ids and private data (the Matroska codec registry) as codecs and their configuration.
 
-use super::ebml::{child, children, unsigned};
 use super::super::riff::{self, WaveFormat};
 use super::super::{AudioFormat, Codec, PcmFormat, VideoFormat};
+use super::ebml::{child, children, unsigned};
 
 /// The picture codec of a track.
 pub(super) fn picture(
@@ -89,7 +89,10 @@ pub(super) fn sound(
         }))
     };
     let named = |codec: Option<Codec>| {
-        (codec.unwrap_or_else(|| Codec::Other(format!("{id} of {depth} bits"))), Vec::new())
+        (
+            codec.unwrap_or_else(|| Codec::Other(format!("{id} of {depth} bits"))),
+            Vec::new(),
+        )
     };
     match id {
         "A_OPUS" => {

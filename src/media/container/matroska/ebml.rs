@@ -45,7 +45,8 @@ pub(super) fn header(input: &mut Input, at: u64) -> Result<Option<Element>, Medi
     let Some((id, id_length, _)) = number(bytes, true).filter(|&(_, length, _)| length <= 4) else {
         return Ok(None);
     };
-    let Some((size, size_length, is_unknown)) = bytes.get(id_length..).and_then(|b| number(b, false))
+    let Some((size, size_length, is_unknown)) =
+        bytes.get(id_length..).and_then(|b| number(b, false))
     else {
         return Ok(None);
     };
@@ -71,7 +72,9 @@ pub(super) fn children(bytes: &[u8]) -> impl Iterator<Item = (u32, &[u8])> {
 
 /// The body of the first child with an id.
 pub(super) fn child(bytes: &[u8], id: u32) -> Option<&[u8]> {
-    children(bytes).find(|(own, _)| *own == id).map(|(_, body)| body)
+    children(bytes)
+        .find(|(own, _)| *own == id)
+        .map(|(_, body)| body)
 }
 
 /// An unsigned integer of up to eight bytes.
@@ -104,7 +107,10 @@ pub(super) fn float(body: &[u8]) -> Option<f64> {
 
 /// Text, without the zeros that may pad it.
 pub(super) fn text(body: &[u8]) -> Option<&str> {
-    let end = body.iter().position(|&byte| byte == 0).unwrap_or(body.len());
+    let end = body
+        .iter()
+        .position(|&byte| byte == 0)
+        .unwrap_or(body.len());
     std::str::from_utf8(&body[..end]).ok()
 }
 
@@ -117,7 +123,10 @@ mod tests {
         assert_eq!(number(&[0x81], false), Some((1, 1, false)));
         assert_eq!(number(&[0x40, 0x02], false), Some((2, 2, false)));
         assert_eq!(number(&[0xff], false), Some((127, 1, true)));
-        assert_eq!(number(&[0x1a, 0x45, 0xdf, 0xa3], true), Some((0x1a45_dfa3, 4, false)));
+        assert_eq!(
+            number(&[0x1a, 0x45, 0xdf, 0xa3], true),
+            Some((0x1a45_dfa3, 4, false))
+        );
         assert_eq!(number(&[0x40], false), None);
         assert_eq!(number(&[0], false), None);
     }

@@ -1,11 +1,11 @@
 //! Track entries: kind, times, pictures, sound.
 
-use super::codec;
-use super::ebml::{child, children, float, text, unsigned};
 use super::super::{
     AudioFormat, Clock, ColorTags, Crop, Description, Detail, Extent, LightLevels, Orientation,
     Payload, Track, TrackKind, VideoFormat,
 };
+use super::codec;
+use super::ebml::{child, children, float, text, unsigned};
 
 /// A track, and what its blocks need.
 #[derive(Debug)]
@@ -16,8 +16,6 @@ pub(super) struct Entry {
     pub(super) default_duration: Option<u64>,
     /// Nanoseconds that sound comes late by its codec.
     pub(super) codec_delay: u64,
-    /// Bytes that every frame begins with and the file leaves out.
-    pub(super) stripped: Vec<u8>,
 }
 
 const VIDEO: u64 = 1;
@@ -31,7 +29,11 @@ pub(super) fn read(body: &[u8], clock: Clock) -> Option<Entry> {
         AUDIO => TrackKind::Audio,
         _ => TrackKind::Other,
     };
-    let flag = |id: u32| child(body, id).and_then(unsigned).is_none_or(|value| value != 0);
+    let flag = |id: u32| {
+        child(body, id)
+            .and_then(unsigned)
+            .is_none_or(|value| value != 0)
+    };
     let codec_id = child(body, 0x86).and_then(text).unwrap_or_default();
     let private = child(body, 0x63a2).unwrap_or_default();
     let video = child(body, 0xe0);
@@ -85,7 +87,6 @@ pub(super) fn read(body: &[u8], clock: Clock) -> Option<Entry> {
         number,
         default_duration,
         codec_delay: child(body, 0x56aa).and_then(unsigned).unwrap_or(0),
-        stripped: encoding.stripped.clone(),
         track: Track {
             id: number,
             kind,
@@ -166,7 +167,10 @@ fn reduced((a, b): (u64, u64)) -> Option<(u32, u32)> {
     if common == 0 || a == 0 || b == 0 {
         return None;
     }
-    Some((u32::try_from(a / common).ok()?, u32::try_from(b / common).ok()?))
+    Some((
+        u32::try_from(a / common).ok()?,
+        u32::try_from(b / common).ok()?,
+    ))
 }
 
 /// A turn written as the roll of a projection: counter-clockwise degrees, as Matroska has it.
@@ -224,7 +228,10 @@ fn dolby_vision(body: &[u8], format: &mut VideoFormat) {
     for (_, mapping) in children(body).filter(|(id, _)| *id == 0x41e4) {
         let kind = child(mapping, 0x41e7).and_then(unsigned).unwrap_or(0);
         let record = child(mapping, 0x41ed).unwrap_or_default();
-        if [*b"dvcC", *b"dvvC"].map(u32::from_be_bytes).map(u64::from).contains(&kind)
+        if [*b"dvcC", *b"dvvC"]
+            .map(u32::from_be_bytes)
+            .map(u64::from)
+            .contains(&kind)
             && let Some(&byte) = record.get(2)
         {
             format.dolby_vision = Some(byte >> 1);

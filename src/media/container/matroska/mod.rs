@@ -41,7 +41,9 @@ pub(super) fn read(input: &mut Input) -> Result<Contents, MediaError> {
     if let Some(kind) = child(&kind, 0x4282).and_then(text)
         && !matches!(kind, "matroska" | "webm")
     {
-        return Err(MediaError::Unsupported(format!("EBML of the kind `{kind}`")));
+        return Err(MediaError::Unsupported(format!(
+            "EBML of the kind `{kind}`"
+        )));
     }
     let mut at = head.body + size;
     let length = input.length();
@@ -111,7 +113,9 @@ impl Reading {
             at = next;
         }
         for at in later {
-            let Some(one) = header(input, at)? else { continue };
+            let Some(one) = header(input, at)? else {
+                continue;
+            };
             match one.id {
                 INFO => self.info(&held(input, &one)?),
                 TRACKS if !self.has_tracks => self.tracks(&held(input, &one)?)?,
@@ -149,9 +153,8 @@ impl Reading {
     fn walk(&mut self, input: &mut Input, start: u64, end: u64) -> Result<(), MediaError> {
         let mut at = start;
         while at < end {
-            let one = header(input, at)?.filter(|one| {
-                is_segment_child(one.id) || matches!(one.id, 0xec | 0xbf)
-            });
+            let one = header(input, at)?
+                .filter(|one| is_segment_child(one.id) || matches!(one.id, 0xec | 0xbf));
             let Some(one) = one else {
                 match next_cluster(input, at + 1, end)? {
                     Some(next) => {
@@ -160,7 +163,9 @@ impl Reading {
                         continue;
                     }
                     None if at + 4 < end && self.blocks.is_empty() => {
-                        return Err(MediaError::Invalid("its clusters are not to be found".into()));
+                        return Err(MediaError::Invalid(
+                            "its clusters are not to be found".into(),
+                        ));
                     }
                     None => {
                         // Rubbish behind the last cluster costs nothing.
@@ -174,7 +179,9 @@ impl Reading {
                     one.end(end)
                 }
                 CLUSTER => {
-                    let is_cut = one.size.is_some_and(|size| one.body + size > input.length());
+                    let is_cut = one
+                        .size
+                        .is_some_and(|size| one.body + size > input.length());
                     let cluster = self.blocks.cluster(input, &one, end)?;
                     if is_cut {
                         self.findings.push(Finding::Truncated);

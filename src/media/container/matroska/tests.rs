@@ -27,7 +27,10 @@ fn track(number: u64, kind: u64, codec: &str, more: &[Vec<u8>]) -> Vec<u8> {
 
 fn simple(track: u8, time: i16, flags: u8, data: &[u8]) -> Vec<u8> {
     let [high, low] = time.to_be_bytes();
-    element(0xa3, &[&[0x80 | track, high, low, flags][..], data].concat())
+    element(
+        0xa3,
+        &[&[0x80 | track, high, low, flags][..], data].concat(),
+    )
 }
 
 fn cluster(time: u64, blocks: &[Vec<u8>]) -> Vec<u8> {
@@ -51,7 +54,10 @@ fn times(packets: &[Packet]) -> Vec<i64> {
 #[test]
 fn blocks_are_packets_at_their_clusters_time_and_their_own() {
     let blocks = [
-        cluster(1000, &[simple(1, 0, 0x80, &[1; 3]), simple(1, 40, 0, &[2; 5])]),
+        cluster(
+            1000,
+            &[simple(1, 0, 0x80, &[1; 3]), simple(1, 40, 0, &[2; 5])],
+        ),
         cluster(2000, &[simple(1, -20, 0, &[3; 4])]),
     ];
     let contents = parsed(file(&[track(1, 1, "V_VP8", &[])], &blocks));
@@ -61,7 +67,11 @@ fn blocks_are_packets_at_their_clusters_time_and_their_own() {
     assert_eq!(times(&track.packets), [1000, 1040, 1980]);
     let sizes: Vec<u32> = track.packets.iter().map(|packet| packet.size).collect();
     assert_eq!(sizes, [3, 5, 4]);
-    let sync: Vec<bool> = track.packets.iter().map(|packet| packet.flags.is_sync).collect();
+    let sync: Vec<bool> = track
+        .packets
+        .iter()
+        .map(|packet| packet.flags.is_sync)
+        .collect();
     assert_eq!(sync, [true, false, false]);
     assert_eq!(contents.findings, []);
 }
@@ -76,7 +86,11 @@ fn laced_frames_are_packets_of_their_own() {
             [0, 24_000_000],
             "a default duration apart"
         );
-        contents.tracks[0].packets.iter().map(|packet| packet.size).collect()
+        contents.tracks[0]
+            .packets
+            .iter()
+            .map(|packet| packet.size)
+            .collect()
     };
     let xiph = [&[2, 3, 255, 1][..], &[0; 3 + 256 + 7]].concat();
     assert_eq!(sizes(&xiph, 0x82), [3, 256, 7]);
@@ -93,10 +107,15 @@ fn a_group_is_a_keyframe_if_it_leans_on_nothing_and_may_carry_alpha() {
     let more = element(0xa6, &[uint(0xee, 1), element(0xa5, &[9; 4])].concat());
     let key = element(0xa0, &[block.clone(), element(0x75a1, &more)].concat());
     let delta = element(0xa0, &[block, element(0xfb, &[0xff])].concat());
-    let contents = parsed(file(&[track(1, 1, "V_VP9", &[])], &[cluster(0, &[key, delta])]));
+    let contents = parsed(file(
+        &[track(1, 1, "V_VP9", &[])],
+        &[cluster(0, &[key, delta])],
+    ));
     let track = &contents.tracks[0];
     assert!(track.packets[0].flags.is_sync && !track.packets[1].flags.is_sync);
-    let [alpha] = track.alpha[..] else { panic!("{:?}", track.alpha) };
+    let [alpha] = track.alpha[..] else {
+        panic!("{:?}", track.alpha)
+    };
     assert_eq!((alpha.packet, alpha.extent.size), (0, 4));
     assert_ne!(alpha.extent, Extent { offset: 0, size: 4 });
 }
@@ -113,7 +132,10 @@ fn the_codecs_delay_is_in_front_of_time_0_and_padding_at_the_end() {
         ]
         .concat(),
     );
-    let contents = parsed(file(&tracks, &[cluster(0, &[simple(1, 0, 0x80, &[1])]), cluster(0, &[last])]));
+    let contents = parsed(file(
+        &tracks,
+        &[cluster(0, &[simple(1, 0, 0x80, &[1])]), cluster(0, &[last])],
+    ));
     let track = &contents.tracks[0];
     assert_eq!((track.lead, track.tail), (312, 648));
     assert_eq!(times(&track.packets), [-6_500_000, 13_500_000]);
@@ -136,7 +158,12 @@ fn what_lies_behind_damage_is_found_again() {
 fn a_cluster_of_unknown_size_ends_where_the_next_begins() {
     let open = |time: u64| {
         let body = [uint(0xe7, time), simple(1, 0, 0x80, &[1; 9])].concat();
-        [&CLUSTER.to_be_bytes()[..], &[0x01, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff], &body].concat()
+        [
+            &CLUSTER.to_be_bytes()[..],
+            &[0x01, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff],
+            &body,
+        ]
+        .concat()
     };
     let contents = parsed(file(&[track(1, 1, "V_VP8", &[])], &[open(0), open(40)]));
     assert_eq!(times(&contents.tracks[0].packets), [0, 40]);

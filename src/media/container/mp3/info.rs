@@ -46,7 +46,10 @@ mod tests {
         frame.extend_from_slice(&100_u32.to_be_bytes());
         frame.resize(frame.len() + 4 + 100 + 4, 0);
         frame.extend_from_slice(&extension);
-        (Header::read([0xff, 0xfb, 0x94, 0]).expect("a header"), frame)
+        (
+            Header::read([0xff, 0xfb, 0x94, 0]).expect("a header"),
+            frame,
+        )
     }
 
     #[test]
@@ -56,7 +59,10 @@ mod tests {
         // 576 samples of delay, 1000 of padding.
         extension[21..].copy_from_slice(&[0x24, 0x03, 0xe8]);
         let (header, frame) = first_frame(extension);
-        assert_eq!((header.rate, header.samples, header.size), (48_000, 1152, 384));
+        assert_eq!(
+            (header.rate, header.samples, header.size),
+            (48_000, 1152, 384)
+        );
         assert_eq!(read(&header, &frame), Some(Some((576, 1000))));
     }
 

@@ -26,11 +26,7 @@ pub(super) fn read(input: &mut Input, start: u64) -> Result<Contents, MediaError
 }
 
 /// The frames between `start` and `end`.
-pub(super) fn read_range(
-    input: &mut Input,
-    start: u64,
-    end: u64,
-) -> Result<Contents, MediaError> {
+pub(super) fn read_range(input: &mut Input, start: u64, end: u64) -> Result<Contents, MediaError> {
     let none = || MediaError::Invalid("no frame of MPEG audio is to be found".into());
     let Some((mut at, first)) = next_frame(input, start, end.min(start + SEARCH), None)? else {
         return Err(none());
@@ -70,7 +66,9 @@ pub(super) fn read_range(
             break;
         }
         if packets.len() >= MAX_PACKETS {
-            return Err(MediaError::Limit(format!("more than {MAX_PACKETS} packets")));
+            return Err(MediaError::Limit(format!(
+                "more than {MAX_PACKETS} packets"
+            )));
         }
         packets.push(Packet {
             offset: at,
@@ -90,7 +88,11 @@ pub(super) fn read_range(
     if packets.is_empty() {
         return Err(none());
     }
-    let codec = if first.layer == 3 { Codec::Mp3 } else { Codec::Mp2 };
+    let codec = if first.layer == 3 {
+        Codec::Mp3
+    } else {
+        Codec::Mp2
+    };
     let format = AudioFormat {
         sample_rate: first.rate,
         channels: first.channels,

@@ -36,7 +36,9 @@ pub(super) fn boxes(bytes: &[u8]) -> impl Iterator<Item = Atom<'_>> {
 
 /// The first box of a type.
 pub(super) fn find<'a>(bytes: &'a [u8], kind: &[u8; 4]) -> Option<&'a [u8]> {
-    boxes(bytes).find(|one| one.kind == *kind).map(|one| one.body)
+    boxes(bytes)
+        .find(|one| one.kind == *kind)
+        .map(|one| one.body)
 }
 
 /// The first box that lies along a path of types.

@@ -100,12 +100,7 @@ struct Head {
     defaults: Defaults,
 }
 
-fn head(
-    body: &[u8],
-    start: u64,
-    behind: u64,
-    defaults: &BTreeMap<u32, Defaults>,
-) -> Option<Head> {
+fn head(body: &[u8], start: u64, behind: u64, defaults: &BTreeMap<u32, Defaults>) -> Option<Head> {
     let mut fields = Fields::new(body);
     let (_, flags) = fields.full()?;
     let track = fields.u32()?;
@@ -159,9 +154,21 @@ fn run(
     let unit = frames.get(usize::from(description)).copied().flatten();
     let mut packets: Vec<Packet> = Vec::new();
     for index in 0..count {
-        let duration = if has(0x100) { fields.u32()? } else { head.defaults.duration };
-        let size = if has(0x200) { fields.u32()? } else { head.defaults.size };
-        let own_flags = if has(0x400) { fields.u32()? } else { head.defaults.flags };
+        let duration = if has(0x100) {
+            fields.u32()?
+        } else {
+            head.defaults.duration
+        };
+        let size = if has(0x200) {
+            fields.u32()?
+        } else {
+            head.defaults.size
+        };
+        let own_flags = if has(0x400) {
+            fields.u32()?
+        } else {
+            head.defaults.flags
+        };
         let shift = if has(0x800) { fields.i32()? } else { 0 };
         let sample_flags = match first_flags {
             Some(flags) if index == 0 => flags,

@@ -15,9 +15,7 @@ mod sounds;
 use fields::{Fields, boxes, find};
 use movie::Traced;
 
-use super::{
-    Clock, Container, Contents, Finding, Input, MAX_TRACKS, Track, TrackKind,
-};
+use super::{Clock, Container, Contents, Finding, Input, MAX_TRACKS, Track, TrackKind};
 use crate::media::MediaError;
 
 /// A `QuickTime` sample description outside of its container (Matroska's `V_QUICKTIME`): codec,

@@ -53,7 +53,10 @@ pub(super) fn read(
     let language = find(mdia, b"elng")
         .and_then(|body| {
             let text = body.get(4..)?;
-            let end = text.iter().position(|&byte| byte == 0).unwrap_or(text.len());
+            let end = text
+                .iter()
+                .position(|&byte| byte == 0)
+                .unwrap_or(text.len());
             std::str::from_utf8(&text[..end]).ok().map(str::to_owned)
         })
         .or_else(|| language(packed_language));

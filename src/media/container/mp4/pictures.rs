@@ -31,9 +31,7 @@ pub(super) fn description(kind: [u8; 4], body: &[u8]) -> Option<Description> {
     details(inner, &mut format);
     let record = |kind: &[u8; 4]| find(inner, kind).map(<[u8]>::to_vec).unwrap_or_default();
     let (codec, config) = match &kind {
-        b"avc1" | b"avc2" | b"avc3" | b"avc4" | b"dvav" | b"dva1" => {
-            (Codec::H264, record(b"avcC"))
-        }
+        b"avc1" | b"avc2" | b"avc3" | b"avc4" | b"dvav" | b"dva1" => (Codec::H264, record(b"avcC")),
         b"hvc1" | b"hev1" | b"dvh1" | b"dvhe" => (Codec::H265, record(b"hvcC")),
         b"av01" => (Codec::Av1, record(b"av1C")),
         b"vp08" => (Codec::Vp8, record(b"vpcC")),
@@ -43,7 +41,10 @@ pub(super) fn description(kind: [u8; 4], body: &[u8]) -> Option<Description> {
             (Codec::Vp9, config)
         }
         b"mp4v" => match find(inner, b"esds").and_then(esds::read) {
-            Some(Stream { object_type, config }) => (esds::picture_codec(object_type), config),
+            Some(Stream {
+                object_type,
+                config,
+            }) => (esds::picture_codec(object_type), config),
             None => (Codec::Mpeg4, Vec::new()),
         },
         b"apch" | b"apcn" | b"apcs" | b"apco" | b"ap4h" | b"ap4x" => {
@@ -69,9 +70,9 @@ pub(super) fn description(kind: [u8; 4], body: &[u8]) -> Option<Description> {
             (Codec::Mpeg2Video, Vec::new())
         }
         // HDV, XDCAM and IMX are MPEG-2 under a name for each size and rate.
-        [b'h', b'd', b'v', _] | [b'x', b'd', b'v' | b'5' | b'h', _] | [b'm', b'x', b'3' | b'4' | b'5', _] => {
-            (Codec::Mpeg2Video, Vec::new())
-        }
+        [b'h', b'd', b'v', _]
+        | [b'x', b'd', b'v' | b'5' | b'h', _]
+        | [b'm', b'x', b'3' | b'4' | b'5', _] => (Codec::Mpeg2Video, Vec::new()),
         b"FFV1" => (Codec::Ffv1, record(b"glbl")),
         b"HFYU" => (Codec::Huffyuv(false), record(b"glbl")),
         b"FFVH" => (Codec::Huffyuv(true), record(b"glbl")),
@@ -225,8 +226,7 @@ fn clean_aperture(body: &[u8], width: u32, height: u32) -> Option<Crop> {
     let mut fields = Fields::new(body);
     let mut fraction = || {
         let (numerator, denominator) = (fields.i32()?, fields.i32()?);
-        (denominator != 0)
-            .then(|| i64::from(numerator) * 1000 / i64::from(denominator))
+        (denominator != 0).then(|| i64::from(numerator) * 1000 / i64::from(denominator))
     };
     let (clean_width, clean_height) = (fraction()?, fraction()?);
     let (across, down) = (fraction()?, fraction()?);
@@ -237,7 +237,10 @@ fn clean_aperture(body: &[u8], width: u32, height: u32) -> Option<Crop> {
         }
         let first = spare / 2 + offset;
         let first = first.clamp(0, spare);
-        Some((u32::try_from(first).ok()?, u32::try_from(spare - first).ok()?))
+        Some((
+            u32::try_from(first).ok()?,
+            u32::try_from(spare - first).ok()?,
+        ))
     };
     let (left, right) = side(width, clean_width, across)?;
     let (top, bottom) = side(height, clean_height, down)?;

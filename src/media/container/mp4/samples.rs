@@ -48,9 +48,16 @@ impl<'a> Runs<'a> {
 
 /// Sizes of samples.
 enum Sizes<'a> {
-    Same { size: u32, left: u32 },
+    Same {
+        size: u32,
+        left: u32,
+    },
     Each(Fields<'a>),
-    Compact { bytes: &'a [u8], bits: u8, at: usize },
+    Compact {
+        bytes: &'a [u8],
+        bits: u8,
+        at: usize,
+    },
 }
 
 impl<'a> Sizes<'a> {
@@ -63,7 +70,9 @@ impl<'a> Sizes<'a> {
             return Some(if size > 0 {
                 Self::Same { size, left: count }
             } else {
-                let bytes = usize::try_from(count).unwrap_or(usize::MAX).saturating_mul(4);
+                let bytes = usize::try_from(count)
+                    .unwrap_or(usize::MAX)
+                    .saturating_mul(4);
                 let rest = fields.rest();
                 Self::Each(Fields::new(&rest[..bytes.min(rest.len())]))
             });
@@ -92,7 +101,11 @@ impl<'a> Sizes<'a> {
                 match bits {
                     4 => {
                         let byte = *bytes.get(index / 2)?;
-                        Some(u32::from(if index % 2 == 0 { byte >> 4 } else { byte & 15 }))
+                        Some(u32::from(if index % 2 == 0 {
+                            byte >> 4
+                        } else {
+                            byte & 15
+                        }))
                     }
                     8 => bytes.get(index).map(|&byte| u32::from(byte)),
                     _ => {

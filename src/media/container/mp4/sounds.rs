@@ -174,7 +174,12 @@ fn linear(
     is_little: bool,
     pcm_config: Option<&[u8]>,
 ) -> Option<PcmFormat> {
-    let bits = |otherwise: u8| u8::try_from(header.bits).ok().filter(|&bits| bits > 0).unwrap_or(otherwise);
+    let bits = |otherwise: u8| {
+        u8::try_from(header.bits)
+            .ok()
+            .filter(|&bits| bits > 0)
+            .unwrap_or(otherwise)
+    };
     let format = |bits: u8, is_float: bool, is_signed: bool, is_big_endian: bool| {
         let bits = bits.next_multiple_of(8);
         matches!(bits, 8 | 16 | 24 | 32 | 64).then_some(PcmFormat {
@@ -201,7 +206,12 @@ fn linear(
         b"lpcm" => {
             let flags = header.lpcm.unwrap_or(0);
             let is_float = flags & 1 != 0;
-            format(bits(16), is_float, flags & 4 != 0 || is_float, flags & 2 != 0)
+            format(
+                bits(16),
+                is_float,
+                flags & 4 != 0 || is_float,
+                flags & 2 != 0,
+            )
         }
         b"ipcm" | b"fpcm" => {
             let mut fields = Fields::new(pcm_config?);
@@ -242,8 +252,13 @@ fn counted(codec: &Codec, header: &Header<'_>, format: &mut AudioFormat) -> Opti
         // Version 1 counts compressed packets as samples only where their size varies.
         _ => return None,
     };
-    let declared = header.packet.filter(|_| header.version > 0).map(|(_, _, frame)| frame);
-    let bytes = declared.filter(|&frame| frame >= per_frame).unwrap_or(per_frame);
+    let declared = header
+        .packet
+        .filter(|_| header.version > 0)
+        .map(|(_, _, frame)| frame);
+    let bytes = declared
+        .filter(|&frame| frame >= per_frame)
+        .unwrap_or(per_frame);
     format.block_align = bytes;
     format.block_samples = 1;
     Some(Frames { bytes, ticks: 1 })
@@ -252,7 +267,9 @@ fn counted(codec: &Codec, header: &Header<'_>, format: &mut AudioFormat) -> Opti
 /// ALAC's cookie: behind version and flags in an `alac` box of its own, or inside `wave`.
 fn alac(inner: &[u8], wave: &[u8]) -> Vec<u8> {
     let body = find(inner, b"alac").or_else(|| find(wave, b"alac"));
-    body.and_then(|body| body.get(4..)).unwrap_or_default().to_vec()
+    body.and_then(|body| body.get(4..))
+        .unwrap_or_default()
+        .to_vec()
 }
 
 /// `dOps` as an `OpusHead`, whose numbers are little endian.

@@ -1,9 +1,7 @@
 //! How codecs lie in Ogg: their headers, and how long each packet lasts.
 
 use super::super::flac::{Frame, StreamInfo, usual_layout};
-use super::super::{
-    AudioFormat, Clock, Codec, Detail, TrackKind, VideoFormat,
-};
+use super::super::{AudioFormat, Clock, Codec, Detail, TrackKind, VideoFormat};
 use crate::media::bitstream::Bits;
 
 /// A stream's codec, by its first packet.
@@ -20,9 +18,18 @@ pub(super) enum Mapping {
         last: Option<u32>,
     },
     /// FLAC in its mapping of 2004.
-    Flac { info: StreamInfo, headers: usize, config: Vec<u8> },
+    Flac {
+        info: StreamInfo,
+        headers: usize,
+        config: Vec<u8>,
+    },
     /// Theora.
-    Theora { rate: (u32, u32), width: u32, height: u32, aspect: (u32, u32) },
+    Theora {
+        rate: (u32, u32),
+        width: u32,
+        height: u32,
+        aspect: (u32, u32),
+    },
     /// Not read; its name.
     Other(String),
 }
@@ -135,7 +142,10 @@ impl Mapping {
 
     /// Whether granule positions count samples.
     pub(super) fn is_sound(&self) -> bool {
-        matches!(self, Self::Opus { .. } | Self::Vorbis { .. } | Self::Flac { .. })
+        matches!(
+            self,
+            Self::Opus { .. } | Self::Vorbis { .. } | Self::Flac { .. }
+        )
     }
 
     /// Samples that the codec declares as its delay.
@@ -224,7 +234,13 @@ impl Mapping {
             }
             Self::Flac { info, config, .. } => {
                 let layout = usual_layout(info.channels);
-                sound(Codec::Flac, config.clone(), info.rate, info.channels, layout)
+                sound(
+                    Codec::Flac,
+                    config.clone(),
+                    info.rate,
+                    info.channels,
+                    layout,
+                )
             }
             Self::Theora {
                 width,
@@ -294,9 +310,12 @@ fn long_modes(setup: &[u8]) -> Vec<bool> {
     let mut found = Vec::new();
     while modes.len() < 64 {
         let mut mode = bits.clone();
-        let (Some(mapping), Some(transform), Some(window), Some(is_long)) =
-            (mode.number(8), mode.number(16), mode.number(16), mode.flag())
-        else {
+        let (Some(mapping), Some(transform), Some(window), Some(is_long)) = (
+            mode.number(8),
+            mode.number(16),
+            mode.number(16),
+            mode.flag(),
+        ) else {
             break;
         };
         if mapping > 63 || transform != 0 || window != 0 {
@@ -306,7 +325,10 @@ fn long_modes(setup: &[u8]) -> Vec<bool> {
         modes.push(is_long);
         // Six bits in front of the modes hold their number less one.
         let mut count = bits.clone();
-        if count.number(6).is_some_and(|count| count as usize + 1 == modes.len()) {
+        if count
+            .number(6)
+            .is_some_and(|count| count as usize + 1 == modes.len())
+        {
             found.clone_from(&modes);
         }
     }

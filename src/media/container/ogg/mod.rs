@@ -51,7 +51,12 @@ impl Page {
     }
 
     fn end(&self) -> u64 {
-        self.body + self.segments.iter().map(|&size| u64::from(size)).sum::<u64>()
+        self.body
+            + self
+                .segments
+                .iter()
+                .map(|&size| u64::from(size))
+                .sum::<u64>()
     }
 }
 
@@ -64,7 +69,9 @@ pub(super) fn read(input: &mut Input) -> Result<Contents, MediaError> {
     let (mut at, mut has_sound, mut is_chained) = (0, false, false);
     while at < length {
         let Some(page) = Page::read(input, at)? else {
-            let Some(next) = next_page(input, at + 1)? else { break };
+            let Some(next) = next_page(input, at + 1)? else {
+                break;
+            };
             if findings.len() < 100 {
                 findings.push(Finding::Damaged {
                     at: order

@@ -1,11 +1,11 @@
 //! One logical stream of an Ogg file: its packets, and where they lie in time.
 
-use super::codec::Mapping;
-use super::Page;
 use super::super::{
     Description, Extent, Input, MAX_PACKETS, Orientation, Packet, PacketFlags, Payload, Track,
     TrackKind,
 };
+use super::Page;
+use super::codec::Mapping;
 use crate::media::MediaError;
 
 /// Header packets larger than this are damage.
@@ -119,10 +119,15 @@ impl Stream {
             return Ok(());
         };
         if self.packets.len() >= MAX_PACKETS {
-            return Err(MediaError::Limit(format!("more than {MAX_PACKETS} packets")));
+            return Err(MediaError::Limit(format!(
+                "more than {MAX_PACKETS} packets"
+            )));
         }
         let start = self.extents.get(first).map_or(0, |extent| extent.offset);
-        let size = self.extents.get(first).map_or(0, |extent| u64::from(extent.size));
+        let size = self
+            .extents
+            .get(first)
+            .map_or(0, |extent| u64::from(extent.size));
         let head = input.available(start, size.min(LOOK))?;
         let about = mapping.packet(head);
         self.packets.push(Packet {
@@ -215,7 +220,11 @@ impl Stream {
                 encryption: None,
                 detail: described.detail,
             }],
-            packets: if described.kind == TrackKind::Other { Vec::new() } else { packets },
+            packets: if described.kind == TrackKind::Other {
+                Vec::new()
+            } else {
+                packets
+            },
             payload: Payload::Scattered(self.extents),
             edits: None,
             lead: self.lead + preskip,

@@ -61,7 +61,11 @@ fn mpeg(bytes: &[u8]) -> Option<Frame> {
         header: 0,
         size: header.size as usize,
         samples: header.samples,
-        codec: if header.layer == 3 { Codec::Mp3 } else { Codec::Mp2 },
+        codec: if header.layer == 3 {
+            Codec::Mp3
+        } else {
+            Codec::Mp2
+        },
         config: Vec::new(),
         format: format(header.rate, header.channels),
     })
@@ -115,8 +119,7 @@ fn ac3(bytes: &[u8]) -> Option<Frame> {
     let index = fifth & 0x3f;
     let kilobits = *KILOBITS.get(usize::from(index / 2))?;
     // 1536 samples, in words; at 44.1 kHz every other size has one more.
-    let words = kilobits * 1000 * 1536 / rate / 16
-        + u32::from(rate == 44_100 && index % 2 == 1);
+    let words = kilobits * 1000 * 1536 / rate / 16 + u32::from(rate == 44_100 && index % 2 == 1);
     let mode = seventh >> 5;
     // The low-frequency flag lies behind what the mode says of centre and surround.
     let skipped = match mode {
@@ -143,7 +146,10 @@ mod tests {
     fn ac3_frames_say_their_size() {
         // 48 kHz, 192 kb/s, stereo.
         let frame = ac3(&[0x0b, 0x77, 0, 0, 0x14, 0x40, 0x40, 0]).expect("a frame");
-        assert_eq!((frame.size, frame.samples, frame.format.channels), (768, 1536, 2));
+        assert_eq!(
+            (frame.size, frame.samples, frame.format.channels),
+            (768, 1536, 2)
+        );
         assert_eq!(ac3(&[0x0b, 0x77, 0, 0, 0xff, 0x40, 0x40, 0]), None);
     }
 }

@@ -5,11 +5,7 @@ use super::super::Packet;
 /// Fills in presentation times that are not there, and durations. MPEG-1 and 2 number pictures
 /// within their groups (`references`: packet, number, whether it begins a group), so that one
 /// time gives those of its whole group; other codecs are taken to show pictures as decoded.
-pub(super) fn complete(
-    packets: &mut [Packet],
-    references: &[(usize, u32, bool)],
-    step: i64,
-) {
+pub(super) fn complete(packets: &mut [Packet], references: &[(usize, u32, bool)], step: i64) {
     for group in references.chunk_by(|_, next| !next.2) {
         let known = group.iter().find_map(|&(index, number, _)| {
             let packet = packets.get(index)?;

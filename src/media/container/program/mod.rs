@@ -21,7 +21,9 @@ pub(super) fn read(input: &mut Input) -> Result<Contents, MediaError> {
     while at + 6 <= length {
         let head = input.available(at, 64)?;
         let &[0, 0, 1, id, ..] = head else {
-            let Some(next) = next_code(input, at + 1)? else { break };
+            let Some(next) = next_code(input, at + 1)? else {
+                break;
+            };
             if findings.len() < 100 && next > at + 64 {
                 findings.push(Finding::Damaged {
                     at: 0,
@@ -158,7 +160,7 @@ fn picture_codec(bytes: &[u8]) -> Codec {
     match codes.first() {
         Some(0xb3 | 0x00) => Codec::Mpeg2Video,
         Some(0xb0 | 0xb5 | 0x20..=0x2f | 0xb6) => Codec::Mpeg4,
-        Some(0x09 | 0x67 | 0x27 | 0x47 | 0x06) => Codec::H264ByteStream,
+        Some(0x09 | 0x67 | 0x47 | 0x06) => Codec::H264ByteStream,
         Some(0x40 | 0x42 | 0x44 | 0x46) => Codec::H265ByteStream,
         _ => Codec::Mpeg2Video,
     }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use tables::{Section, program_map, programs};
 
-use super::pes::{ProgramClock, Stream, header};
+use super::pes::{PRIVATE, ProgramClock, Stream, header};
 use super::sniff::transport_stride;
 use super::{Codec, Container, Contents, Finding, Input, MAX_TRACKS, Track, TrackKind};
 use crate::media::MediaError;
@@ -84,9 +84,10 @@ impl Reading {
             is_announced = size > 0 && packet[5] & 0x80 != 0;
             start += 1 + size;
         }
-        let Some(payload) = packet.get(start..).filter(|payload| {
-            control & 1 != 0 && !payload.is_empty()
-        }) else {
+        let Some(payload) = packet
+            .get(start..)
+            .filter(|payload| control & 1 != 0 && !payload.is_empty())
+        else {
             return Ok(());
         };
         let offset = offset + start as u64;
@@ -117,6 +118,7 @@ impl Reading {
             };
             stream.begin(times, &mut self.clock)?;
             if let Some(rest) = payload.get(size..) {
+                stream.recognise(rest);
                 stream.add(offset + size as u64, rest);
             }
         } else if begins {
@@ -142,9 +144,10 @@ impl Reading {
             return Ok(());
         }
         let entries = program_map(&table);
-        let is_useful = entries
-            .iter()
-            .any(|entry| !matches!(entry.codec, Codec::Other(_)));
+        let is_useful = entries.iter().any(|entry| match &entry.codec {
+            Codec::Other(name) => name == PRIVATE,
+            _ => true,
+        });
         // The first program that something of can be decoded.
         if self.chosen.is_none() && is_useful {
             self.chosen = Some(pid);

@@ -1,6 +1,7 @@
 //! Program association and program map tables.
 
 use super::super::Codec;
+use super::super::pes::PRIVATE;
 
 /// A table while its pieces come.
 #[derive(Debug, Default)]
@@ -130,7 +131,7 @@ fn codec(kind: u8, registration: Option<[u8; 4]>, tags: &[u8]) -> Codec {
             (_, tags) if tags.contains(&0x6a) => Codec::Ac3,
             (_, tags) if tags.contains(&0x7a) => Codec::Eac3,
             (_, tags) if tags.contains(&0x7b) => other("DTS"),
-            _ => other("data of a private stream"),
+            _ => other(PRIVATE),
         },
         kind => Codec::Other(format!("data of the stream type {kind:#04x}")),
     }

@@ -26,7 +26,10 @@ pub(super) fn read(input: &mut Input) -> Result<Contents, MediaError> {
         match &kind {
             b"ds64" => {
                 let bytes = input.available(body, 24)?;
-                wide = bytes.get(8..16).and_then(|size| size.try_into().ok()).map(u64::from_le_bytes);
+                wide = bytes
+                    .get(8..16)
+                    .and_then(|size| size.try_into().ok())
+                    .map(u64::from_le_bytes);
             }
             b"fmt " => format = WaveFormat::read(input.available(body, size.min(4096))?),
             b"fact" => declared = u32_at(input.available(body, 4)?, 0),
@@ -52,7 +55,9 @@ pub(super) fn read(input: &mut Input) -> Result<Contents, MediaError> {
     let mut described = AudioFormat::default();
     format.describe(&mut described);
     if described.channels == 0 || described.sample_rate == 0 {
-        return Err(MediaError::Invalid("its format chunk names no sound".into()));
+        return Err(MediaError::Invalid(
+            "its format chunk names no sound".into(),
+        ));
     }
     if codec == Codec::Mp3 || codec == Codec::Mp2 {
         let mut contents = super::mp3::read_range(input, start, end)?;
@@ -67,7 +72,10 @@ pub(super) fn read(input: &mut Input) -> Result<Contents, MediaError> {
     }
     let tail = match declared {
         Some(declared) if per_block > 1 => {
-            let all = packets.iter().map(|packet| u64::from(packet.duration)).sum::<u64>();
+            let all = packets
+                .iter()
+                .map(|packet| u64::from(packet.duration))
+                .sum::<u64>();
             all.saturating_sub(u64::from(declared))
         }
         _ => 0,
@@ -75,7 +83,11 @@ pub(super) fn read(input: &mut Input) -> Result<Contents, MediaError> {
     Ok(Contents {
         container: Container::Wav,
         tracks: vec![track(codec, config, described, packets, tail)],
-        findings: if is_cut { vec![Finding::Truncated] } else { Vec::new() },
+        findings: if is_cut {
+            vec![Finding::Truncated]
+        } else {
+            Vec::new()
+        },
     })
 }
 
@@ -93,7 +105,9 @@ pub(super) fn blocks(
     // A last block that is cut short is no block.
     while at + block <= end {
         if packets.len() >= MAX_PACKETS {
-            return Err(MediaError::Limit(format!("more than {MAX_PACKETS} packets")));
+            return Err(MediaError::Limit(format!(
+                "more than {MAX_PACKETS} packets"
+            )));
         }
         let blocks = ((end - at) / block).min(count);
         let size = blocks * block;

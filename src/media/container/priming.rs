@@ -1,0 +1,73 @@
+//! Codec delay that a file does not declare, or declares and does not count: told by pictures that
+//! begin just as much later than the sound as the codec is late.
+
+use super::{Clock, Codec, Contents, Detail, Track, TrackKind};
+
+/// Samples that encoders of AAC are late by: the format's own overlap, and what encoders add.
+const AAC: [i64; 3] = [1024, 2048, 2112];
+/// Containers round times to milliseconds, of two tracks each.
+const SLACK: i64 = 1_500_000;
+
+/// Gives sound tracks their delay where the pictures show it.
+pub(super) fn complete(contents: &mut Contents) {
+    let pictures = contents
+        .tracks
+        .iter()
+        .filter(|track| track.kind == TrackKind::Video && track.edits.is_none())
+        .filter_map(first_time)
+        .min();
+    let Some(pictures) = pictures else { return };
+    for track in &mut contents.tracks {
+        if track.kind == TrackKind::Audio && track.edits.is_none() {
+            sound(track, pictures);
+        }
+    }
+}
+
+/// When the first packet is shown, in nanoseconds.
+fn first_time(track: &Track) -> Option<i64> {
+    let first = track.packets.iter().map(|packet| packet.pts).min()?;
+    Some(track.clock.nanos(first))
+}
+
+fn sound(track: &mut Track, pictures: i64) {
+    let Some(first) = first_time(track) else {
+        return;
+    };
+    let Some(description) = track.descriptions.first() else {
+        return;
+    };
+    let rate = match &description.detail {
+        Detail::Audio(format) if format.sample_rate > 0 => format.sample_rate,
+        _ => return,
+    };
+    let length = |samples: i64| Clock::hertz(rate).nanos(samples);
+    if track.lead > 0 {
+        // The delay was taken off the sound's times, and the pictures were moved by it as well:
+        // the writer meant times that still hold it.
+        let lead = length(i64::try_from(track.lead).unwrap_or(0));
+        if (pictures - first - 2 * lead).abs() <= SLACK && lead > SLACK {
+            shift(track, lead);
+        }
+        return;
+    }
+    if !matches!(description.codec, Codec::Aac | Codec::AacAdts) {
+        return;
+    }
+    let delay = AAC
+        .into_iter()
+        .find(|&samples| (pictures - first - length(samples)).abs() <= SLACK);
+    if let Some(samples) = delay {
+        track.lead = samples.unsigned_abs();
+    }
+}
+
+fn shift(track: &mut Track, nanos: i64) {
+    let scaled = i128::from(nanos) * i128::from(track.clock.ticks)
+        / (i128::from(track.clock.seconds) * 1_000_000_000).max(1);
+    let ticks = i64::try_from(scaled).unwrap_or(0);
+    for packet in &mut track.packets {
+        packet.pts += ticks;
+        packet.dts += ticks;
+    }
+}
