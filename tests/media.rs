@@ -8,6 +8,8 @@
     reason = "a test that cannot be set up has failed, and its numbers are small"
 )]
 
+mod containers;
+mod kinds;
 mod reading;
 mod sound;
 mod writing;

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
+use moxcms::{ColorProfile, DataColorSpace, Layout, TransformOptions};
 
 use super::RenderError;
 use super::pixels::rgba_frame;
@@ -74,11 +75,15 @@ pub fn is_image(bytes: &[u8]) -> bool {
 pub fn decode_image(file: &Path, max_pixels: u64) -> Result<Frame, RenderError> {
     let (mut decoder, _) = open(file, max_pixels)?;
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+    let profile = decoder.icc_profile().ok().flatten();
     let mut picture = DynamicImage::from_decoder(decoder).map_err(|error| refusal(&error))?;
     picture.apply_orientation(orientation);
     let picture = picture.into_rgba8();
     let (width, height) = picture.dimensions();
     let mut pixels = picture.into_raw();
+    if let Some(profile) = profile {
+        pixels = to_srgb(pixels, &profile);
+    }
     for pixel in pixels.chunks_exact_mut(4) {
         let alpha = u16::from(pixel[3]);
         for channel in &mut pixel[..3] {
@@ -87,6 +92,29 @@ pub fn decode_image(file: &Path, max_pixels: u64) -> Result<Frame, RenderError> 
         }
     }
     Ok(rgba_frame(width, height, pixels))
+}
+
+/// Straight RGBA of a profile as that of sRGB. A profile that cannot be read, or that is not of
+/// red, green and blue (the decoder has turned CMYK and grey into them), leaves pixels as they are.
+fn to_srgb(pixels: Vec<u8>, profile: &[u8]) -> Vec<u8> {
+    let converted = || {
+        let own = ColorProfile::new_from_slice(profile).ok()?;
+        if own.color_space != DataColorSpace::Rgb {
+            return None;
+        }
+        let transform = own
+            .create_transform_8bit(
+                Layout::Rgba,
+                &ColorProfile::new_srgb(),
+                Layout::Rgba,
+                TransformOptions::default(),
+            )
+            .ok()?;
+        let mut out = vec![0; pixels.len()];
+        transform.transform(&pixels, &mut out).ok()?;
+        Some(out)
+    };
+    converted().unwrap_or(pixels)
 }
 
 /// A decoder whose header is read and within limits.
@@ -241,6 +269,25 @@ mod tests {
         let data = &frame.planes[0].data;
         assert!(data[0] > 200 && data[2] < 60, "{:?}", &data[..4]);
         assert!(data[15 * 8 * 4] < 60 && data[15 * 8 * 4 + 2] > 200);
+    }
+
+    #[test]
+    fn a_profile_is_converted_to_srgb() {
+        let profile = ColorProfile::new_display_p3().encode().unwrap();
+        let mut bytes = std::io::Cursor::new(Vec::new());
+        let mut encoder = image::codecs::png::PngEncoder::new(&mut bytes);
+        image::ImageEncoder::set_icc_profile(&mut encoder, profile).unwrap();
+        let pixels = [200, 80, 40].repeat(4);
+        let kind = image::ExtendedColorType::Rgb8;
+        image::ImageEncoder::write_image(encoder, &pixels, 2, 2, kind).unwrap();
+        let (_folder, path) = saved("p3.png", &bytes.into_inner());
+        let frame = decode_image(&path, 100).unwrap();
+        // The same colour is more saturated in the smaller space.
+        let [r, g, b] = [0, 1, 2].map(|channel| frame.planes[0].data[channel]);
+        assert!(
+            (212..=222).contains(&r) && (66..=76).contains(&g) && b < 30,
+            "{r} {g} {b}"
+        );
     }
 
     #[test]

@@ -1,7 +1,6 @@
 //! Gathers what a draw list shows: text drawn, still pictures decoded, video frames asked
 //! for. Decides no placement and draws no canvas.
 
-use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -18,6 +17,9 @@ use crate::timeline::{Affine, Content, DrawList, Layer, Rect, Timeline};
 /// Texts kept drawn. Static titles need one each; beyond that, the oldest goes.
 const TEXTS_KEPT: usize = 64;
 
+/// Bytes of decoded stills that are kept where no other bound is set.
+const STILLS_KEPT: usize = 512 << 20;
+
 /// A source's file and what names its content.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StageSource {
@@ -33,7 +35,10 @@ pub struct Stage {
     text: Arc<TextEngine>,
     sources: Vec<StageSource>,
     max_pixels: u64,
-    images: HashMap<usize, Frame>,
+    /// Decoded stills, the one used last at the end.
+    images: Vec<(usize, Frame)>,
+    /// Bytes that decoded stills may hold together.
+    budget: usize,
     texts: Vec<(u64, Option<TextPicture>)>,
 }
 
@@ -46,9 +51,17 @@ impl Stage {
             text,
             sources,
             max_pixels,
-            images: HashMap::new(),
+            images: Vec::new(),
+            budget: STILLS_KEPT,
             texts: Vec::new(),
         }
+    }
+
+    /// The same, with at most `bytes` of decoded stills kept.
+    #[must_use]
+    pub fn with_stills_kept(mut self, bytes: usize) -> Self {
+        self.budget = bytes;
+        self
     }
 
     /// The pictures of `list`'s layers, in their order. `video` is asked for the decoded
@@ -104,15 +117,24 @@ impl Stage {
     }
 
     fn image(&mut self, source: usize) -> Result<Frame, RenderError> {
-        if let Some(frame) = self.images.get(&source) {
-            return Ok(frame.clone());
+        if let Some(at) = self.images.iter().position(|(kept, _)| *kept == source) {
+            let kept = self.images.remove(at);
+            let frame = kept.1.clone();
+            self.images.push(kept);
+            return Ok(frame);
         }
         let file = self
             .sources
             .get(source)
             .ok_or_else(|| RenderError::Picture(format!("source {source} is not there")))?;
         let frame = decode_image(&file.file, self.max_pixels)?;
-        self.images.insert(source, frame.clone());
+        self.images.push((source, frame.clone()));
+        let mut held: usize = self.images.iter().map(|(_, frame)| bytes_of(frame)).sum();
+        // The newest stays whatever it holds: it is shown now.
+        while held > self.budget && self.images.len() > 1 {
+            let (_, dropped) = self.images.remove(0);
+            held -= bytes_of(&dropped);
+        }
         Ok(frame)
     }
 
@@ -146,6 +168,10 @@ impl Stage {
             rect: drawn.rect,
         })
     }
+}
+
+fn bytes_of(frame: &Frame) -> usize {
+    frame.planes.iter().map(|plane| plane.data.len()).sum()
 }
 
 /// One transparent pixel, for text without ink.

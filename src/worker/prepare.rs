@@ -127,17 +127,21 @@ fn probe(tools: &Tools, source: &FetchedSource) -> Result<MediaInfo, Failure> {
     Ok(info)
 }
 
+/// The longest side that every adapter takes as a texture.
+const LONGEST_SIDE: u32 = 16_384;
+
 /// A picture of more pixels than allowed is refused before anything decodes it.
 pub(super) fn check_size(tools: &Tools, video: &VideoInfo, path: &str) -> Result<(), Failure> {
     let most = tools.settings().pixels;
-    let pixels = u64::from(video.coded_width) * u64::from(video.coded_height);
-    if pixels <= most {
+    let (width, height) = (video.coded_width, video.coded_height);
+    let pixels = u64::from(width) * u64::from(height);
+    let message = if pixels > most {
+        format!("{path} has {width}×{height} pixels, more than the limit of {most}")
+    } else if width.max(height) > LONGEST_SIDE {
+        format!("{path} is {width}×{height}, a side longer than the limit of {LONGEST_SIDE}")
+    } else {
         return Ok(());
-    }
-    let message = format!(
-        "{path} has {}×{} pixels, more than the limit of {most}",
-        video.coded_width, video.coded_height
-    );
+    };
     Err(failure::permanent("limit_exceeded", message, Some(path)))
 }
 

@@ -126,6 +126,63 @@ fn clicks_of_every_codec_stay_within_a_millisecond() {
 }
 
 #[test]
+fn clicks_of_every_way_of_writing_sound_stay_within_a_millisecond() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    let clicks = clicks(SECONDS);
+    let cases: [(&str, &[&str]); 24] = [
+        ("u8.wav", &["-c:a", "pcm_u8"]),
+        ("f32.wav", &["-c:a", "pcm_f32le"]),
+        ("f64.wav", &["-c:a", "pcm_f64le", "-ar", "44100"]),
+        ("alaw.wav", &["-c:a", "pcm_alaw"]),
+        ("mulaw.wav", &["-c:a", "pcm_mulaw"]),
+        ("ms.wav", &["-c:a", "adpcm_ms"]),
+        ("ima.wav", &["-c:a", "adpcm_ima_wav"]),
+        ("a.aiff", &["-c:a", "pcm_s16be"]),
+        ("ima.aiff", &["-c:a", "adpcm_ima_qt"]),
+        ("s24.mov", &["-c:a", "pcm_s24le"]),
+        ("f32.mov", &["-c:a", "pcm_f32le"]),
+        ("f64.mov", &["-c:a", "pcm_f64be"]),
+        ("s32.mov", &["-c:a", "pcm_s32be"]),
+        ("ima.mov", &["-c:a", "adpcm_ima_qt"]),
+        ("alac.m4a", &["-c:a", "alac"]),
+        ("flac.mp4", &["-c:a", "flac"]),
+        ("opus.mp4", &["-c:a", "libopus"]),
+        ("mp3.mp4", &["-c:a", "libmp3lame"]),
+        ("flac.ogg", &["-c:a", "flac"]),
+        ("opus.mka", &["-c:a", "libopus"]),
+        ("vorbis.mka", &["-c:a", "libvorbis"]),
+        ("flac.mka", &["-c:a", "flac"]),
+        ("pcm.mka", &["-c:a", "pcm_s16be"]),
+        ("pcm.avi", &["-c:a", "pcm_s16le"]),
+    ];
+    for (name, codec) in cases {
+        let source = sound_clip(dir, name, &clicks, codec);
+        let samples = SECONDS * 48_000;
+        let heard = heard(dir, &[source], vec![whole(0, samples)], samples, 1);
+        for position in click_positions(SECONDS) {
+            let error = click_error(&heard, position);
+            assert!(error.abs() <= 48, "{name} at {position}: {error} samples");
+        }
+    }
+}
+
+#[test]
+fn a_tag_in_front_of_flac_and_adts_is_passed_over() {
+    let dir = tempfile::tempdir().unwrap();
+    let clicks = clicks(SECONDS);
+    for (name, codec) in [("a.flac", "flac"), ("a.aac", "aac")] {
+        let source = sound_clip(dir.path(), name, &clicks, &["-c:a", codec]);
+        let tag = [&b"ID3\x04\0\0\0\0\x01\x00"[..], &[0; 128]].concat();
+        let tagged = [tag, std::fs::read(&source).unwrap()].concat();
+        let file = dir.path().join(format!("tagged-{name}"));
+        std::fs::write(&file, tagged).unwrap();
+        let plain = engine().probe(&source).expect("probed");
+        assert_eq!(engine().probe(&file).expect("probed").sounds, plain.sounds);
+    }
+}
+
+#[test]
 fn clips_lie_where_the_plan_puts_them_and_from_where_it_takes_them() {
     let dir = tempfile::tempdir().unwrap();
     let files = [sound_clip(

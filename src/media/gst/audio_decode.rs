@@ -280,7 +280,7 @@ impl Decoding {
             if let Some(sample) = self.sink.try_pull_sample(LOOK) {
                 return Ok(Some(sample));
             }
-            if let Some(error) = self.running.failure() {
+            if let Some(error) = self.running.source_failure() {
                 return Err(error);
             }
             if self.sink.is_eos() {

@@ -84,6 +84,15 @@ impl Running {
         Ok(())
     }
 
+    /// As [`Running::failure`], of a pipeline that decodes a source: what an element fails at
+    /// there is the source.
+    pub(super) fn source_failure(&self) -> Option<MediaError> {
+        Some(match self.failure()? {
+            MediaError::Engine(why) => MediaError::Invalid(format!("it cannot be decoded: {why}")),
+            error => error,
+        })
+    }
+
     /// The first error that the pipeline has reported since the last look.
     pub(super) fn failure(&self) -> Option<MediaError> {
         let message = self.bus.pop_filtered(&[gst::MessageType::Error])?;

@@ -74,7 +74,7 @@ impl Pictures {
                 };
                 return Decoded::new(buffer, &caps).map(Some);
             }
-            if let Some(error) = self.running.failure() {
+            if let Some(error) = self.running.source_failure() {
                 return Err(error);
             }
             if self.sink.is_eos() {

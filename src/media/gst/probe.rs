@@ -106,7 +106,7 @@ fn sounds_of(opened: &Opened, notices: &mut Vec<Notice>) -> (Vec<AudioInfo>, Opt
         let Some(description) = track.descriptions.first() else {
             continue;
         };
-        if let Some(why) = unreadable_sound(description) {
+        if let Some(why) = unreadable_sound(track, description) {
             notices.push(whole("codec_unsupported", why.clone()));
             refused.get_or_insert(why);
             continue;
@@ -130,7 +130,12 @@ fn sounds_of(opened: &Opened, notices: &mut Vec<Notice>) -> (Vec<AudioInfo>, Opt
     (sounds, refused)
 }
 
-fn unreadable_sound(description: &Description) -> Option<String> {
+fn unreadable_sound(track: &Track, description: &Description) -> Option<String> {
+    if let Some(speed) = sound::unread_speed(track) {
+        return Some(format!(
+            "its sound has an edit list that plays at {speed:.3} times normal speed"
+        ));
+    }
     if let Some(scheme) = &description.encryption {
         return Some(format!("its sound is encrypted ({scheme})"));
     }

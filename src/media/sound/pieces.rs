@@ -122,6 +122,17 @@ fn packet_samples(track: &Track) -> u32 {
     }
 }
 
+/// An edit that plays sound at another speed than 0 and 1, which is not read.
+#[must_use]
+pub fn unread_speed(track: &Track) -> Option<f64> {
+    let edits = track.edits.iter().flatten();
+    let mut speeds = edits
+        .filter(|edit| edit.media_time.is_some())
+        .map(|edit| edit.rate);
+    let odd = speeds.find(|&rate| rate != 0 && rate != NORMAL_RATE)?;
+    Some(f64::from(odd) / f64::from(NORMAL_RATE))
+}
+
 /// Where a track is heard first and last, in nanoseconds of the file's timeline.
 #[must_use]
 pub fn audible(track: &Track, origin: Moment) -> (i64, i64) {
@@ -165,9 +176,9 @@ enum Preroll {
 fn preroll(codec: Option<&Codec>) -> Preroll {
     match codec {
         // Overlap, and with SBR and PS what they remember.
-        Some(Codec::Aac | Codec::AacAdts) => Preroll::Packets(6),
-        // Overlap, and a bit reservoir of up to 511 bytes.
-        Some(Codec::Mp3) => Preroll::Packets(12),
+        Some(Codec::Aac | Codec::AacAdts) => Preroll::Packets(12),
+        // Overlap, and a bit reservoir of up to 511 bytes, which small packets take many to fill.
+        Some(Codec::Mp3) => Preroll::Packets(30),
         // RFC 7845 §4.6, and as much again.
         Some(Codec::Opus) => Preroll::Time(Duration::from_millis(160)),
         Some(Codec::Vorbis | Codec::Ac3 | Codec::Eac3 | Codec::Mp2) => Preroll::Packets(3),

@@ -101,7 +101,7 @@ impl Output<'_> {
             .get(&plan.key)
             .await
             .map_err(|error| failure::of_store(&error))?;
-        let plan: Plan = serde_json::from_slice(&bytes)
+        let plan = Plan::from_bytes(&bytes)
             .map_err(|error| failure::engine(format!("the plan cannot be read: {error}")))?;
         let composition = &plan.timeline.composition;
         let job = self.assignment.granted.task.job;

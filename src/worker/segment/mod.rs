@@ -97,7 +97,13 @@ fn stage(tools: &mut Tools, plan: &Plan, order: &SegmentsOrder) -> Result<Stage,
         })
         .collect();
     let pixels = tools.settings().pixels;
-    Ok(Stage::new(tools.text(&fonts)?, sources, pixels))
+    let memory = tools.settings().memory;
+    let stage = Stage::new(tools.text(&fonts)?, sources, pixels);
+    Ok(if memory == 0 {
+        stage
+    } else {
+        stage.with_stills_kept(usize::try_from(memory / 4).unwrap_or(usize::MAX))
+    })
 }
 
 /// How every segment of a plan is encoded. The same for all of them: an interval that
