@@ -94,12 +94,15 @@ fn start(track: &Track) -> Option<Moment> {
     if track.edits.is_some() {
         return Some(Moment::ZERO);
     }
-    let first = track
-        .packets
-        .iter()
-        .filter(|packet| !packet.flags.is_hidden)
-        .map(time)
-        .min()?;
+    let first = match track.kind {
+        TrackKind::Audio => time(track.first_sounding()?),
+        TrackKind::Video | TrackKind::Other => track
+            .packets
+            .iter()
+            .filter(|packet| !packet.flags.is_hidden)
+            .map(time)
+            .min()?,
+    };
     let first = Moment::of(first, track.clock);
     let rate = sample_rate(track).filter(|_| track.lead > 0);
     Some(match rate {

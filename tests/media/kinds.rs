@@ -287,7 +287,7 @@ fn flat_colours_come_out_as_they_went_in() {
         ),
         (
             "709.mp4",
-            &format!("{orange},scale=out_color_matrix=bt709"),
+            &format!("{orange},format=rgb24,scale=out_color_matrix=bt709,format=yuv420p"),
             &[
                 "-c:v",
                 "libx264",
@@ -302,7 +302,7 @@ fn flat_colours_come_out_as_they_went_in() {
         ),
         (
             "240.mkv",
-            &format!("{orange},scale=out_color_matrix=smpte240m"),
+            &format!("{orange},format=rgb24,scale=out_color_matrix=smpte240m,format=yuv444p"),
             &[
                 "-c:v",
                 "libx264",
@@ -317,7 +317,7 @@ fn flat_colours_come_out_as_they_went_in() {
         ),
         (
             "2020.mp4",
-            &format!("{orange},scale=out_color_matrix=bt2020"),
+            &format!("{orange},format=rgb24,scale=out_color_matrix=bt2020,format=yuv422p10le"),
             &[
                 "-c:v",
                 "libx265",

@@ -146,7 +146,7 @@ fn clicks_of_every_way_of_writing_sound_stay_within_a_millisecond() {
         ("s32.mov", &["-c:a", "pcm_s32be"]),
         ("ima.mov", &["-c:a", "adpcm_ima_qt"]),
         ("alac.m4a", &["-c:a", "alac"]),
-        ("flac.mp4", &["-c:a", "flac"]),
+        ("flac.mp4", &["-c:a", "flac", "-strict", "-2"]),
         ("opus.mp4", &["-c:a", "libopus"]),
         ("mp3.mp4", &["-c:a", "libmp3lame"]),
         ("flac.ogg", &["-c:a", "flac"]),

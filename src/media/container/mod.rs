@@ -73,7 +73,11 @@ pub fn read_input(input: &mut Input) -> Result<Contents, MediaError> {
         Container::Mp3 => mp3::read(input, start),
         Container::Adts => adts::read(input, start),
     }?;
-    if matches!(container, Container::Matroska | Container::MpegTs) {
+    let is_undeclared = matches!(
+        container,
+        Container::Matroska | Container::MpegTs | Container::MpegPs
+    );
+    if is_undeclared {
         priming::complete(&mut contents);
     }
     Ok(contents)

@@ -19,6 +19,8 @@ pub(super) const CLOCK: Clock = Clock::hertz(90_000);
 const WRAP: i64 = 1 << 33;
 /// A step larger than this, ten seconds, is a new beginning of the clock.
 const JUMP: i64 = 10 * 90_000;
+/// Decode times of one beginning never fall; half a second allows for damage.
+const FALL: i64 = 45_000;
 /// A packet of a stream larger than this is damage.
 const MAX_PES: usize = 64 * 1024 * 1024;
 /// Sound that is no frame is let go beyond so many bytes.
@@ -125,13 +127,14 @@ impl ProgramClock {
             return (unwrapped(raw + offset, offset), false);
         };
         let near = |epoch: usize| unwrapped(raw + offset(epoch), expected);
+        let is_near = |time: i64| (-FALL..=JUMP).contains(&(time - expected));
         let here = near(placed.epoch);
-        if (here - expected).abs() <= JUMP {
+        if is_near(here) {
             return (here, false);
         }
         if placed.epoch + 1 < self.offsets.len() {
             let next = near(placed.epoch + 1);
-            if (next - expected).abs() <= JUMP {
+            if is_near(next) {
                 placed.epoch += 1;
                 return (next, true);
             }
@@ -160,6 +163,8 @@ pub(super) struct Stream {
     pieces: Vec<(usize, u64)>,
     placed: Placed,
     units: Units,
+    /// Pictures: the last distance between decode times.
+    observed: Option<i64>,
     extents: Vec<Extent>,
     packets: Vec<Packet>,
     /// Pictures: places in their groups, of packets from an index on.
@@ -181,6 +186,7 @@ impl Stream {
             codec,
             language: None,
             encryption: None,
+            observed: None,
             bytes: Vec::new(),
             pieces: Vec::new(),
             placed: Placed::default(),
@@ -301,6 +307,12 @@ impl Stream {
                 let dts = self.placed.last.map_or(0, |last| last + step);
                 (dts, Packet::UNTIMED, false)
             });
+            if let Some(last) = self.placed.last
+                && (1..=90_000).contains(&(dts - last))
+                && !is_break
+            {
+                self.observed = Some(dts - last);
+            }
             self.placed.last = Some(dts);
             if let Some(reference) = unit.reference {
                 let number = self.packets.len();
@@ -326,7 +338,8 @@ impl Stream {
 
     /// The times that count for what begins at `at`, if they have not counted before.
     fn times_at(&mut self, at: usize) -> Option<Times> {
-        let passed = self.marks.partition_point(|&(from, _)| from <= at);
+        // A zero in front of a start code may still be the packet's before.
+        let passed = self.marks.partition_point(|&(from, _)| from <= at + 4);
         self.marks
             .drain(..passed)
             .next_back()
@@ -336,7 +349,7 @@ impl Stream {
     fn step(&self) -> i64 {
         match self.units.rate {
             Some((rate, per)) if rate > 0 => 90_000 * i64::from(per) / i64::from(rate),
-            _ => USUAL_FRAME,
+            _ => self.observed.unwrap_or(USUAL_FRAME),
         }
     }
 

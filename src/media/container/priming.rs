@@ -3,8 +3,17 @@
 
 use super::{Clock, Codec, Contents, Detail, Track, TrackKind};
 
-/// Samples that encoders of AAC are late by: the format's own overlap, and what encoders add.
-const AAC: [i64; 3] = [1024, 2048, 2112];
+/// Samples that encoders are late by: their format's own overlap, and what they add.
+fn delays(codec: &Codec) -> &'static [i64] {
+    match codec {
+        Codec::Aac | Codec::AacAdts => &[1024, 2048, 2112],
+        Codec::Mp3 => &[1105],
+        Codec::Mp2 => &[481],
+        Codec::Ac3 | Codec::Eac3 => &[256],
+        _ => &[],
+    }
+}
+
 /// Containers round times to milliseconds, of two tracks each.
 const SLACK: i64 = 1_500_000;
 
@@ -47,18 +56,18 @@ fn sound(track: &mut Track, pictures: i64) {
         // the writer meant times that still hold it.
         let lead = length(i64::try_from(track.lead).unwrap_or(0));
         if (pictures - first - 2 * lead).abs() <= SLACK && lead > SLACK {
-            shift(track, lead);
+            shift(track, pictures - first - lead);
         }
         return;
     }
-    if !matches!(description.codec, Codec::Aac | Codec::AacAdts) {
-        return;
-    }
-    let delay = AAC
-        .into_iter()
+    let delay = delays(&description.codec)
+        .iter()
+        .copied()
         .find(|&samples| (pictures - first - length(samples)).abs() <= SLACK);
     if let Some(samples) = delay {
         track.lead = samples.unsigned_abs();
+        // Both began together before their times were rounded.
+        shift(track, pictures - first - length(samples));
     }
 }
 

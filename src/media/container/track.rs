@@ -64,6 +64,20 @@ pub struct Track {
     pub declared_rate: Option<(u32, u32)>,
 }
 
+impl Track {
+    /// The first packet that sound comes of. Vorbis' first one gives nothing: its half that
+    /// would overlap with the packet before is missing.
+    #[must_use]
+    pub fn first_sounding(&self) -> Option<&Packet> {
+        let is_vorbis = self
+            .descriptions
+            .first()
+            .is_some_and(|one| one.codec == Codec::Vorbis);
+        let second = self.packets.get(1).filter(|_| is_vorbis);
+        second.or_else(|| self.packets.first())
+    }
+}
+
 /// What a track carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TrackKind {

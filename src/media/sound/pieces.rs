@@ -82,7 +82,7 @@ fn grown(to: i128, edit_end: i128, media_end: i128, edit: &Edit) -> i128 {
 
 /// First and last audible nanosecond of the media, delay and padding cut off.
 fn media_bounds(track: &Track) -> Option<(i128, i128)> {
-    let first = track.packets.first()?;
+    let first = track.first_sounding()?;
     let last = track.packets.iter().max_by_key(|packet| packet.pts)?;
     let rate = i128::from(coded_rate(track));
     let duration = if last.duration > 0 {
