@@ -306,7 +306,7 @@ fn by_edits(
 ) -> Result<Placed, MediaError> {
     let mut frames: Vec<(i64, Option<u32>)> = Vec::new();
     // On the file's timeline, in ticks of the scale.
-    let mut at: i64 = scale.from_zero();
+    let mut at: i64 = scale.edits_begin();
     let mut end = at;
     for edit in edits {
         let length = edit
@@ -448,7 +448,7 @@ impl Scale {
     }
 
     /// Where the track's edit list begins on the file's timeline.
-    fn from_zero(&self) -> i64 {
+    fn edits_begin(&self) -> i64 {
         self.origin.saturating_neg()
     }
 

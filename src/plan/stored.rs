@@ -70,9 +70,17 @@ impl Plan {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::composition::TextStyle;
     use crate::composition::{Json, Limits, validate};
-    use crate::render::text::TextEngine;
-    use crate::timeline::Timeline;
+    use crate::timeline::{TextMeasure, Timeline};
+
+    struct Lines;
+
+    impl TextMeasure for Lines {
+        fn height(&self, _: &TextStyle, _: f64) -> f64 {
+            40.0
+        }
+    }
 
     fn plan() -> Plan {
         let body = br##"{"duration": 1, "metadata": {"a": "b"}, "elements": [
@@ -80,8 +88,8 @@ mod tests {
         let json = Json::parse(body).expect("JSON");
         let limits = Limits::default();
         let (composition, _) = validate(&json, &limits).expect("valid");
-        let (timeline, _) = Timeline::resolve(composition, Vec::new(), &TextEngine::new(), &limits)
-            .expect("resolved");
+        let (timeline, _) =
+            Timeline::resolve(composition, Vec::new(), &Lines, &limits).expect("resolved");
         Plan {
             timeline,
             sources: Vec::new(),

@@ -1,7 +1,7 @@
 //! What clients should know of how their elements and sources fit together: where less is shown
 //! or heard than was asked for, and what was wrong with a source where it is used.
 
-use super::frame_table::HOLD_NANOS;
+use super::frame_table::{FrameTable, HOLD_NANOS};
 use super::span::source_end;
 use super::{MediaInfo, Notice, Timeline};
 use crate::composition::time::MediaTime;
@@ -117,7 +117,7 @@ impl<'a> Used<'a> {
     fn pictures(&self) -> Vec<Warning> {
         let table = self.info.video.as_ref().map(|video| &video.frames);
         let table = table.filter(|_| self.is_video());
-        let hold = table.map_or(HOLD_NANOS, |table| table.hold());
+        let hold = table.map_or(HOLD_NANOS, FrameTable::hold);
         let mut found = Vec::new();
         let Some(end) = self.end else { return found };
         if let Some(out_point) = self.clip.out_point
@@ -138,7 +138,7 @@ impl<'a> Used<'a> {
                 nanos(out_point),
             ));
         }
-        if let Some(first) = table.and_then(|table| table.first())
+        if let Some(first) = table.and_then(FrameTable::first)
             && first > hold
             && self.from < first
         {

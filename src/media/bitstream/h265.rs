@@ -183,8 +183,7 @@ pub(super) fn coded(form: Form, config: &[u8], packet: &[u8]) -> Option<Coded> {
     own.or_else(|| match form {
         Form::Lengths(_) => record_units(config)
             .into_iter()
-            .filter(is_set)
-            .next_back()
+            .rfind(is_set)
             .and_then(read),
         Form::StartCodes => units(form, config).filter(is_set).last().and_then(read),
     })

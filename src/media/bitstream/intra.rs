@@ -1,4 +1,4 @@
-//! Codecs whose pictures stand alone, and the small rest: ProRes, JPEG, PNG, `QuickTime` Animation,
+//! Codecs whose pictures stand alone, and the small rest: `ProRes`, JPEG, PNG, `QuickTime` Animation,
 //! Theora, H.263.
 
 use super::{Chroma, Coded, Entry};
@@ -17,7 +17,7 @@ fn tag(code: u8) -> Option<u8> {
     (code != 2 && code != 0).then_some(code)
 }
 
-/// A ProRes frame header (SMPTE RDD 36 §5.1).
+/// A `ProRes` frame header (SMPTE RDD 36 §5.1).
 fn prores(variant: [u8; 4], packet: &[u8]) -> Option<Coded> {
     let start = if packet.get(4..8) == Some(b"icpf") {
         8

@@ -136,9 +136,8 @@ pub(super) fn coded_vp9(_config: &[u8], packet: &[u8]) -> Option<Coded> {
         }
     } else {
         color.matrix = match space {
-            1 => Some(6),
+            1 | 3 => Some(6),
             2 => Some(1),
-            3 => Some(6),
             4 => Some(7),
             5 => Some(9),
             _ => None,

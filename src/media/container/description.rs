@@ -7,7 +7,7 @@ pub struct Description {
     /// How the packets are coded.
     pub codec: Codec,
     /// The codec's configuration record, without box headers: `avcC`, `hvcC`, `av1C`, `vpcC`
-    /// bodies; AAC's AudioSpecificConfig; `OpusHead` (with its magic, little endian, whatever
+    /// bodies; AAC's `AudioSpecificConfig`; `OpusHead` (with its magic, little endian, whatever
     /// container it came from); Vorbis' three headers each behind a big-endian u32 length;
     /// FLAC's STREAMINFO body (34 bytes); ALAC's magic cookie (24 bytes or more); MPEG-4 part 2
     /// VOS/VOL headers; empty where there is none.
@@ -49,29 +49,29 @@ pub enum Codec {
     Vp9,
     /// MPEG-1 or MPEG-2 video.
     Mpeg2Video,
-    /// MPEG-4 part 2 (Xvid, DivX 4 and later).
+    /// MPEG-4 part 2 (Xvid, `DivX` 4 and later).
     Mpeg4,
     /// H.263 (also `s263`, Sorenson's is `Other`).
     H263,
-    /// Apple ProRes; the variant's four characters (`apch`, `ap4h` …).
+    /// Apple `ProRes`; the variant's four characters (`apch`, `ap4h` …).
     ProRes([u8; 4]),
-    /// Avid DNxHD and DNxHR.
+    /// Avid `DNxHD` and `DNxHR`.
     Dnxhd,
     /// Motion JPEG.
     Mjpeg,
     /// PNG pictures.
     Png,
-    /// QuickTime Animation.
+    /// `QuickTime` Animation.
     QtRle,
     /// Theora; `config` holds its three headers as Vorbis' does.
     Theora,
     /// FFV1; `config` is its configuration record.
     Ffv1,
-    /// HuffYUV or FFVHuff (`config` is its extradata); true for FFVHuff.
+    /// `HuffYUV` or `FFVHuff` (`config` is its extradata); true for `FFVHuff`.
     Huffyuv(bool),
     /// Uncompressed pictures; `FourCC` of the layout (`yuv2`, `v210`, `RGBA`, `raw ` …).
     RawVideo([u8; 4]),
-    /// AAC with an AudioSpecificConfig in `config` and bare packets.
+    /// AAC with an `AudioSpecificConfig` in `config` and bare packets.
     Aac,
     /// AAC with an ADTS header on every packet.
     AacAdts,
@@ -191,7 +191,7 @@ pub struct VideoFormat {
     pub color: ColorTags,
     /// Whether pictures are made of two fields; `None`: not declared.
     pub is_interlaced: Option<bool>,
-    /// Bits a pixel as a QuickTime or AVI header declares (32: with alpha); 0: not declared.
+    /// Bits a pixel as a `QuickTime` or AVI header declares (32: with alpha); 0: not declared.
     pub depth: u16,
     /// Whether pictures carry alpha, as far as the container knows.
     pub has_alpha: bool,
@@ -258,7 +258,7 @@ pub struct AudioFormat {
 /// Where each channel is heard from.
 pub type ChannelLayout = Vec<Role>;
 
-/// Where a channel is heard from (names of ITU-R BS.2051 and WAVEFORMATEXTENSIBLE).
+/// Where a channel is heard from (names of ITU-R BS.2051 and `WAVEFORMATEXTENSIBLE`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Role {
     /// The only channel, or one for both sides.

@@ -195,7 +195,7 @@ pub struct Edit {
     pub duration: Option<u64>,
     /// The movie's clock.
     pub clock: Clock,
-    /// Playing speed as 16.16 fixed point: 0x1_0000 is normal, 0 holds one picture.
+    /// Playing speed as 16.16 fixed point: `0x1_0000` is normal, 0 holds one picture.
     pub rate: i32,
 }
 

@@ -187,7 +187,7 @@ impl AudioReader {
             sink,
             fault,
             piece,
-            fold: roles_of(track, &description.codec).map(|roles| Fold::of_roles(roles)),
+            fold: roles_of(track, &description.codec).map(Fold::of_roles),
             gain: decoder.gain,
             ready: VecDeque::new(),
             ready_at: self.at,

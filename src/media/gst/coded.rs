@@ -185,7 +185,7 @@ pub(super) enum PacketForm {
     Av1,
     /// The configuration lies in front of the first packet.
     Preceded,
-    /// Matroska leaves out the box round a ProRes frame, which the decoder wants.
+    /// Matroska leaves out the box round a `ProRes` frame, which the decoder wants.
     ProRes,
 }
 
@@ -204,7 +204,6 @@ impl PacketForm {
     /// The packet as the decoder takes it; `with_config` where decoding may begin at it.
     pub(super) fn shaped(self, packet: Vec<u8>, config: &[u8], with_config: bool) -> Vec<u8> {
         match self {
-            Self::AsStored => packet,
             Self::H264 => {
                 let size = usize::from(config.get(4).map_or(3, |byte| byte & 3)) + 1;
                 let mut out = Vec::with_capacity(packet.len() + config.len() + 16);
@@ -231,7 +230,7 @@ impl PacketForm {
                 let size = u32::try_from(packet.len() + 8).unwrap_or(0);
                 [&size.to_be_bytes()[..], b"icpf", &packet].concat()
             }
-            Self::Av1 | Self::Preceded | Self::ProRes => packet,
+            Self::AsStored | Self::Av1 | Self::Preceded | Self::ProRes => packet,
         }
     }
 }

@@ -221,12 +221,8 @@ impl VideoReader {
         if packet < from || newest.is_some_and(|rank| rank > mark) || ended {
             return Ok(false);
         }
-        let position = match (newest, &self.pictured.ranks) {
-            (None, _) => from,
-            (Some(rank), None) => usize::try_from(rank).unwrap_or(usize::MAX),
-            // Close to it: ranks and decode order differ by a few packets.
-            (Some(rank), Some(_)) => usize::try_from(rank).unwrap_or(usize::MAX),
-        };
+        // Close enough: ranks and decode order differ by a few packets.
+        let position = newest.map_or(from, |rank| usize::try_from(rank).unwrap_or(usize::MAX));
         if packet <= position.saturating_add(WORTH_SEEKING) {
             return Ok(true);
         }

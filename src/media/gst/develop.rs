@@ -91,7 +91,7 @@ impl Development {
         let (crop, orientation) = (self.format.crop, self.orientation);
         let converted = to_frame(&picture.native(), self.decision(picture))?;
         let whole = if is_interlaced {
-            progressive(converted)
+            progressive(&converted)
         } else {
             converted
         };

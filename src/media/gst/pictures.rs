@@ -142,7 +142,7 @@ impl Decoded {
         let info = gst_video::VideoInfo::from_caps(caps)
             .map_err(|_| MediaError::Unsupported(format!("pictures of {caps}")))?;
         let name = info.format().to_str();
-        let layout = Layout::from_name(&name)
+        let layout = Layout::from_name(name)
             .ok_or_else(|| MediaError::Unsupported(format!("pictures in the layout {name}")))?;
         let rank = buffer.pts().map_or(0, rank_of);
         let is_interlaced = match info.interlace_mode() {

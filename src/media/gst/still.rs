@@ -134,11 +134,9 @@ fn raw(code: [u8; 4], description: &Description) -> Result<Raw, MediaError> {
     };
     Ok(match (&code, format.depth) {
         (b"raw " | b"RGB " | b"24BG", 0 | 24) | (b"RGB3", _) => plain(Layout::Rgb),
-        (b"raw ", 32) => plain(Layout::Argb),
-        (b"raw ", 16) => return Err(unsupported()),
         (b"RGBA", _) => plain(Layout::Rgba),
         (b"BGRA", _) => plain(Layout::Bgra),
-        (b"ARGB", _) => plain(Layout::Argb),
+        (b"ARGB", _) | (b"raw ", 32) => plain(Layout::Argb),
         (b"ABGR", _) => plain(Layout::Abgr),
         (b"DIB " | b"BGR ", depth) => Raw {
             align: 4,

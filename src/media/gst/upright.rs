@@ -27,12 +27,12 @@ fn size_of(frame: &Frame, plane: usize) -> (usize, usize) {
 
 /// A frame of two fields as its upper one: rows of the lower field are the mean of those above and
 /// below. One frame stays one frame, so that frames keep their numbers.
-pub(super) fn progressive(frame: Frame) -> Frame {
-    let bytes = sample_bytes(&frame);
+pub(super) fn progressive(frame: &Frame) -> Frame {
+    let bytes = sample_bytes(frame);
     let planes = (0_usize..)
         .zip(&frame.planes)
         .map(|(number, plane)| {
-            let (columns, rows) = size_of(&frame, number);
+            let (columns, rows) = size_of(frame, number);
             let width = columns * bytes;
             let mut out = Vec::with_capacity(width * rows);
             let row = |y: usize| {
@@ -53,7 +53,7 @@ pub(super) fn progressive(frame: Frame) -> Frame {
             }
         })
         .collect();
-    Frame { planes, ..frame }
+    Frame { planes, ..*frame }
 }
 
 /// A frame without what the container leaves off, in whole samples; chroma begins at an even one.
@@ -221,7 +221,7 @@ mod tests {
                 stride: 4,
             }],
         };
-        let rows = progressive(frame).planes[0].data.to_vec();
+        let rows = progressive(&frame).planes[0].data.to_vec();
         assert_eq!([rows[0], rows[4], rows[8], rows[12]], [10, 20, 30, 30]);
     }
 }

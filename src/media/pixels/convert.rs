@@ -48,7 +48,7 @@ fn planes(native: &Native<'_>, color: YuvColor) -> Frame {
             chroma = [
                 vec![128; half_width * half_height],
                 vec![128; half_width * half_height],
-            ]
+            ];
         }
         Some((across, down)) => {
             let mut below = Row::default();
@@ -139,6 +139,11 @@ impl Scale {
     }
 }
 
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "clamped to a byte before the cast"
+)]
 fn byte(value: f32) -> u8 {
     (value * 255.0 + 0.5).clamp(0.0, 255.0) as u8
 }

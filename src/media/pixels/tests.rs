@@ -1,4 +1,9 @@
 //! Every layout, matrix and range against colours computed here.
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "codes of a test are within their words"
+)]
 
 use super::*;
 use crate::media::PixelFormat;

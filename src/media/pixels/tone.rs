@@ -32,6 +32,11 @@ impl Lut {
         Self { nodes }
     }
 
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "clamped to the table and to a byte before the casts"
+    )]
     /// Interpolates within the tetrahedron that `coded` lies in; bytes of red, green and blue.
     pub(super) fn apply(&self, coded: [f32; 3]) -> [u8; 3] {
         let scaled = coded.map(|value| value.clamp(0.0, 1.0) * (NODES - 1) as f32);
@@ -70,6 +75,10 @@ fn index_to_unit(index: usize) -> f64 {
     index as f64 / (NODES - 1) as f64
 }
 
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "seven digits are more than a byte needs"
+)]
 fn narrow(value: f64) -> f32 {
     value as f32
 }
@@ -269,7 +278,7 @@ mod tests {
             [0.12, 0.5, 0.52],
         ] {
             let exact = mapped(&decision, coded).map(|value| value * 255.0);
-            let looked_up = decision.lut().apply(coded.map(|value| value as f32));
+            let looked_up = decision.lut().apply(coded.map(narrow));
             for (exact, found) in exact.iter().zip(looked_up) {
                 assert!(
                     (exact - f64::from(found)).abs() <= 2.0,

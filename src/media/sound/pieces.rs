@@ -113,7 +113,6 @@ fn coded_rate(track: &Track) -> u32 {
 /// Samples of a packet whose container does not say.
 fn packet_samples(track: &Track) -> u32 {
     match track.descriptions.first().map(|one| &one.codec) {
-        Some(Codec::Aac | Codec::AacAdts) => 1024,
         Some(Codec::Mp3 | Codec::Mp2) => 1152,
         Some(Codec::Ac3 | Codec::Eac3) => 1536,
         Some(Codec::Opus) => 960,

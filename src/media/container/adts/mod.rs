@@ -65,7 +65,7 @@ impl Header {
         }
     }
 
-    /// The AudioSpecificConfig that the header stands for.
+    /// The `AudioSpecificConfig` that the header stands for.
     pub(super) fn config(&self) -> Vec<u8> {
         let word = u16::from(self.object) << 11
             | u16::from(self.rate_index) << 7

@@ -158,7 +158,6 @@ fn picture_codec(bytes: &[u8]) -> Codec {
         .take(4)
         .collect();
     match codes.first() {
-        Some(0xb3 | 0x00) => Codec::Mpeg2Video,
         Some(0xb0 | 0xb5 | 0x20..=0x2f | 0xb6) => Codec::Mpeg4,
         Some(0x09 | 0x67 | 0x47 | 0x06) => Codec::H264ByteStream,
         Some(0x40 | 0x42 | 0x44 | 0x46) => Codec::H265ByteStream,
