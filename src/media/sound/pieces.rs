@@ -297,6 +297,6 @@ mod tests {
         let track = track(0, 50, None);
         assert_eq!(entry(&track, 0), 0);
         // 500 ms lie in packet 23.
-        assert_eq!(entry(&track, 500_000_000), 17);
+        assert_eq!(entry(&track, 500_000_000), 11);
     }
 }
