@@ -8,12 +8,7 @@ use crate::timeline::{Matrix, YuvColor};
 /// The weights of red and blue in luma.
 #[must_use]
 pub fn coefficients(matrix: Matrix) -> (f64, f64) {
-    match matrix {
-        Matrix::Bt601 => (0.299, 0.114),
-        Matrix::Bt709 => (0.2126, 0.0722),
-        Matrix::Bt2020 => (0.2627, 0.0593),
-        Matrix::Smpte240m => (0.212, 0.087),
-    }
+    matrix.weights()
 }
 
 /// Premultiplied RGB to premultiplied luma and colour differences, in codes without offsets.

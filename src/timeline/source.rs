@@ -142,3 +142,16 @@ pub enum Matrix {
     /// SMPTE 240M.
     Smpte240m,
 }
+
+impl Matrix {
+    /// The weights of red and blue in luma.
+    #[must_use]
+    pub const fn weights(self) -> (f64, f64) {
+        match self {
+            Self::Bt601 => (0.299, 0.114),
+            Self::Bt709 => (0.2126, 0.0722),
+            Self::Bt2020 => (0.2627, 0.0593),
+            Self::Smpte240m => (0.212, 0.087),
+        }
+    }
+}

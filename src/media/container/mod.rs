@@ -80,5 +80,22 @@ pub fn read_input(input: &mut Input) -> Result<Contents, MediaError> {
     if is_undeclared {
         priming::complete(&mut contents);
     }
+    hide(input, &mut contents)?;
     Ok(contents)
+}
+
+/// Marks VP8's reference pictures that are never shown, which only the bitstream knows: the first
+/// byte of a packet says it.
+fn hide(input: &mut Input, contents: &mut Contents) -> Result<(), MediaError> {
+    for track in &mut contents.tracks {
+        let is_vp8 = (track.descriptions.first()).is_some_and(|one| one.codec == Codec::Vp8);
+        if !is_vp8 || track.payload != Payload::Plain {
+            continue;
+        }
+        for packet in track.packets.iter_mut().filter(|packet| packet.size > 0) {
+            let first = input.available(packet.offset, 1)?;
+            packet.flags.is_hidden |= super::bitstream::is_hidden(&Codec::Vp8, first);
+        }
+    }
+    Ok(())
 }

@@ -223,12 +223,9 @@ fn sdr(matrix: Option<Matrix>, coded: [f32; 3]) -> [u8; 3] {
     let Some(matrix) = matrix else {
         return coded.map(byte);
     };
-    let (red, blue) = match matrix {
-        Matrix::Bt601 => (0.299, 0.114),
-        Matrix::Bt709 => (0.2126, 0.0722),
-        Matrix::Bt2020 => (0.2627, 0.0593),
-        Matrix::Smpte240m => (0.212, 0.087),
-    };
+    let (red, blue) = matrix.weights();
+    #[expect(clippy::cast_possible_truncation, reason = "four digits")]
+    let (red, blue) = (red as f32, blue as f32);
     let [luma, u, v] = [coded[0], coded[1] - 0.5, coded[2] - 0.5];
     let r = luma + 2.0 * (1.0 - red) * v;
     let b = luma + 2.0 * (1.0 - blue) * u;

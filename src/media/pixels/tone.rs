@@ -2,7 +2,6 @@
 //! dimensions that pictures are looked up in.
 
 use super::decide::{ColorDecision, Curve};
-use crate::timeline::Matrix;
 
 /// Nodes of the table along each axis.
 const NODES: usize = 65;
@@ -89,7 +88,7 @@ pub(super) fn mapped(decision: &ColorDecision, coded: [f64; 3]) -> [f64; 3] {
     let rgb = match decision.matrix {
         None => coded,
         Some(matrix) => {
-            let (red, blue) = weights(matrix);
+            let (red, blue) = matrix.weights();
             let [luma, u, v] = [coded[0], coded[1] - 0.5, coded[2] - 0.5];
             let r = luma + 2.0 * (1.0 - red) * v;
             let b = luma + 2.0 * (1.0 - blue) * u;
@@ -106,15 +105,6 @@ pub(super) fn mapped(decision: &ColorDecision, coded: [f64; 3]) -> [f64; 3] {
     let sdr = method_a(wide, peak);
     let narrow = bt2020_to_709(sdr);
     narrow.map(|value| value.clamp(0.0, 1.0).powf(1.0 / GAMMA))
-}
-
-fn weights(matrix: Matrix) -> (f64, f64) {
-    match matrix {
-        Matrix::Bt601 => (0.299, 0.114),
-        Matrix::Bt709 => (0.2126, 0.0722),
-        Matrix::Bt2020 => (0.2627, 0.0593),
-        Matrix::Smpte240m => (0.212, 0.087),
-    }
 }
 
 /// Candelas per square metre of a PQ signal (SMPTE ST 2084).
