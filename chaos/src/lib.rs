@@ -9,6 +9,7 @@
 //! | --- | --- |
 //! | the minimal composition gives exactly the file the contract describes | [`claim::minimal`] |
 //! | every output frame shows the right source frame | [`claim::frame_exactness`] |
+//! | every kind of file shows and plays what was put into it | [`claim::corpus`] |
 //! | sound stays with the picture, and has no seams | [`claim::av_sync`] |
 //! | same composition, same bytes | [`claim::determinism`] |
 //! | one idempotency key, one render | [`claim::idempotency`] |
@@ -30,6 +31,7 @@ pub mod check;
 pub mod claim;
 pub mod clips;
 pub mod compositions;
+pub mod corpus;
 pub mod event_stream;
 pub mod fault;
 pub mod history;

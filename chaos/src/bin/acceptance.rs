@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use anyhow::{Result, bail};
 use chaos::claim::{
-    Bench, Figures, Scale, av_sync, cancel, crash, destination, determinism, events,
+    Bench, Figures, Scale, av_sync, cancel, corpus, crash, destination, determinism, events,
     frame_exactness, idempotency, imports, minimal, mutants, speed, uploads, webhooks,
 };
 use clap::Parser;
@@ -24,6 +24,7 @@ const ALL: &[&str] = &[
     "g",
     "h",
     "j",
+    "corpus",
     "mutants",
     "events",
     "uploads",
@@ -35,7 +36,7 @@ const ALL: &[&str] = &[
 /// Tries the claims of the acceptance list.
 #[derive(Debug, Parser)]
 struct Arguments {
-    /// Which (b c d e f g h j mutants events uploads destination webhooks imports), or `all`.
+    /// Which (b c d e f g h j corpus mutants events uploads destination webhooks imports), or `all`.
     #[arg(default_value = "all")]
     claims: Vec<String>,
     /// The binary under test.
@@ -100,6 +101,7 @@ async fn try_claim(name: &str, bench: &Bench, scale: Scale) -> Result<Figures> {
         "f" => idempotency::check(bench, scale).await,
         "g" => cancel::check(bench, scale).await,
         "h" => crash::check(bench, scale).await,
+        "corpus" => corpus::check(bench, scale).await,
         "mutants" => mutants::check(bench, scale).await,
         "imports" => imports::check(bench, scale).await,
         "webhooks" => webhooks::check(bench, scale).await,

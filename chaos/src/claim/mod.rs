@@ -3,6 +3,7 @@
 
 pub mod av_sync;
 pub mod cancel;
+pub mod corpus;
 pub mod crash;
 pub mod destination;
 pub mod determinism;
@@ -102,6 +103,11 @@ impl Bench {
     /// The path of a scratch file.
     pub fn file(&self, name: &str) -> PathBuf {
         self.scratch.join(name)
+    }
+
+    /// The directory of the scratch files.
+    pub fn scratch(&self) -> &Path {
+        &self.scratch
     }
 
     /// A file of the repository.

@@ -1,4 +1,4 @@
-//! A file's decoded pictures, one after the other, as luma.
+//! A file's decoded pictures, one after the other, as luma or RGB.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -28,6 +28,28 @@ pub struct Region {
 pub async fn each_luma(
     file: &Path,
     region: Region,
+    look: impl FnMut(usize, &[u8]) -> Result<()>,
+) -> Result<usize> {
+    each(file, region, ("gray", 1), look).await
+}
+
+/// The same with every picture as RGB, three bytes a pixel.
+///
+/// # Errors
+/// When decoding fails, or `look` does.
+pub async fn each_rgb(
+    file: &Path,
+    region: Region,
+    look: impl FnMut(usize, &[u8]) -> Result<()>,
+) -> Result<usize> {
+    each(file, region, ("rgb24", 3), look).await
+}
+
+/// Decodes to a pixel format of so many bytes a pixel.
+async fn each(
+    file: &Path,
+    region: Region,
+    (format, bytes): (&str, usize),
     mut look: impl FnMut(usize, &[u8]) -> Result<()>,
 ) -> Result<usize> {
     let crop = format!(
@@ -38,7 +60,7 @@ pub async fn each_luma(
         .args(["-v", "error", "-i"])
         .arg(file)
         .args(["-map", "0:v:0", "-vf", &crop, "-vsync", "passthrough"])
-        .args(["-f", "rawvideo", "-pix_fmt", "gray", "-"])
+        .args(["-f", "rawvideo", "-pix_fmt", format, "-"])
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -46,7 +68,7 @@ pub async fn each_luma(
         .spawn()
         .context("failed to run ffmpeg")?;
     let mut output = child.stdout.take().context("ffmpeg has no stdout")?;
-    let mut picture = vec![0; region.width * region.height];
+    let mut picture = vec![0; region.width * region.height * bytes];
     let mut count = 0;
     loop {
         match output.read_exact(&mut picture).await {
