@@ -123,6 +123,26 @@ fn sample_rate(track: &Track) -> Option<u32> {
     }
 }
 
+/// Whether an edit plays any of what lies between the first picture and the first that can be
+/// decoded; without an edit list all is played.
+fn is_asked_for(track: &Track, start: Option<i64>, first_shown: i64) -> bool {
+    let Some(edits) = &track.edits else {
+        return true;
+    };
+    edits.iter().any(|edit| {
+        let Some(from) = edit.media_time.filter(|&from| from < first_shown) else {
+            return false;
+        };
+        let to = edit.duration.map(|ticks| {
+            let nanos = i128::from(edit.clock.nanos(i64::try_from(ticks).unwrap_or(i64::MAX)));
+            let scaled = nanos * i128::from(track.clock.ticks)
+                / (i128::from(track.clock.seconds) * 1_000_000_000).max(1);
+            from.saturating_add(i64::try_from(scaled).unwrap_or(i64::MAX))
+        });
+        to.is_none_or(|to| start.is_some_and(|start| start < to))
+    })
+}
+
 /// When a packet is shown, or, where the container does not say, decoded.
 fn time(packet: &Packet) -> i64 {
     if packet.pts == Packet::UNTIMED {
@@ -160,7 +180,8 @@ pub fn present(
         ));
     };
     let start = track.packets.iter().filter(|p| is_shown(p)).map(time).min();
-    let begins_between = shown.len() < track.packets.iter().filter(|p| is_shown(p)).count();
+    let begins_between = shown.len() < track.packets.iter().filter(|p| is_shown(p)).count()
+        && is_asked_for(track, start, first_shown);
     let scale = Scale::new(track, origin);
     let end = media_end(track, &shown);
     let placed = match &track.edits {

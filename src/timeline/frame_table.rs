@@ -224,18 +224,21 @@ impl FrameTable {
         Some(frame + steps)
     }
 
-    /// The frame shown at `time` of the source, of which `wanted_end` is the last moment that
-    /// is asked for: the last frame with a time not after it, within the tolerance.
-    pub fn at(&self, time: MediaTime, wanted_end: MediaTime) -> Option<u64> {
+    /// The frame shown at `time` of the source, of which `wanted` is the part that is asked for:
+    /// the last frame with a time not after it, within the tolerance. Where the part begins before
+    /// the first frame or ends after the last one by no more than the hold, that frame is held.
+    pub fn at(&self, time: MediaTime, wanted: (MediaTime, MediaTime)) -> Option<u64> {
         let first = self.first()?;
         let time = i64::try_from(time.floor_nanos()).ok()?;
-        let wanted_end = i64::try_from(wanted_end.floor_nanos()).ok()?;
+        let [wanted_begin, wanted_end] = [wanted.0, wanted.1].map(MediaTime::floor_nanos);
+        let wanted_begin = i64::try_from(wanted_begin).ok()?;
+        let wanted_end = i64::try_from(wanted_end).ok()?;
         if time >= self.end() && wanted_end.saturating_sub(self.end()) > self.hold() {
             return None;
         }
         let frame = match self.last_not_after(time) {
             Some(frame) => frame,
-            None if first <= self.hold() => 0,
+            None if first.saturating_sub(wanted_begin) <= self.hold() => 0,
             None => return None,
         };
         let is_blank = self.packed.blanks.binary_search(&frame).is_ok();

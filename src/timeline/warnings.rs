@@ -139,8 +139,7 @@ impl<'a> Used<'a> {
             ));
         }
         if let Some(first) = table.and_then(FrameTable::first)
-            && first > hold
-            && self.from < first
+            && first.saturating_sub(self.from) > hold
         {
             let message = format!(
                 "in_point is {}, the source's first frame is at {}; it is transparent until then",

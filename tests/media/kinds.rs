@@ -72,7 +72,7 @@ fn shown(file: &Path, from: i64, count: u64) -> Vec<Option<u64>> {
     (0..count)
         .map(|n| {
             let time = MediaTime::new(i128::from(n), 30) + MediaTime::from_nanos(from);
-            let index = video.frames.at(time, time)?;
+            let index = video.frames.at(time, (MediaTime::ZERO, time))?;
             let frame = source.frame(index).expect("a picture");
             Some(number_of(&frame.planes[0].data, frame.planes[0].stride, 1))
         })

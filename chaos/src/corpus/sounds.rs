@@ -83,7 +83,10 @@ pub static KINDS: [Kind; 36] = [
     limited(kind("mka-opus", "mka", "-c:a libopus -b:a 160k"), &[48_000], 8),
     limited(kind("mka-vorbis", "mka", "-c:a libvorbis -q:a 6"), ANY, 8),
     kind("mka-flac", "mka", "-c:a flac"),
-    limited(kind("mka-ac3", "mka", "-c:a ac3 -b:a 448k"), &[48_000, 44_100], 6),
+    Kind {
+        undeclared: 256,
+        ..limited(kind("mka-ac3", "mka", "-c:a ac3 -b:a 448k"), &[48_000, 44_100], 6)
+    },
     limited(kind("webm-opus", "webm", "-c:a libopus"), &[48_000], 8),
 ];
 

@@ -207,12 +207,13 @@ pub fn of_film(film: &Film) -> Truth {
 /// their first times tells it; elsewhere nobody can know.
 fn shift(film: &Film) -> f64 {
     let is_told = matches!(film.start, Start::Zero | Start::Offset | Start::SoundLate);
-    let samples = match (film.container.name, film.sound.0) {
-        _ if is_told => 0,
-        ("ts" | "m2ts" | "ps", "aac") | ("mkv", "aac") => 1024,
-        ("ts" | "m2ts" | "ps", "mp3") => 1105,
-        ("ts" | "m2ts" | "ps", "mp2") => 481,
-        ("ts" | "m2ts" | "ps", "ac3") => 256,
+    let moves = matches!(film.container.name, "ts" | "m2ts" | "ps" | "mkv" | "mkvmerge");
+    let samples = match film.sound.0 {
+        _ if is_told || !moves => 0,
+        "aac" => 1024,
+        "mp3" => 1105,
+        "mp2" => 481,
+        "ac3" => 256,
         _ => 0,
     };
     f64::from(samples) / f64::from(film.sample_rate)

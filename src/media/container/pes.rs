@@ -336,10 +336,13 @@ impl Stream {
         self.keep_from(held);
     }
 
-    /// The times that count for what begins at `at`, if they have not counted before.
+    /// The times that count for what begins at `at`, if they have not counted before: those of the
+    /// packet of the stream in which the first byte of its start code lies (ISO 13818-1 §2.4.3.7).
     fn times_at(&mut self, at: usize) -> Option<Times> {
-        // A zero in front of a start code may still be the packet's before.
-        let passed = self.marks.partition_point(|&(from, _)| from <= at + 4);
+        // More zeros than a start code has may still be the packet's before.
+        let zeros = self.bytes.iter().skip(at).take_while(|&&byte| byte == 0);
+        let code = at + zeros.count().saturating_sub(2);
+        let passed = self.marks.partition_point(|&(from, _)| from <= code);
         self.marks
             .drain(..passed)
             .next_back()
@@ -347,9 +350,15 @@ impl Stream {
     }
 
     fn step(&self) -> i64 {
+        let (ticks, pictures) = self.pace();
+        ticks / pictures
+    }
+
+    /// Ticks of so many pictures.
+    fn pace(&self) -> (i64, i64) {
         match self.units.rate {
-            Some((rate, per)) if rate > 0 => 90_000 * i64::from(per) / i64::from(rate),
-            _ => self.observed.unwrap_or(USUAL_FRAME),
+            Some((rate, per)) if rate > 0 => (90_000 * i64::from(per), i64::from(rate)),
+            _ => (self.observed.unwrap_or(USUAL_FRAME), 1),
         }
     }
 
@@ -481,8 +490,8 @@ impl Stream {
             _ => TrackKind::Audio,
         };
         if is_picture {
-            let step = self.step();
-            times::complete(&mut self.packets, &self.references, step);
+            let pace = self.pace();
+            times::complete(&mut self.packets, &self.references, pace);
         }
         let detail = self.detail.take().unwrap_or(if kind == TrackKind::Video {
             Detail::Video(VideoFormat::default())

@@ -55,7 +55,10 @@ fn sound(track: &mut Track, pictures: i64) {
         // The delay was taken off the sound's times, and the pictures were moved by it as well:
         // the writer meant times that still hold it.
         let lead = length(i64::try_from(track.lead).unwrap_or(0));
-        if (pictures - first - 2 * lead).abs() <= SLACK && lead > SLACK {
+        if (pictures - first - lead).abs() <= SLACK && lead > SLACK {
+            // Both began together before their times were rounded.
+            shift(track, pictures - first - lead);
+        } else if (pictures - first - 2 * lead).abs() <= SLACK && lead > SLACK {
             shift(track, pictures - first - lead);
         }
         return;

@@ -10,7 +10,7 @@ use gstreamer::prelude::*;
 use gstreamer_app as gst_app;
 use gstreamer_video as gst_video;
 
-use super::super::container::Description;
+use super::super::container::{Description, Detail};
 use super::super::pixels::{Layout, Native, NativePlane};
 use super::super::{Frame, MediaError, PixelFormat, Plane, YuvColor};
 use super::bus::Running;
@@ -29,6 +29,8 @@ pub(super) struct Pictures {
     running: Running,
     sink: gst_app::AppSink,
     fault: Fault,
+    /// The container's palette, which the decoder is not given.
+    palette: Option<Bytes>,
 }
 
 impl Pictures {
@@ -60,6 +62,7 @@ impl Pictures {
             running,
             sink,
             fault,
+            palette: palette(description),
         })
     }
 
@@ -72,7 +75,11 @@ impl Pictures {
                 let (Some(buffer), Some(caps)) = whole else {
                     continue;
                 };
-                return Decoded::new(buffer, &caps).map(Some);
+                let mut decoded = Decoded::new(buffer, &caps)?;
+                if let (Some(of_decoder), Some(palette)) = (&mut decoded.palette, &self.palette) {
+                    of_decoder.clone_from(palette);
+                }
+                return Ok(Some(decoded));
             }
             if let Some(error) = self.running.source_failure() {
                 return Err(error);
@@ -86,6 +93,17 @@ impl Pictures {
             }
         }
     }
+}
+
+/// A description's palette as 256 entries of blue, green, red, alpha.
+fn palette(description: &Description) -> Option<Bytes> {
+    let Detail::Video(format) = &description.detail else {
+        return None;
+    };
+    let entries = format.palette.iter().flat_map(|entry| entry.to_le_bytes());
+    let mut bytes: Vec<u8> = entries.collect();
+    bytes.resize(1024, 0);
+    (!format.palette.is_empty()).then(|| Bytes::from(bytes))
 }
 
 /// Tells the decoder that rows may be padded, which spares it a copy of every picture.

@@ -1,15 +1,18 @@
 //! Clusters and the blocks in them as packets (RFC 9559 §10).
 
 use super::super::{
-    Addition, Clock, Codec, Detail, Input, MAX_PACKETS, Packet, PacketFlags, Track, TrackKind,
+    Addition, Clock, Codec, Detail, Input, MAX_PACKETS, Packet, PacketFlags, Payload, Track, TrackKind,
 };
 use super::ebml::{Element, header, number, signed, unsigned};
 use super::entry::{Entry, extent};
+use super::lengths::{self, Laced, Lengths};
 use super::is_segment_child;
 use crate::media::MediaError;
 
 /// Bytes of a block that its header and lacing may take.
 const HEAD: u64 = 4096;
+/// Bytes of a packet that say how long it lasts.
+const LOOK: usize = 32;
 /// Frames of one laced block.
 const MAX_LACES: usize = 256;
 /// Elements of one block group that are looked at.
@@ -19,9 +22,19 @@ const MAX_PARTS: usize = 64;
 #[derive(Debug, Default)]
 pub(super) struct Blocks {
     entries: Vec<Entry>,
+    /// Of each entry.
+    sounds: Vec<Option<Sound>>,
     clock: Option<Clock>,
+    keeps_delay: bool,
     newest: i64,
     total: usize,
+}
+
+/// What is counted of a sound track while its blocks are gathered.
+#[derive(Debug)]
+struct Sound {
+    lengths: Lengths,
+    laced: Laced,
 }
 
 /// What walking one cluster came to.
@@ -45,8 +58,9 @@ struct Block {
 }
 
 impl Blocks {
-    pub(super) fn new(entries: Vec<Entry>, clock: Clock) -> Self {
-        let entries = entries
+    /// `keeps_delay`: the writer did not add the codec's delay to the times of blocks.
+    pub(super) fn new(entries: Vec<Entry>, clock: Clock, keeps_delay: bool) -> Self {
+        let entries: Vec<Entry> = entries
             .into_iter()
             .map(|mut entry| {
                 if is_fine(&entry) {
@@ -56,9 +70,19 @@ impl Blocks {
                 entry
             })
             .collect();
+        let sounds = entries
+            .iter()
+            .map(|entry| {
+                let lengths = Lengths::of(entry.track.descriptions.first()?)?;
+                let laced = Laced::default();
+                Some(Sound { lengths, laced })
+            })
+            .collect();
         Self {
             entries,
+            sounds,
             clock: Some(clock),
+            keeps_delay,
             newest: 0,
             total: 0,
         }
@@ -74,11 +98,16 @@ impl Blocks {
     }
 
     pub(super) fn finish(self) -> Vec<Track> {
+        let tick = self.clock.map_or(0, |clock| clock.nanos(1));
         self.entries
             .into_iter()
-            .map(|mut entry| {
+            .zip(self.sounds)
+            .map(|(mut entry, sound)| {
                 if entry.track.kind == TrackKind::Audio {
                     entry.track.lead = samples(&entry.track, entry.codec_delay);
+                }
+                if let Some(sound) = sound {
+                    lengths::count(&mut entry.track, &sound.laced, tick);
                 }
                 entry.track
             })
@@ -174,7 +203,11 @@ impl Blocks {
         let Some(file_clock) = self.clock else {
             return Ok(());
         };
-        let Some(entry) = self.entries.iter_mut().find(|entry| entry.number == track) else {
+        let Some(place) = self.entries.iter().position(|entry| entry.number == track) else {
+            return Ok(());
+        };
+        let (Some(entry), Some(sound)) = (self.entries.get_mut(place), self.sounds.get_mut(place))
+        else {
             return Ok(());
         };
         if entry.track.kind == TrackKind::Other {
@@ -186,7 +219,10 @@ impl Blocks {
         };
         let is_fine = is_fine(entry);
         let pts = if is_fine {
-            let delay = i64::try_from(entry.codec_delay).unwrap_or(0);
+            let delay = match self.keeps_delay {
+                true => 0,
+                false => i64::try_from(entry.codec_delay).unwrap_or(0),
+            };
             file_clock.nanos(time).saturating_sub(delay)
         } else {
             time
@@ -231,6 +267,20 @@ impl Blocks {
             let Ok(size) = u32::try_from(size) else {
                 continue;
             };
+            let own = sound.as_mut().and_then(|sound| {
+                if index > 0 {
+                    sound.laced.push(entry.track.packets.len());
+                }
+                let begin = usize::try_from(offset.checked_sub(block.body)?).ok()?;
+                let begun = head.get(begin..).unwrap_or_default();
+                match &entry.track.payload {
+                    Payload::Prefixed(prefix) => {
+                        let begun = [prefix, &begun[..begun.len().min(LOOK)]].concat();
+                        sound.lengths.nanos(&begun, u64::from(size))
+                    }
+                    _ => sound.lengths.nanos(begun, u64::from(size)),
+                }
+            });
             let pts = pts.saturating_add(index.saturating_mul(step));
             if let (Some((start, length)), Ok(packet)) =
                 (block.alpha, u32::try_from(entry.track.packets.len()))
@@ -245,7 +295,7 @@ impl Blocks {
                 flags,
                 dts: pts,
                 pts,
-                duration: u32::try_from(step).unwrap_or(0),
+                duration: own.unwrap_or(u32::try_from(step).unwrap_or(0)),
             });
         }
         // Padding is that of the last block; an earlier one's is followed by more sound.

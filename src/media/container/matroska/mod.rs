@@ -5,6 +5,7 @@ mod blocks;
 mod codec;
 mod ebml;
 mod entry;
+mod lengths;
 
 use blocks::Blocks;
 use ebml::{child, children, header, text, unsigned};
@@ -62,6 +63,7 @@ pub(super) fn read(input: &mut Input) -> Result<Contents, MediaError> {
     let mut reading = Reading {
         blocks: Blocks::default(),
         clock: Clock::hertz(1000),
+        keeps_delay: false,
         has_tracks: false,
         findings: Vec::new(),
     };
@@ -87,6 +89,8 @@ pub(super) fn read(input: &mut Input) -> Result<Contents, MediaError> {
 struct Reading {
     blocks: Blocks,
     clock: Clock,
+    /// Times of blocks do not hold the codec's delay, although RFC 9559 §5.1.4.1.25 has them.
+    keeps_delay: bool,
     has_tracks: bool,
     findings: Vec<Finding>,
 }
@@ -134,6 +138,7 @@ impl Reading {
                 seconds: scale,
             };
         }
+        self.keeps_delay = child(body, 0x4d80).and_then(text).is_some_and(keeps_delay);
     }
 
     fn tracks(&mut self, body: &[u8]) -> Result<(), MediaError> {
@@ -146,7 +151,7 @@ impl Reading {
             .filter_map(|(_, entry)| entry::read(entry, self.clock))
             .collect();
         self.has_tracks = !entries.is_empty();
-        self.blocks = Blocks::new(entries, self.clock);
+        self.blocks = Blocks::new(entries, self.clock, self.keeps_delay);
         Ok(())
     }
 
@@ -208,6 +213,16 @@ impl Reading {
             });
         }
     }
+}
+
+/// Whether a muxer is known to leave the codec's delay out of the times of blocks: libavformat, seen
+/// up to version 59.
+fn keeps_delay(muxer: &str) -> bool {
+    muxer
+        .strip_prefix("Lavf")
+        .and_then(|version| version.split('.').next())
+        .and_then(|major| major.parse().ok())
+        .is_some_and(|major: u32| major <= 59)
 }
 
 /// Body of an element that is held as a whole; cut off where it is unreasonable or the file ends.

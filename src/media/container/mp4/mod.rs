@@ -66,6 +66,7 @@ pub(super) fn read(input: &mut Input) -> Result<Contents, MediaError> {
     chapters_are_not_shown(&mut traced);
     one_default_a_group(&mut traced);
     apply_gapless(&moov, &mut traced);
+    apply_preskip(&mut traced);
     let mut findings = Vec::new();
     let mut lost = 0;
     for one in &mut traced {
@@ -216,13 +217,36 @@ fn apply_gapless(moov: &[u8], traced: &mut [Traced]) {
     if track.edits.is_some() {
         return;
     }
-    track.lead = gapless.lead;
-    track.tail = gapless.tail;
     let rate = match track.descriptions.first().map(|one| &one.detail) {
         Some(super::Detail::Audio(format)) if format.sample_rate > 0 => format.sample_rate,
         _ => return,
     };
-    let scaled = u128::from(gapless.lead) * u128::from(track.clock.ticks) / u128::from(rate);
+    track.tail = gapless.tail;
+    delayed(track, gapless.lead, rate);
+}
+
+/// Opus' pre-skip, where no edit list cuts it off.
+fn apply_preskip(traced: &mut [Traced]) {
+    for one in traced {
+        let track = &mut one.track;
+        let Some(description) = track.descriptions.first() else {
+            continue;
+        };
+        let preskip = match (&description.codec, description.config.get(10..12)) {
+            (super::Codec::Opus, Some(&[low, high])) => u16::from_le_bytes([low, high]),
+            _ => continue,
+        };
+        if track.edits.is_none() && track.lead == 0 {
+            delayed(track, u64::from(preskip), 48_000);
+        }
+    }
+}
+
+/// Declares `samples` at `rate` of a track's beginning to be delay, and moves its times so that they
+/// count from behind it.
+fn delayed(track: &mut Track, samples: u64, rate: u32) {
+    track.lead = samples;
+    let scaled = u128::from(samples) * u128::from(track.clock.ticks) / u128::from(rate);
     let shift = i64::try_from(scaled).unwrap_or(0);
     for packet in &mut track.packets {
         packet.pts = packet.pts.saturating_sub(shift);

@@ -110,7 +110,7 @@ fn extensions(body: &[u8], color_table: i16) -> &[u8] {
     rest.get(8 + size..).unwrap_or(rest)
 }
 
-/// The colours of a palette format: the entry's own table, or `QuickTime`'s built-in grays.
+/// The colours of a palette format: the entry's own table, or `QuickTime`'s built-in ones.
 fn palette(body: &[u8], depth: u16, color_table: i16) -> Vec<u32> {
     let is_gray = (33..=40).contains(&depth);
     let bits = if is_gray { depth - 32 } else { depth };
@@ -125,6 +125,9 @@ fn palette(body: &[u8], depth: u16, color_table: i16) -> Vec<u32> {
             .map(|entry| u32::from_be_bytes([0xff, entry[2], entry[4], entry[6]]))
             .collect();
     }
+    if depth == 8 {
+        return (0..=255).map(system_color).collect();
+    }
     let count = 1_u32 << bits;
     (0..count)
         .map(|index| {
@@ -133,6 +136,24 @@ fn palette(body: &[u8], depth: u16, color_table: i16) -> Vec<u32> {
             0xff00_0000 | gray << 16 | gray << 8 | gray
         })
         .collect()
+}
+
+/// The system palette of 256 colours: a cube of six steps a channel from white on, ramps of red,
+/// green, blue and gray between those steps, black.
+fn system_color(index: u32) -> u32 {
+    const RAMP: [u32; 10] = [0xee, 0xdd, 0xbb, 0xaa, 0x88, 0x77, 0x55, 0x44, 0x22, 0x11];
+    let step = |place: u32| 255 - 51 * place;
+    let (red, green, blue) = match index {
+        0..215 => (step(index / 36), step(index / 6 % 6), step(index % 6)),
+        215..255 => {
+            let place = index - 215;
+            let value = RAMP[(place % 10) as usize];
+            let only = |channel: u32| if place / 10 == channel || place >= 30 { value } else { 0 };
+            (only(0), only(1), only(2))
+        }
+        _ => (0, 0, 0),
+    };
+    0xff00_0000 | red << 16 | green << 8 | blue
 }
 
 /// Colour, shape, crop, fields and dynamic range, from whatever boxes are there.

@@ -6,7 +6,7 @@ use crate::media::bitstream::Bits;
 
 /// A stream's codec, by its first packet.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Mapping {
+pub(in crate::media::container) enum Mapping {
     /// RFC 7845.
     Opus { preskip: u16, channels: u8 },
     /// Vorbis I; the block sizes, and of each mode whether it is long.
@@ -35,8 +35,8 @@ pub(super) enum Mapping {
 }
 
 /// What a packet's first bytes say of it.
-pub(super) struct About {
-    pub(super) duration: u32,
+pub(in crate::media::container) struct About {
+    pub(in crate::media::container) duration: u32,
     pub(super) is_sync: bool,
 }
 
@@ -50,7 +50,7 @@ pub(super) struct Described {
 
 impl Mapping {
     /// By the first packet of a stream.
-    pub(super) fn of(packet: &[u8]) -> Self {
+    pub(in crate::media::container) fn of(packet: &[u8]) -> Self {
         Self::opus(packet)
             .or_else(|| Self::vorbis(packet))
             .or_else(|| Self::flac(packet))
@@ -157,7 +157,7 @@ impl Mapping {
     }
 
     /// Once all headers are there.
-    pub(super) fn configure(&mut self, headers: &[Vec<u8>]) {
+    pub(in crate::media::container) fn configure(&mut self, headers: &[Vec<u8>]) {
         if let (Self::Vorbis { modes, .. }, Some(setup)) = (self, headers.get(2)) {
             *modes = long_modes(setup);
         }
@@ -177,7 +177,7 @@ impl Mapping {
     }
 
     /// How long a packet lasts.
-    pub(super) fn packet(&mut self, head: &[u8]) -> About {
+    pub(in crate::media::container) fn packet(&mut self, head: &[u8]) -> About {
         let sound = |duration| About {
             duration,
             is_sync: true,
@@ -206,6 +206,16 @@ impl Mapping {
             },
             Self::Other(_) => sound(0),
         }
+    }
+
+    /// Counts the first packet as if a short block stood before it, which decides nothing but when
+    /// later packets begin; false where the stream is not Vorbis.
+    pub(in crate::media::container) fn preceded_by_a_short_block(&mut self) -> bool {
+        let Self::Vorbis { blocks, last, .. } = self else {
+            return false;
+        };
+        *last = Some(blocks[0]);
+        true
     }
 
     /// The stream as a track.

@@ -4,6 +4,8 @@
 mod codec;
 mod stream;
 
+pub(super) use codec::{Mapping, opus_samples};
+
 use std::collections::BTreeMap;
 
 use stream::Stream;

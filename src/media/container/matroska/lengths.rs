@@ -1,0 +1,171 @@
+//! How long packets of sound last by their own bytes. Matroska keeps times in whole ticks, a
+//! millisecond each as a rule, and no times at all for the later frames of a laced block; counting
+//! samples gives them to the sample.
+
+use super::super::flac::{Frame, StreamInfo};
+use super::super::mp3::Header;
+use super::super::ogg::{Mapping, opus_samples};
+use super::super::{Codec, Description, Detail, Packet, Track};
+
+const NANOS: i128 = 1_000_000_000;
+
+/// Says how many samples a packet gives, of one track.
+#[derive(Debug)]
+pub(super) struct Lengths {
+    kind: Kind,
+    /// Samples a second.
+    rate: u32,
+}
+
+#[derive(Debug)]
+enum Kind {
+    Fixed(u32),
+    /// Linear samples: bytes of one over all channels.
+    Linear(u64),
+    Mpeg,
+    Opus,
+    Vorbis(Mapping),
+    Flac(StreamInfo),
+}
+
+impl Lengths {
+    /// `None`: packets of that codec do not say, or are no sound.
+    pub(super) fn of(description: &Description) -> Option<Self> {
+        let Detail::Audio(format) = &description.detail else {
+            return None;
+        };
+        let channels = u64::from(format.channels.max(1));
+        let kind = match &description.codec {
+            Codec::Aac => Kind::Fixed(1024),
+            Codec::Ac3 => Kind::Fixed(1536),
+            Codec::Mp3 | Codec::Mp2 => Kind::Mpeg,
+            Codec::Opus => Kind::Opus,
+            Codec::Vorbis => Kind::Vorbis(vorbis(&description.config)?),
+            Codec::Flac => Kind::Flac(StreamInfo::read(&description.config)?),
+            Codec::Pcm(pcm) => Kind::Linear(u64::from(pcm.bits / 8) * channels),
+            Codec::ALaw | Codec::MuLaw => Kind::Linear(channels),
+            _ => return None,
+        };
+        let rate = match kind {
+            Kind::Opus => 48_000,
+            _ => format.sample_rate,
+        };
+        (rate > 0).then_some(Self { kind, rate })
+    }
+
+    /// Nanoseconds of a packet of `size` bytes that begins with `head`; `None`: it does not say.
+    pub(super) fn nanos(&mut self, head: &[u8], size: u64) -> Option<u32> {
+        let samples = match &mut self.kind {
+            Kind::Fixed(samples) => *samples,
+            Kind::Linear(bytes) => u32::try_from(size / (*bytes).max(1)).ok()?,
+            Kind::Mpeg => Header::read(*head.first_chunk()?)?.samples,
+            Kind::Opus => opus_samples(head),
+            Kind::Vorbis(mapping) => mapping.packet(head).duration,
+            Kind::Flac(info) => Frame::read(head, info)?.samples,
+        };
+        let nanos = (i128::from(samples) * NANOS + i128::from(self.rate) / 2) / i128::from(self.rate);
+        u32::try_from(nanos).ok().filter(|_| samples > 0)
+    }
+}
+
+/// From the three headers, each behind its length. Writers count the first packet as if a short
+/// block stood before it.
+fn vorbis(config: &[u8]) -> Option<Mapping> {
+    let mut headers = Vec::new();
+    let mut rest = config;
+    while let Some((length, behind)) = rest.split_first_chunk() {
+        let length = usize::try_from(u32::from_be_bytes(*length)).ok()?;
+        let (header, next) = behind.split_at_checked(length)?;
+        headers.push(header.to_vec());
+        rest = next;
+    }
+    let mut mapping = Mapping::of(headers.first()?);
+    mapping.configure(&headers);
+    mapping.preceded_by_a_short_block().then_some(mapping)
+}
+
+/// Where in a track's packets the time of a block stands, and where only its place in the block.
+#[derive(Debug, Default)]
+pub(super) struct Laced(Vec<u32>);
+
+impl Laced {
+    /// Packet `index` has no time of its own.
+    pub(super) fn push(&mut self, index: usize) {
+        self.0.extend(u32::try_from(index).ok());
+    }
+}
+
+/// Replaces the times of `track`, in nanoseconds, by counted ones, as long as each lies within a
+/// `tick` of what its block says: the one time for the run that all blocks agree on.
+pub(super) fn count(track: &mut Track, laced: &Laced, tick: i64) {
+    let mut laced = laced.0.iter().peekable();
+    let mut run = Run::default();
+    let packets = &mut track.packets;
+    for index in 0..packets.len() {
+        let is_laced = laced.next_if(|&&one| one as usize == index).is_some();
+        let Packet { pts, duration, .. } = packets[index];
+        let fits = is_laced || run.accepts(pts, tick);
+        if !fits {
+            run.settle(packets, index);
+            run = Run::begun(index, pts, tick);
+        }
+        run.length += i64::from(duration);
+        if duration == 0 {
+            // Nobody knows where the next one begins.
+            run.settle(packets, index + 1);
+            run = Run {
+                is_over: true,
+                ..Run::default()
+            };
+        }
+    }
+    let end = packets.len();
+    run.settle(packets, end);
+}
+
+/// Packets that follow one another without a gap.
+#[derive(Debug, Default)]
+struct Run {
+    first: usize,
+    /// Between these the first packet's time must lie.
+    least: i64,
+    most: i64,
+    /// Nanoseconds so far.
+    length: i64,
+    is_over: bool,
+}
+
+impl Run {
+    fn begun(first: usize, pts: i64, tick: i64) -> Self {
+        Self {
+            first,
+            least: pts - tick,
+            most: pts + tick,
+            length: 0,
+            is_over: false,
+        }
+    }
+
+    /// Whether a block at `pts` may go on with the run; narrows where the run begins.
+    fn accepts(&mut self, pts: i64, tick: i64) -> bool {
+        let begin = pts.saturating_sub(self.length);
+        let (least, most) = (self.least.max(begin - tick), self.most.min(begin + tick));
+        if self.is_over || self.length == 0 || least > most {
+            return false;
+        }
+        (self.least, self.most) = (least, most);
+        true
+    }
+
+    /// Writes the times up to packet `end`.
+    fn settle(&self, packets: &mut [Packet], end: usize) {
+        if self.is_over || self.length == 0 {
+            return;
+        }
+        let mut time = self.least.midpoint(self.most);
+        for packet in packets.iter_mut().take(end).skip(self.first) {
+            (packet.pts, packet.dts) = (time, time);
+            time = time.saturating_add(i64::from(packet.duration));
+        }
+    }
+}
