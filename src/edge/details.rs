@@ -28,7 +28,8 @@ pub(super) struct Details {
 #[derive(Debug)]
 pub(super) struct DetailCache {
     requests: Recent<JobId, Arc<RequestObject>>,
-    prepared: Recent<JobId, Arc<Prepared>>,
+    /// Those of ended renders apart: a join may have added to them.
+    prepared: Recent<(JobId, bool), Arc<Prepared>>,
 }
 
 impl DetailCache {
@@ -51,9 +52,10 @@ impl DetailCache {
             None => self.read_request(job, store).await,
         };
         // Prepare stores its findings before it reports the plan.
-        let prepared = match self.prepared.get(&job.id) {
+        let key = (job.id, job.status.is_terminal());
+        let prepared = match self.prepared.get(&key) {
             Some(prepared) => Some(prepared),
-            None if job.frames.is_some() => self.read_prepared(job.id, store).await,
+            None if job.frames.is_some() => self.read_prepared(key, store).await,
             None => None,
         };
         Details { request, prepared }
@@ -75,12 +77,17 @@ impl DetailCache {
         }
     }
 
-    async fn read_prepared(&self, job: JobId, store: &dyn ObjectStore) -> Option<Arc<Prepared>> {
+    async fn read_prepared(
+        &self,
+        key: (JobId, bool),
+        store: &dyn ObjectStore,
+    ) -> Option<Arc<Prepared>> {
+        let (job, _) = key;
         let bytes = present(store.get(&keys::prepared(job)).await, job)?;
         match serde_json::from_slice::<Prepared>(&bytes) {
             Ok(prepared) => {
                 let prepared = Arc::new(prepared);
-                self.prepared.put(job, Arc::clone(&prepared));
+                self.prepared.put(key, Arc::clone(&prepared));
                 Some(prepared)
             }
             Err(error) => {

@@ -32,6 +32,23 @@ pub trait FrameSource: Send {
     /// # Errors
     /// [`MediaError`] when the file cannot be decoded up to there.
     fn frame(&mut self, index: u64) -> Result<Frame, MediaError>;
+
+    /// Whether the picture given last was decoded from damaged data, or stands for one that could
+    /// not be decoded.
+    fn is_damaged(&self) -> bool {
+        false
+    }
+}
+
+/// A stretch of a mix in which a clip's sound could not be decoded and is silent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DamagedClip {
+    /// Index in the mix's clips.
+    pub clip: usize,
+    /// First output sample.
+    pub from: u64,
+    /// Behind the last one.
+    pub to: u64,
 }
 
 /// Takes the pictures of one segment and writes its closed-GOP file.
@@ -129,7 +146,7 @@ pub trait MediaEngine: Send + Sync {
         files: &[std::path::PathBuf],
         out: &Path,
         progress: &mut dyn FnMut(u64),
-    ) -> Result<(), MediaError>;
+    ) -> Result<Vec<DamagedClip>, MediaError>;
 
     /// Joins segment files and sound into the published file, without re-encoding: exact
     /// timestamps, `moov` first, right edit lists, colour tags.

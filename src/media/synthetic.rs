@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     AudioInfo, EncodeSettings, EncodedSegment, Frame, FrameSink, FrameSource, FrameTable,
-    JoinSettings, MediaEngine, MediaError, MediaInfo, MixPlan, PixelFormat, Plane, VideoInfo,
+    DamagedClip, JoinSettings, MediaEngine, MediaError, MediaInfo, MixPlan, PixelFormat, Plane, VideoInfo,
     YuvColor,
 };
 use crate::composition::time::FrameRate;
@@ -144,7 +144,7 @@ impl MediaEngine for SyntheticEngine {
         files: &[PathBuf],
         out: &Path,
         progress: &mut dyn FnMut(u64),
-    ) -> Result<(), MediaError> {
+    ) -> Result<Vec<DamagedClip>, MediaError> {
         for clip in &plan.clips {
             let file = files
                 .get(clip.source)
@@ -152,7 +152,8 @@ impl MediaEngine for SyntheticEngine {
             let _: SyntheticSource = read_json(file)?;
         }
         progress(plan.samples);
-        write_json(out, plan)
+        write_json(out, plan)?;
+        Ok(Vec::new())
     }
 
     fn join(

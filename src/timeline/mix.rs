@@ -62,6 +62,16 @@ impl Timeline {
         })
     }
 
+    /// Indices of the elements whose sound the mix's clips are, clip by clip.
+    pub fn heard_elements(&self) -> Vec<usize> {
+        let samples = self.mix().map_or(0, |mix| mix.samples);
+        let elements = self.composition.elements.iter();
+        elements
+            .filter(|element| self.mix_clip(element, samples).is_some())
+            .map(|element| element.index)
+            .collect()
+    }
+
     fn mix_clip(&self, element: &Element, samples: u64) -> Option<MixClip> {
         let (ElementKind::Video { clip, .. } | ElementKind::Audio { clip }) = &element.kind else {
             return None;

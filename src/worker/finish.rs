@@ -9,11 +9,13 @@ use std::time::{Duration, Instant};
 use cluster::model::Failure;
 
 use super::child::Run;
+use super::damage::Damage;
 use super::failure;
 use super::order::{AudioOrder, JoinOrder, Made};
 use super::tools::Tools;
-use crate::media::{JoinSettings, MediaEngine, MediaError};
+use crate::media::{DamagedClip, JoinSettings, MediaEngine, MediaError};
 use crate::plan::Plan;
+use crate::timeline::SAMPLE_RATE;
 
 /// Time between two looks at how far a library has written.
 const MEASURE_EVERY: Duration = Duration::from_millis(500);
@@ -36,11 +38,27 @@ pub(super) fn audio(tools: &Tools, order: &AudioOrder, run: &Run) -> Result<(), 
     };
     let file = order.out.join("audio.mp4");
     let mut progress = |samples| run.reach(samples);
-    tools
+    let damaged = tools
         .engine()?
         .mix(&mix, &order.sources, &file, &mut progress)
         .map_err(|error| of_mix(&error, &plan))?;
+    let heard = plan.timeline.heard_elements();
+    let mut damage = Damage::default();
+    for DamagedClip { clip, from, to } in damaged {
+        if let Some(element) = heard.get(clip) {
+            damage.add(*element, nanos(from), nanos(to));
+        }
+    }
+    damage
+        .append_to(&file)
+        .map_err(|error| failure::of_io(&error))?;
     run.made(&Made::Audio { file })
+}
+
+/// Samples of a mix as nanoseconds of the output.
+fn nanos(samples: u64) -> i64 {
+    let scaled = u128::from(samples) * 1_000_000_000 / u128::from(SAMPLE_RATE);
+    i64::try_from(scaled).unwrap_or(i64::MAX)
 }
 
 /// The mix cannot say which clip was at fault: it is named where there is only one.
@@ -84,8 +102,14 @@ pub(super) fn join(tools: &Tools, order: &JoinOrder, run: &Run) -> Result<(), Fa
     })
     .map_err(|error| failure::of_media(&error, None))?;
     check(engine.as_ref(), &file, &plan)?;
+    let mut damage = Damage::default();
+    for part in order.segments.iter().chain(&order.audio) {
+        let found = Damage::of(part).map_err(|error| failure::of_io(&error))?;
+        damage.extend(&found);
+    }
     run.made(&Made::Artifact {
         file,
+        warnings: damage.warnings(),
         join_millis: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
     })
 }

@@ -10,6 +10,7 @@
 //! - [`fingerprint`]: what the output of a node depends on.
 
 pub mod child;
+mod damage;
 mod failure;
 pub mod fingerprint;
 mod finish;

@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::composition::time::MediaTime;
-use crate::composition::{SourceKind, ValidComposition};
+use crate::composition::{SourceKind, ValidComposition, Warning};
 use crate::plan::Probe;
 
 /// One run's work. Every path is of a file on this machine.
@@ -138,6 +138,8 @@ pub enum Made {
         file: PathBuf,
         /// How long joining took.
         join_millis: u64,
+        /// Damage of the sources that was met while segments and sound were made.
+        warnings: Vec<Warning>,
     },
     /// What an upload or import is.
     Probed {

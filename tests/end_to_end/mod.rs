@@ -7,6 +7,7 @@ mod av_sync;
 mod bucket;
 mod cancel;
 mod command_line;
+mod corpus;
 mod crash;
 mod destination;
 mod determinism;

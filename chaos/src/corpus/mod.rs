@@ -11,6 +11,7 @@ pub mod canvas;
 pub mod films;
 pub mod pairs;
 pub mod sounds;
+pub mod tables;
 pub mod truth;
 mod write;
 
@@ -91,7 +92,7 @@ impl Stock {
             dir: dir.to_owned(),
             clicks: dir.join("stock.wav"),
         };
-        for rate in films::RATES {
+        for rate in tables::RATES {
             let count = truth::count(rate);
             let pictures: Vec<u8> = (0..count).flat_map(canvas::picture).collect();
             tokio::fs::write(stock.pictures(count), pictures).await?;

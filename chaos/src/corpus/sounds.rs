@@ -1,7 +1,7 @@
 //! Files with sound alone: what may vary, and what goes with what.
 
-use super::films::{PARTS, Part};
 use super::pairs::Space;
+use super::tables::{PARTS, Part};
 
 /// A kind of sound file.
 #[derive(Debug, PartialEq, Eq)]

@@ -2,8 +2,9 @@
 
 use super::Recording;
 use super::canvas::{CLICKS, SECONDS};
-use super::films::{
-    DROPPED, Edit, Film, GROUP, HOLD, LATE, MIDDLE, PIECES, Part, Rate, Start, TRIM,
+use super::films::Film;
+use super::tables::{
+    DROPPED, Edit, GROUP, HOLD, LATE, MIDDLE, PIECES, Part, Rate, Start, TRIM,
 };
 
 /// Times closer than this to a picture's begin may show it or the one before: containers keep
@@ -142,6 +143,10 @@ fn undeclared(film: &Film) -> f64 {
         ("avi", "mp3") => 1105,
         ("avi" | "gst-ts", "mp2") => 481,
         ("avi", "ac3") => 256,
+        // mkvmerge counts Vorbis' first packet half as long as it is, and keeps Opus' delay in times
+        // from which the writer before it has taken it.
+        ("mkvmerge", "vorbis") if film.start == Start::SoundLate => -64,
+        ("mkvmerge", "opus") if film.start == Start::SoundLate => -312,
         _ => 0,
     };
     f64::from(samples) / f64::from(film.sample_rate)

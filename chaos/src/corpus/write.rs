@@ -6,8 +6,9 @@ use anyhow::{Context as _, Result, bail};
 
 use super::boxes::{Entry, with_edits};
 use super::canvas::{HEIGHT, SECONDS, WIDTH};
-use super::films::{
-    Coding, DROPPED, Edit, Film, GROUP, HOLD, LATE, Muxer, Order, PIECES, Rate, Start, TRIM,
+use super::films::Film;
+use super::tables::{
+    Coding, DROPPED, Edit, GROUP, HOLD, LATE, Muxer, Order, PIECES, Rate, Start, TRIM,
 };
 use super::{Recording, Stock, truth};
 use crate::measure::run;

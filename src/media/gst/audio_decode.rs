@@ -27,8 +27,13 @@ use super::sounds::decoder;
 const AHEAD: u32 = 64;
 /// How often a wait looks for errors.
 const LOOK: gst::ClockTime = gst::ClockTime::from_mseconds(200);
-/// Times in containers are rounded; only more than this (40 ms) is a gap or an overlap.
-const JITTER: i64 = 1_920;
+/// Times in containers are rounded; only more than this (8 ms) is a gap or an overlap. Shorter than
+/// a lost packet of most codecs, which must not move what follows it.
+const JITTER: i64 = 384;
+
+/// Sound that ends earlier than its packets by no more than this (50 ms) has lost nothing that was
+/// meant to be heard.
+const ENDING: i64 = 2_400;
 
 /// Reads one track forward.
 pub(super) struct AudioReader {
@@ -40,6 +45,8 @@ pub(super) struct AudioReader {
     /// The next sample that is handed out.
     at: i64,
     decoding: Option<Decoding>,
+    /// Samples from one to before another that could not be decoded.
+    lost: Vec<(i64, i64)>,
 }
 
 /// A piece that is being decoded.
@@ -55,6 +62,8 @@ struct Decoding {
     ready_at: i64,
     /// Position behind the last decoded sample; none before the first.
     position: Option<i64>,
+    /// Stretches without sound between decoded packets.
+    gaps: Vec<(i64, i64)>,
     has_ended: bool,
 }
 
@@ -85,7 +94,13 @@ impl AudioReader {
             stall,
             at,
             decoding: None,
+            lost: Vec::new(),
         })
+    }
+
+    /// What could not be decoded since this was asked last: samples of the source.
+    pub(super) fn take_lost(&mut self) -> Vec<(i64, i64)> {
+        std::mem::take(&mut self.lost)
     }
 
     /// Fills `out` with the next samples; where there is no sound they are silent.
@@ -119,13 +134,38 @@ impl AudioReader {
             let last = piece.end.min(end);
             let wanted = usize::try_from(last - self.at).unwrap_or(0);
             let done = decoding.fill(self.at, &mut out[first..first + wanted])?;
+            let mut gaps = std::mem::take(&mut decoding.gaps);
+            let from = self.at;
             self.at += i64::try_from(done).unwrap_or(0);
             if done == 0 {
                 // The piece's sound has ended before it.
+                if last - self.at > ENDING {
+                    gaps.push((self.at, last));
+                }
                 self.at = last;
             }
+            let lost = gaps.into_iter().filter(|&gap| gap.1 > from && self.has_packets(piece, gap));
+            let lost: Vec<(i64, i64)> = lost.collect();
+            self.lost.extend(lost);
         }
         Ok(())
+    }
+
+    /// Whether the file has packets for the middle of a gap: what is missing there was lost in
+    /// decoding, not left out.
+    fn has_packets(&self, piece: Piece, (from, to): (i64, i64)) -> bool {
+        let Some(track) = self.opened.contents.tracks.get(self.track) else {
+            return false;
+        };
+        let middle = from.midpoint(to) - piece.start;
+        let media = piece.media.saturating_add(nanos_in(middle));
+        let packets = &track.packets;
+        let next = packets.partition_point(|packet| track.clock.nanos(packet.pts) <= media);
+        let covering = next.checked_sub(1).and_then(|at| packets.get(at));
+        covering.is_some_and(|packet| {
+            let end = packet.pts.saturating_add(packet.duration.into());
+            media < track.clock.nanos(end)
+        })
     }
 
     /// Starts decoding for the current position, which lies in `piece`.
@@ -192,6 +232,7 @@ impl AudioReader {
             ready: VecDeque::new(),
             ready_at: self.at,
             position: None,
+            gaps: Vec::new(),
             has_ended: false,
         })
     }
@@ -267,6 +308,8 @@ impl Decoding {
             }
             Err(MediaError::Invalid(reason)) if self.position.is_some() => {
                 tracing::warn!(reason, "source damaged, silent from there on");
+                let from = self.position.unwrap_or(self.piece.start);
+                self.gaps.push((from, self.piece.end));
                 self.has_ended = true;
                 Ok(false)
             }
@@ -332,6 +375,9 @@ impl Decoding {
             (Some(said), _) => said,
             (None, expected) => expected.unwrap_or(self.piece.start),
         };
+        if let Some(expected) = self.position.filter(|&expected| start > expected) {
+            self.gaps.push((expected, start));
+        }
         let end = start + i64::try_from(stereo.len()).unwrap_or(0);
         self.position = Some(end);
         let ready_end = self.ready_at + i64::try_from(self.ready.len()).unwrap_or(0);

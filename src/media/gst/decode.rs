@@ -36,6 +36,8 @@ pub(super) struct VideoReader {
     /// The picture before `latest`, in case the wanted one never comes.
     before: Option<Decoded>,
     given: Option<(u64, Frame)>,
+    /// The picture given last is damaged or another's.
+    is_damaged: bool,
 }
 
 /// A decoder under way.
@@ -74,6 +76,7 @@ impl VideoReader {
             latest: None,
             before: None,
             given: None,
+            is_damaged: false,
         };
         let packet = reader.packet_of(first)?;
         let from = reader.entry_for(packet, 0)?;
@@ -262,6 +265,7 @@ impl FrameSource for VideoReader {
         loop {
             if let Some(picture) = self.picture(mark).cloned() {
                 let frame = self.development.frame(&picture)?;
+                self.is_damaged = picture.is_damaged;
                 self.given = Some((index, frame.clone()));
                 return Ok(frame);
             }
@@ -290,8 +294,13 @@ impl FrameSource for VideoReader {
                 "a picture could not be decoded, another stays"
             );
             let frame = self.development.frame(&picture)?;
+            self.is_damaged = true;
             self.given = Some((index, frame.clone()));
             return Ok(frame);
         }
+    }
+
+    fn is_damaged(&self) -> bool {
+        self.is_damaged
     }
 }

@@ -8,7 +8,7 @@ use gstreamer::prelude::*;
 use gstreamer_app as gst_app;
 
 use super::super::sound::{Limiter, Stereo, amplitude};
-use super::super::{MediaError, MixClip, MixPlan};
+use super::super::{DamagedClip, MediaError, MixClip, MixPlan};
 use super::audio_decode::AudioReader;
 use super::feed::Feed;
 use super::init::element;
@@ -28,7 +28,7 @@ pub(super) fn mix(
     out: &Path,
     stall: Duration,
     progress: &mut dyn FnMut(u64),
-) -> Result<(), MediaError> {
+) -> Result<Vec<DamagedClip>, MediaError> {
     if plan.samples == 0 {
         return Err(MediaError::Engine("a mix has no length".into()));
     }
@@ -59,7 +59,11 @@ pub(super) fn mix(
         priming: Priming::Kept,
     };
     moov::rewrite(muxed.path(), out, &intended)?;
-    Ok(())
+    let damaged = voices.into_iter().enumerate().flat_map(|(clip, voice)| {
+        let spans = voice.damaged.into_iter();
+        spans.map(move |(from, to)| DamagedClip { clip, from, to })
+    });
+    Ok(damaged.collect())
 }
 
 /// One clip while it is mixed. Its file is open only between its first and last sample.
@@ -68,7 +72,12 @@ struct Voice<'a> {
     reader: Option<AudioReader>,
     /// Samples of the clip that have been mixed.
     done: u64,
+    /// Output samples at which its sound could not be decoded.
+    damaged: Vec<(u64, u64)>,
 }
+
+/// Damaged stretches of a clip that are reported.
+const MOST_DAMAGED: usize = 1_000;
 
 impl<'a> Voice<'a> {
     fn new(clip: &'a MixClip) -> Self {
@@ -76,6 +85,7 @@ impl<'a> Voice<'a> {
             clip,
             reader: None,
             done: 0,
+            damaged: Vec::new(),
         }
     }
 
@@ -107,6 +117,17 @@ impl<'a> Voice<'a> {
         let last = usize::try_from(to - at).unwrap_or(0);
         let mut heard = vec![[0.0; 2]; last - first];
         reader.read(&mut heard)?;
+        for (lost, until) in reader.take_lost() {
+            // From the source's samples to the output's.
+            let on_output = |sample: i64| {
+                let within = u64::try_from(sample).unwrap_or(0).saturating_sub(clip.source_start);
+                clip.start.saturating_add(within.min(clip.length))
+            };
+            let (lost, until) = (on_output(lost), on_output(until));
+            if lost < until && self.damaged.len() < MOST_DAMAGED {
+                self.damaged.push((lost, until));
+            }
+        }
         for (slot, sample) in block[first..last].iter_mut().zip(heard) {
             let factor = amplitude(clip, self.done);
             slot[0] += sample[0] * factor;

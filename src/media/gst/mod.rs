@@ -26,7 +26,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::{
-    EncodeSettings, FrameSink, FrameSource, JoinSettings, MediaEngine, MediaError, MediaInfo,
+    DamagedClip, EncodeSettings, FrameSink, FrameSource, JoinSettings, MediaEngine, MediaError, MediaInfo,
     MixPlan, VideoInfo,
 };
 
@@ -115,7 +115,7 @@ impl MediaEngine for GstEngine {
         files: &[PathBuf],
         out: &Path,
         progress: &mut dyn FnMut(u64),
-    ) -> Result<(), MediaError> {
+    ) -> Result<Vec<DamagedClip>, MediaError> {
         mix::mix(plan, files, out, self.stall, progress)
     }
 

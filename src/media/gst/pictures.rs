@@ -144,6 +144,8 @@ pub(super) struct Decoded {
     pub(super) layout: Layout,
     pub(super) width: u32,
     pub(super) height: u32,
+    /// The decoder made up what its data did not say.
+    pub(super) is_damaged: bool,
     /// Made of two fields.
     pub(super) is_interlaced: bool,
     /// Width over height of one sample, as the decoder says.
@@ -163,6 +165,7 @@ impl Decoded {
         let layout = Layout::from_name(name)
             .ok_or_else(|| MediaError::Unsupported(format!("pictures in the layout {name}")))?;
         let rank = buffer.pts().map_or(0, rank_of);
+        let is_damaged = buffer.flags().contains(gst::BufferFlags::CORRUPTED);
         let is_interlaced = match info.interlace_mode() {
             gst_video::VideoInterlaceMode::Progressive => false,
             gst_video::VideoInterlaceMode::Mixed => buffer.flags().contains(
@@ -214,6 +217,7 @@ impl Decoded {
             layout,
             width,
             height,
+            is_damaged,
             is_interlaced,
             aspect: (positive(par.numer()), positive(par.denom())),
             planes,
@@ -234,6 +238,7 @@ impl Decoded {
             layout,
             width,
             height,
+            is_damaged: false,
             is_interlaced: false,
             aspect: (1, 1),
             planes,

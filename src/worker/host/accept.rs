@@ -7,8 +7,9 @@ use std::path::Path;
 use cluster::model::{Failure, PlanFacts};
 use serde::de::DeserializeOwned;
 
-use crate::composition::SourceKind;
+use crate::composition::{SourceKind, Warning};
 use crate::plan::{self, Plan, Prepared};
+use crate::worker::damage::CODE;
 use crate::worker::failure;
 use crate::worker::order::PrepareOrder;
 
@@ -39,6 +40,23 @@ async fn read(file: &Path) -> Result<Vec<u8>, Failure> {
     tokio::fs::read(file)
         .await
         .map_err(|error| failure::of_io(&error))
+}
+
+/// Warnings that a render is made of more than what prepare found.
+const LATE_WARNINGS: usize = 1_000;
+
+/// Holds what a join found to what a join can find.
+pub(super) fn late_warnings(warnings: &[Warning]) -> Result<(), Failure> {
+    let longest = |warning: &Warning| warning.path.len().max(warning.message.len());
+    let is_possible = warnings.len() <= LATE_WARNINGS
+        && warnings
+            .iter()
+            .all(|warning| warning.code == CODE && longest(warning) <= 200);
+    if is_possible {
+        Ok(())
+    } else {
+        Err(failure::engine("the worker reported damage that cannot be"))
+    }
 }
 
 /// Holds a plan to the order it came of, and to what the worker says of it.

@@ -8,6 +8,7 @@ use cluster::model::{Artifact, Failure, ObjectKey, ObjectRef, PlanFacts, TaskKin
 use super::ingest::Taken;
 use super::take::{TakeError, take};
 use super::{Shared, accept, stage};
+use crate::composition::Warning;
 use crate::plan::{Plan, Prepared};
 use crate::store::{ObjectAbout, keys};
 use crate::worker::failure;
@@ -55,7 +56,15 @@ pub(super) async fn publish(
             TaskOutput::Ingested(taken.probed(probe))
         }
         (TaskKind::Deliver, Made::Delivered) => TaskOutput::Delivered,
-        (TaskKind::Join, Made::Artifact { file, join_millis }) => {
+        (
+            TaskKind::Join,
+            Made::Artifact {
+                file,
+                join_millis,
+                warnings,
+            },
+        ) => {
+            output.add_warnings(warnings).await?;
             output.artifact(&file, join_millis).await?
         }
         _ => {
@@ -88,6 +97,30 @@ impl Output<'_> {
         self.put(key, &prepared, None).await?;
         let object = self.put(self.key("plan"), &plan, None).await?;
         Ok(TaskOutput::Plan { object, facts })
+    }
+
+    /// Adds what was found while the render was made to what prepare found, before the render
+    /// completes. A join that is tried again finds its warnings there already.
+    async fn add_warnings(&self, warnings: Vec<Warning>) -> Result<(), Failure> {
+        if warnings.is_empty() {
+            return Ok(());
+        }
+        accept::late_warnings(&warnings)?;
+        let key = keys::prepared(self.assignment.granted.task.job);
+        let store = &self.shared.store;
+        let bytes = store.get(&key).await;
+        let bytes = bytes.map_err(|error| failure::of_store(&error))?;
+        let mut prepared: Prepared = serde_json::from_slice(&bytes)
+            .map_err(|error| failure::engine(format!("what prepare found: {error}")))?;
+        for warning in warnings {
+            if !prepared.warnings.contains(&warning) {
+                prepared.warnings.push(warning);
+            }
+        }
+        let json = serde_json::to_vec(&prepared)
+            .map_err(|error| failure::engine(format!("what was found: {error}")))?;
+        let written = store.put(key, json.into()).await;
+        written.map(drop).map_err(|error| failure::of_store(&error))
     }
 
     /// The published file, described by the plan: what the worker could say of it, clients see.

@@ -54,6 +54,12 @@ impl Decoders {
         open.source.frame(index)
     }
 
+    /// Whether the picture that an element was given last is damaged.
+    pub(super) fn is_damaged(&self, element: usize) -> bool {
+        let open = self.open.get(&element);
+        open.is_some_and(|open| open.source.is_damaged())
+    }
+
     /// Closes the decoders of elements that `list` no longer shows.
     pub(super) fn keep(&mut self, list: &DrawList) {
         self.open.retain(|element, _| {

@@ -41,6 +41,10 @@ pub(super) fn segments(tools: &mut Tools, order: &SegmentsOrder, run: &Run) -> R
             .ok_or_else(|| failure::engine(format!("the plan has no segment {segment}")))?;
         let file = order.out.join(format!("segment-{segment:05}.mp4"));
         let encoded = render(engine.as_ref(), &settings, &mut painter, range, &file, run)?;
+        let damage = painter.take_damage();
+        damage
+            .append_to(&file)
+            .map_err(|error| failure::of_io(&error))?;
         // What the join would refuse is better found here, where it can be made again.
         let first = codec_data.get_or_insert_with(|| encoded.codec_data.clone());
         if *first != encoded.codec_data {

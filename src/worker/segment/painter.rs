@@ -6,10 +6,12 @@ use cluster::model::{Failure, FrameIndex};
 
 use super::decoders::Decoders;
 use crate::composition::Rgba;
+use crate::composition::time::MediaTime;
 use crate::media::{Frame, MediaError};
 use crate::render::overlay::PreparedOverlay;
 use crate::render::{Compositor, Picture, RenderError, Stage, damage};
 use crate::timeline::{Content, DrawList, Layer, Timeline};
+use crate::worker::damage::Damage;
 use crate::worker::failure;
 use crate::worker::tools::Tools;
 
@@ -23,6 +25,9 @@ pub(super) struct Painter<'a> {
     last: Option<(DrawList, Frame)>,
     /// What last lay over a base.
     overlay: Option<Overlay>,
+    /// Elements whose pictures in the last frame are damaged.
+    damaged: Vec<usize>,
+    damage: Damage,
     ways: Ways,
 }
 
@@ -83,8 +88,15 @@ impl<'a> Painter<'a> {
             decoders,
             last: None,
             overlay: None,
+            damaged: Vec::new(),
+            damage: Damage::default(),
             ways: Ways::default(),
         }
+    }
+
+    /// What was damaged since this was asked last.
+    pub(super) fn take_damage(&mut self) -> Damage {
+        std::mem::take(&mut self.damage)
     }
 
     /// How the frames so far were made.
@@ -100,10 +112,14 @@ impl<'a> Painter<'a> {
             && *last == list
         {
             self.ways.same += 1;
-            return Ok(finished.clone());
+            let finished = finished.clone();
+            self.note_damage(frame);
+            return Ok(finished);
         }
         self.decoders.keep(&list);
+        self.damaged.clear();
         let scene = self.scene(&list)?;
+        self.note_damage(frame);
         let finished = match scene.base {
             Some(base) => self.over(&list, base, scene.layers, &scene.pictures)?,
             None => {
@@ -114,6 +130,18 @@ impl<'a> Painter<'a> {
         };
         self.last = Some((list, finished.clone()));
         Ok(finished)
+    }
+
+    /// Adds the damaged elements of `frame` to what is reported.
+    fn note_damage(&mut self, frame: FrameIndex) {
+        let rate = self.timeline.composition.frame_rate;
+        let nanos = |frame: u64| {
+            let time = MediaTime::of_frame(FrameIndex(frame), rate);
+            i64::try_from(time.floor_nanos()).unwrap_or(i64::MAX)
+        };
+        for &element in &self.damaged {
+            self.damage.add(element, nanos(frame.0), nanos(frame.0 + 1));
+        }
     }
 
     /// Gathers pictures from the top down, as far as anything can be seen.
@@ -156,7 +184,12 @@ impl<'a> Painter<'a> {
             ..*list
         };
         let path = || format!("elements[{}].source_url", layer.element);
-        match self.stage.pictures(&alone, timeline, &mut decode) {
+        let drawn = self.stage.pictures(&alone, timeline, &mut decode);
+        if matches!(layer.content, Content::Video { .. }) && self.decoders.is_damaged(layer.element)
+        {
+            self.damaged.push(layer.element);
+        }
+        match drawn {
             Ok(mut pictures) => pictures
                 .pop()
                 .ok_or_else(|| failure::engine("a layer without a picture")),

@@ -15,6 +15,7 @@ mod sounds;
 use fields::{Fields, boxes, find};
 use movie::Traced;
 
+use super::ogg::opus_samples;
 use super::{Clock, Container, Contents, Finding, Input, MAX_TRACKS, Track, TrackKind};
 use crate::media::MediaError;
 
@@ -66,7 +67,7 @@ pub(super) fn read(input: &mut Input) -> Result<Contents, MediaError> {
     chapters_are_not_shown(&mut traced);
     one_default_a_group(&mut traced);
     apply_gapless(&moov, &mut traced);
-    apply_preskip(&mut traced);
+    apply_preskip(input, &mut traced)?;
     let mut findings = Vec::new();
     let mut lost = 0;
     for one in &mut traced {
@@ -225,8 +226,9 @@ fn apply_gapless(moov: &[u8], traced: &mut [Traced]) {
     delayed(track, gapless.lead, rate);
 }
 
-/// Opus' pre-skip, where no edit list cuts it off.
-fn apply_preskip(traced: &mut [Traced]) {
+/// Opus' pre-skip, where no edit list cuts it off. GStreamer's muxer takes it off the duration of the
+/// first packet instead, and lets the edit list begin there.
+fn apply_preskip(input: &mut Input, traced: &mut [Traced]) -> Result<(), MediaError> {
     for one in traced {
         let track = &mut one.track;
         let Some(description) = track.descriptions.first() else {
@@ -238,8 +240,19 @@ fn apply_preskip(traced: &mut [Traced]) {
         };
         if track.edits.is_none() && track.lead == 0 {
             delayed(track, u64::from(preskip), 48_000);
+            continue;
+        }
+        let Some(first) = track.packets.first_mut() else {
+            continue;
+        };
+        let samples = opus_samples(input.available(first.offset, 2)?);
+        if track.clock == Clock::hertz(48_000) && first.duration + u32::from(preskip) == samples {
+            first.pts = first.pts.saturating_sub(preskip.into());
+            first.dts = first.dts.saturating_sub(preskip.into());
+            first.duration = samples;
         }
     }
+    Ok(())
 }
 
 /// Declares `samples` at `rate` of a track's beginning to be delay, and moves its times so that they

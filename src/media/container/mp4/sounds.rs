@@ -272,7 +272,8 @@ fn alac(inner: &[u8], wave: &[u8]) -> Vec<u8> {
         .to_vec()
 }
 
-/// `dOps` as an `OpusHead`, whose numbers are little endian.
+/// `dOps` as an `OpusHead`, whose numbers are little endian. GStreamer's muxer (1.22) writes them so
+/// here too: read the other way round its input rate would be beyond all reason.
 fn opus(dops: &[u8]) -> Vec<u8> {
     let Some((&[_, channels, s1, s2, r1, r2, r3, r4, g1, g2, family], mapping)) =
         dops.split_first_chunk::<11>()
@@ -280,7 +281,13 @@ fn opus(dops: &[u8]) -> Vec<u8> {
         return Vec::new();
     };
     let mut head = b"OpusHead\x01".to_vec();
-    head.extend([channels, s2, s1, r4, r3, r2, r1, g2, g1, family]);
+    let is_swapped = u32::from_be_bytes([r1, r2, r3, r4]) > 1_000_000
+        && u32::from_le_bytes([r1, r2, r3, r4]) <= 1_000_000;
+    if is_swapped {
+        head.extend([channels, s1, s2, r1, r2, r3, r4, g1, g2, family]);
+    } else {
+        head.extend([channels, s2, s1, r4, r3, r2, r1, g2, g1, family]);
+    }
     if family != 0 {
         head.extend_from_slice(mapping);
     }
