@@ -111,7 +111,7 @@ fn packets(bytes: &[u8]) {
     let codec = &codecs[usize::from(choice) % codecs.len()];
     let (config, packet) = rest.split_at(usize::from(split).min(rest.len()));
     headers(codec, config, packet);
-    bitstream::mpeg4_pictures(packet);
+    let _ = bitstream::mpeg4_pictures(packet);
     let mut units = bitstream::Units::new(codec);
     units.find(rest, false);
     units.find(rest, true);

@@ -34,6 +34,106 @@ pub struct Mutant {
     pub bytes: Vec<u8>,
 }
 
+/// Where a file's packets lie, in order: its payload. All else is the container's.
+#[derive(Debug, Clone, Default)]
+pub struct Layout(Vec<Range<usize>>);
+
+impl Layout {
+    /// From the packets' places: offset and size.
+    pub fn new(mut packets: Vec<Range<usize>>) -> Self {
+        packets.retain(|packet| !packet.is_empty());
+        packets.sort_by_key(|packet| packet.start);
+        Self(packets)
+    }
+
+    /// What lies between the packets of a file of `length` bytes.
+    fn between(&self, length: usize) -> Self {
+        let mut at = 0;
+        let mut found = Vec::new();
+        for packet in &self.0 {
+            found.push(at..packet.start.min(length));
+            at = at.max(packet.end);
+        }
+        found.push(at..length);
+        Self::new(found)
+    }
+
+    /// A range of at most `most` bytes within one part.
+    fn pick(&self, most: usize, rng: &mut StdRng) -> Option<Range<usize>> {
+        let total: usize = self.0.iter().map(ExactSizeIterator::len).sum();
+        let mut at = rng.random_range(0..total.max(1));
+        for part in &self.0 {
+            if at < part.len() {
+                let start = part.start + at;
+                let length = rng.random_range(1..=most.max(1));
+                return Some(start..(start + length).min(part.end));
+            }
+            at -= part.len();
+        }
+        None
+    }
+}
+
+/// Makes the packets of `good` wrong and leaves its container as it is.
+pub fn mutate_payload(good: &[u8], layout: &Layout, seed: u64) -> Mutant {
+    let mut rng = StdRng::seed_from_u64(seed);
+    let mut bytes = good.to_vec();
+    let changes = match rng.random_range(0..4) {
+        0 => 1,
+        1 => rng.random_range(2..=8),
+        _ => rng.random_range(8..=64),
+    };
+    let kind = rng.random_range(0..3);
+    for _ in 0..changes {
+        let most = if kind == 0 { 1 } else { 64 };
+        let Some(range) = layout.pick(most, &mut rng) else {
+            break;
+        };
+        let Some(part) = bytes.get_mut(range) else {
+            continue;
+        };
+        match kind {
+            0 => part[0] ^= 1 << rng.random_range(0..8),
+            1 => part.fill(0),
+            _ => rng.fill(part),
+        }
+    }
+    let how = ["bits flipped", "zeros", "noise"][kind];
+    Mutant {
+        how: format!("{how} at {changes} places of its packets"),
+        bytes,
+    }
+}
+
+/// Makes the bytes between the packets of `good` wrong.
+pub fn mutate_container(good: &[u8], layout: &Layout, seed: u64) -> Mutant {
+    let mut rng = StdRng::seed_from_u64(seed);
+    let mut bytes = good.to_vec();
+    let between = layout.between(good.len());
+    let changes = [1, 1, 2, 4, 16][rng.random_range(0..5)];
+    for _ in 0..changes {
+        let Some(range) = between.pick(4, &mut rng) else {
+            break;
+        };
+        let Some(part) = bytes.get_mut(range) else {
+            continue;
+        };
+        match rng.random_range(0..3) {
+            0 => part[0] ^= 1 << rng.random_range(0..8),
+            1 => {
+                let value = LENGTHS[rng.random_range(0..LENGTHS.len())].to_be_bytes();
+                let length = part.len();
+                part.copy_from_slice(&value[..length]);
+            }
+            _ => rng.fill(part),
+        }
+    }
+    Mutant {
+        how: format!("{changes} places between its packets"),
+        bytes,
+    }
+}
+
 /// Makes `good` wrong in a way that `seed` alone decides; `other` is what it may be spliced
 /// with.
 pub fn mutate(good: &[u8], other: &[u8], seed: u64) -> Mutant {
@@ -128,6 +228,27 @@ fn lie(bytes: &mut [u8], rng: &mut StdRng) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn payload_and_container_are_changed_apart() {
+        let good = vec![7; 3000];
+        let layout = Layout::new(vec![2000..2500, 100..600]);
+        let is_payload = |at: usize| (100..600).contains(&at) || (2000..2500).contains(&at);
+        let (mut inside, mut outside) = (0, 0);
+        for seed in 0..200 {
+            let changed = |mutant: Mutant| -> Vec<usize> {
+                let pairs = mutant.bytes.iter().zip(&good).enumerate();
+                pairs.filter(|(_, (new, old))| new != old).map(|(at, _)| at).collect()
+            };
+            let of_payload = changed(mutate_payload(&good, &layout, seed));
+            let of_container = changed(mutate_container(&good, &layout, seed));
+            assert!(of_payload.iter().all(|at| is_payload(*at)));
+            assert!(of_container.iter().all(|at| !is_payload(*at)));
+            inside += usize::from(!of_payload.is_empty());
+            outside += usize::from(!of_container.is_empty());
+        }
+        assert!(inside > 190 && outside > 190, "{inside}, {outside}");
+    }
 
     #[test]
     fn the_same_seed_makes_the_same_mutant_and_seeds_differ() {

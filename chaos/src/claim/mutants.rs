@@ -11,13 +11,15 @@ use super::{Bench, Figure, Figures, RENDER_LIMIT, Scale};
 use crate::api::Api;
 use crate::compositions::plain;
 use crate::measure::run;
-use crate::mutate::mutate;
+use crate::mutate::{Layout, mutate, mutate_container, mutate_payload};
 use crate::node::Node;
 
 /// A worker that stands still for this long is killed.
 const STALL: Duration = Duration::from_secs(8);
 /// All of them must have ended by then, stalls and their retries included.
 const LIMIT: Duration = Duration::from_secs(1500);
+/// Renders that are asked for together.
+const AT_ONCE: usize = 200;
 /// What a render of a broken source may end with.
 const CODES: [&str; 3] = ["invalid_source", "limit_exceeded", "engine_error"];
 /// Moving pictures and a tone, a second long.
@@ -25,15 +27,26 @@ const MADE_OF: &str = "-v error -y -f lavfi -i testsrc2=size=160x90:rate=30 \
                        -f lavfi -i sine=frequency=440:sample_rate=48000 -t 1";
 
 /// What is made wrong: name, what an element calls it, and how `ffmpeg` makes it.
-const GOOD: [(&str, &str, &str); 19] = [
+const GOOD: [(&str, &str, &str); 31] = [
     ("h264-aac.mp4", "video", "-c:v libx264 -g 15 -bf 2 -c:a aac"),
-    ("h264.mov", "video", "-an -c:v libx264 -g 15"),
+    (
+        "fragments.mp4",
+        "video",
+        "-c:v libx264 -g 15 -c:a aac -movflags frag_keyframe+delay_moov",
+    ),
+    ("h264.mov", "video", "-c:v libx264 -g 15 -c:a pcm_s16be"),
     (
         "h265.mp4",
         "video",
         "-an -c:v libx265 -x265-params log-level=error",
     ),
+    (
+        "av1.mp4",
+        "video",
+        "-c:v libaom-av1 -usage realtime -cpu-used 8 -c:a libopus",
+    ),
     ("h264-vorbis.mkv", "video", "-c:v libx264 -c:a libvorbis"),
+    ("h265-ac3.mkv", "video", "-c:v libx265 -x265-params log-level=error -c:a ac3"),
     (
         "vp9-opus.webm",
         "video",
@@ -44,33 +57,75 @@ const GOOD: [(&str, &str, &str); 19] = [
         "video",
         "-an -c:v libvpx -deadline realtime -cpu-used 8",
     ),
-    ("mpeg4-mp3.avi", "video", "-c:v mpeg4 -c:a libmp3lame"),
+    ("mpeg4-mp3.avi", "video", "-c:v mpeg4 -bf 2 -c:a libmp3lame"),
     ("mjpeg.avi", "video", "-an -c:v mjpeg"),
     (
         "transport-stream",
         "video",
         "-c:v libx264 -c:a aac -f mpegts",
     ),
+    (
+        "mpeg2.m2ts",
+        "video",
+        "-c:v mpeg2video -c:a ac3 -f mpegts -mpegts_m2ts_mode 1",
+    ),
     ("mpeg2-mp2.mpg", "video", "-c:v mpeg2video -c:a mp2"),
     ("prores.mov", "video", "-an -c:v prores_ks"),
+    ("png.mov", "video", "-an -c:v png"),
+    ("qtrle.mov", "video", "-an -c:v qtrle"),
+    ("theora-ogg", "video", "-c:v libtheora -c:a libvorbis -f ogg"),
     ("sound.mp3", "audio", "-vn -c:a libmp3lame"),
     ("sound.wav", "audio", "-vn -c:a pcm_s16le"),
+    ("adpcm.wav", "audio", "-vn -c:a adpcm_ima_wav"),
+    ("sound.aiff", "audio", "-vn -c:a pcm_s24be"),
     ("sound.flac", "audio", "-vn -c:a flac"),
+    ("sound.aac", "audio", "-vn -c:a aac"),
     ("sound.ogg", "audio", "-vn -c:a libvorbis"),
+    ("sound.opus", "audio", "-vn -c:a libopus"),
     ("sound.m4a", "audio", "-vn -c:a aac"),
+    ("alac.m4a", "audio", "-vn -c:a alac"),
     ("still.png", "image", "-an -frames:v 1"),
     ("still.jpg", "image", "-an -frames:v 1"),
     ("still.webp", "image", "-an -frames:v 1 -c:v libwebp"),
 ];
 
+/// Which bytes are changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Changed {
+    /// Those between the packets.
+    Container,
+    /// Those of the packets.
+    Payload,
+    /// Any: files are cut, spliced, repeated too.
+    Any,
+}
+
 /// Renders mutants of every kind of file.
 ///
 /// # Errors
-/// When the server ends, a render does not end, or one ends with another code than a broken
-/// source may have.
+/// When the server ends, a render does not end, one ends with another code than a broken source may
+/// have, or a worker is lost to the bytes of a container.
 pub async fn check(bench: &Bench, scale: Scale) -> Result<Figures> {
-    let count = scale.pick(GOOD.len(), 200);
     let goods = make(bench).await?;
+    let mut figures = Vec::new();
+    let kinds = [
+        (Changed::Container, scale.pick(GOOD.len(), 2_000)),
+        (Changed::Payload, scale.pick(GOOD.len(), 1_000)),
+        (Changed::Any, scale.pick(GOOD.len(), 500)),
+    ];
+    for (changed, count) in kinds {
+        figures.extend(tried(bench, &goods, changed, count).await?);
+    }
+    Ok(figures)
+}
+
+/// Renders `count` mutants of one way on a node of their own.
+async fn tried(
+    bench: &Bench,
+    goods: &[Good],
+    changed: Changed,
+    count: usize,
+) -> Result<Figures> {
     let origin = bench.origin().await?;
     let node = bench
         .node()
@@ -79,25 +134,34 @@ pub async fn check(bench: &Bench, scale: Scale) -> Result<Figures> {
         .await?;
     let (api, server) = (node.api()?, node.process()?);
     let begun = Instant::now();
-    let mut sent = Vec::new();
-    for (seed, number) in (0_u64..).zip(0..count) {
-        let (name, kind, good) = &goods[number % goods.len()];
-        let other = &goods[(number / goods.len() + number + 1) % goods.len()].2;
-        let mutant = mutate(good, other, seed);
-        let file = format!("mutant-{number}-{name}");
-        tokio::fs::write(bench.file(&file), &mutant.bytes).await?;
-        let id = api.submit(&composition(kind, &origin.url(&file))).await?;
-        sent.push((id, format!("mutant {number} of {name} ({})", mutant.how)));
-    }
     let mut ends: BTreeMap<String, u32> = BTreeMap::new();
     let mut wrong = Vec::new();
-    for (id, what) in &sent {
-        let left = LIMIT.saturating_sub(begun.elapsed());
-        let render = api.terminal(id, left).await.with_context(|| what.clone())?;
-        ensure!(server.is_alive(), "the server ended: {}", node.log_tail());
-        match end(&render) {
-            Ok(end) => *ends.entry(end).or_default() += 1,
-            Err(error) => wrong.push(format!("{what}: {error}")),
+    let numbers: Vec<usize> = (0..count).collect();
+    for some in numbers.chunks(AT_ONCE) {
+        let mut sent = Vec::new();
+        for &number in some {
+            let good = &goods[number % goods.len()];
+            let other = &goods[(number / goods.len() + number + 1) % goods.len()].bytes;
+            let seed = number as u64;
+            let mutant = match changed {
+                Changed::Container => mutate_container(&good.bytes, &good.layout, seed),
+                Changed::Payload => mutate_payload(&good.bytes, &good.layout, seed),
+                Changed::Any => mutate(&good.bytes, other, seed),
+            };
+            let file = format!("mutant-{number}-{}", good.name);
+            tokio::fs::write(bench.file(&file), &mutant.bytes).await?;
+            let id = api.submit(&composition(good.kind, &origin.url(&file))).await?;
+            sent.push((id, file, format!("mutant {number} of {} ({})", good.name, mutant.how)));
+        }
+        for (id, file, what) in sent {
+            let left = LIMIT.saturating_sub(begun.elapsed());
+            let render = api.terminal(&id, left).await.with_context(|| what.clone())?;
+            ensure!(server.is_alive(), "the server ended: {}", node.log_tail());
+            match end(&render) {
+                Ok(end) => *ends.entry(end).or_default() += 1,
+                Err(error) => wrong.push(format!("{what}: {error}")),
+            }
+            tokio::fs::remove_file(bench.file(&file)).await?;
         }
     }
     ensure!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -106,12 +170,19 @@ pub async fn check(bench: &Bench, scale: Scale) -> Result<Figures> {
     api.completed(&after, RENDER_LIMIT).await?;
     ensure!(server.is_alive(), "the server ended: {}", node.log_tail());
     no_scratch(&node).await?;
+    let lost = restarts(&api).await?;
+    // The readers of containers are memory-safe, so that their bytes can harm no worker.
+    ensure!(
+        changed != Changed::Container || lost == 0,
+        "{lost} workers were lost to bytes of containers"
+    );
+    let of = format!("{changed:?}").to_lowercase();
     let mut figures = vec![
-        Figure::new("mutants", format!("{count} in {took:.0} s")),
-        Figure::new("workers lost and started anew", restarts(&api).await?),
+        Figure::new(format!("{of}: mutants"), format!("{count} in {took:.0} s")),
+        Figure::new(format!("{of}: workers lost and started anew"), lost.to_string()),
     ];
     let ends = ends.into_iter();
-    figures.extend(ends.map(|(end, count)| Figure::new(end, count.to_string())));
+    figures.extend(ends.map(|(end, count)| Figure::new(format!("{of}: {end}"), count.to_string())));
     Ok(figures)
 }
 
@@ -137,7 +208,13 @@ fn composition(kind: &str, url: &str) -> Value {
     })
 }
 
-type Good = (&'static str, &'static str, Vec<u8>);
+/// A file that is not wrong yet.
+struct Good {
+    name: &'static str,
+    kind: &'static str,
+    bytes: Vec<u8>,
+    layout: Layout,
+}
 
 async fn make(bench: &Bench) -> Result<Vec<Good>> {
     let mut goods = Vec::new();
@@ -146,16 +223,35 @@ async fn make(bench: &Bench) -> Result<Vec<Good>> {
         let to = file.display().to_string();
         let arguments = MADE_OF.split_whitespace().chain(how.split(' '));
         run("ffmpeg", arguments.chain([to.as_str()])).await?;
-        goods.push((name, kind, tokio::fs::read(&file).await?));
+        goods.push(Good {
+            name,
+            kind,
+            bytes: tokio::fs::read(&file).await?,
+            layout: layout(&to).await?,
+        });
     }
     Ok(goods)
 }
 
+/// Where the packets of a file lie. The first bytes at a packet's place may be its container's.
+async fn layout(file: &str) -> Result<Layout> {
+    const HEADER: usize = 16;
+    let show = "-v error -show_entries packet=pos,size -of csv=p=0";
+    let text = run("ffprobe", show.split(' ').chain([file])).await?;
+    let lines = String::from_utf8_lossy(&text).into_owned();
+    let packets = lines.lines().filter_map(|line| {
+        let mut numbers = line.split(',').filter_map(|number| number.parse::<usize>().ok());
+        let (size, at) = (numbers.next()?, numbers.next()?);
+        Some(at + HEADER.min(size)..at + size)
+    });
+    Ok(Layout::new(packets.collect()))
+}
+
 /// How often a worker was started after the first, over all slots.
-async fn restarts(api: &Api) -> Result<String> {
+async fn restarts(api: &Api) -> Result<u64> {
     let answer = api.get("/admin/v1/actors").await?;
     ensure!(answer.status == 200, "{}", answer.body);
-    Ok(slots(&answer.body).to_string())
+    Ok(slots(&answer.body))
 }
 
 fn slots(tree: &Value) -> u64 {
