@@ -305,6 +305,13 @@ impl Job {
             .count()
     }
 
+    /// What ended attempts whose worker was lost.
+    pub fn lost_workers(&self) -> Vec<String> {
+        let attempts = list(&self.0["tasks"]).iter().flat_map(|task| list(&task["attempts"]));
+        let outcomes = attempts.map(|attempt| attempt["outcome"].to_string());
+        outcomes.filter(|outcome| outcome.contains("worker ")).collect()
+    }
+
     /// The attempts that are under way, each named by its task and its number.
     pub fn running_attempts(&self) -> Vec<String> {
         let mut running = Vec::new();

@@ -165,12 +165,7 @@ impl Keeper {
 /// Whether trimming would drop anything: an entry of the log a minute for nothing is too much.
 fn has_old(state: &State, trim: &Trim) -> bool {
     let is_old = |asset: &Arc<Asset>| {
-        let before = match asset.status {
-            AssetStatus::Failed => trim.failed_assets_before,
-            AssetStatus::Pending | AssetStatus::Processing | AssetStatus::Ready => {
-                trim.assets_before
-            }
-        };
+        let before = trim.assets_before(asset);
         asset.settled_at.is_some_and(|at| at < before) && !state.is_asset_in_use(asset.id())
     };
     state.assets.values().any(is_old)

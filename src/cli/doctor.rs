@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use bytesize::ByteSize;
 use serde::Serialize;
 
 use super::ConfigFlags;
@@ -28,6 +29,7 @@ const GSTREAMER_ADVICE: &str =
 const ADAPTER_ADVICE: &str =
     "install a Vulkan driver; mesa-vulkan-drivers has one that needs no GPU";
 
+const MEMORY_ADVICE: &str = "renders of the largest pictures may fail: lower limits.pixels, use fewer render.slots, or set render.worker_memory";
 const YT_DLP_ADVICE: &str = "imports of video pages fail without it: install a current yt-dlp (github.com/yt-dlp/yt-dlp), and ffmpeg beside it";
 const STORAGE_ADVICE: &str = "set data_dir or storage.url to a directory that can be written, or \
      storage.url, endpoint and region to a bucket that the AWS_* credentials may use";
@@ -37,7 +39,9 @@ const DESTINATION_ADVICE: &str =
 pub(super) fn run(as_json: bool, flags: &ConfigFlags) -> anyhow::Result<ExitCode> {
     let settings = flags.load()?;
     let mut findings = vec![check_settings(&settings)];
+    findings.push(check_memory(&settings));
     findings.push(check_media());
+    findings.extend(check_codecs());
     findings.push(check_adapter(&settings));
     findings.push(check_fonts());
     findings.extend(check_storage(&settings)?);
@@ -74,6 +78,57 @@ fn check_settings(settings: &Settings) -> Finding {
         Ok(()) => found("settings", format!("{} slots", settings.slot_count())),
         Err(error) => missing("settings", error.to_string(), "change the setting"),
     }
+}
+
+/// What a worker may take, against what the largest picture that is let in may need.
+fn check_memory(settings: &Settings) -> Finding {
+    const WHAT: &str = "worker memory";
+    let slots = settings.slot_count();
+    let Some(bytes) = settings.worker_memory() else {
+        return missing(WHAT, "not set to a size".into(), "set render.worker_memory");
+    };
+    let needed = settings.memory_of_largest();
+    let detail = format!(
+        "{} for each of {slots} slots; pictures of limits.pixels may need {}",
+        ByteSize(bytes),
+        ByteSize(needed)
+    );
+    let advice = (bytes < needed).then_some(MEMORY_ADVICE);
+    Finding {
+        advice,
+        ..found(WHAT, detail)
+    }
+}
+
+/// Which codecs of sources this installation decodes.
+#[cfg(feature = "gst")]
+fn check_codecs() -> Vec<Finding> {
+    use crate::media::gst::GstEngine;
+    let kinds = ["codecs of pictures", "codecs of sound"];
+    let codecs = GstEngine::codecs();
+    let findings = kinds.into_iter().zip(codecs).map(|(what, codecs)| {
+        let names = |wanted: bool| {
+            let names = codecs.iter().filter(|(_, is_here)| *is_here == wanted);
+            names.map(|(name, _)| *name).collect::<Vec<_>>().join(", ")
+        };
+        let lacking = names(false);
+        if lacking.is_empty() {
+            found(what, names(true))
+        } else {
+            let detail = format!("{}; not decoded here: {lacking}", names(true));
+            Finding {
+                absent: true,
+                advice: Some(GSTREAMER_ADVICE),
+                ..found(what, detail)
+            }
+        }
+    });
+    findings.collect()
+}
+
+#[cfg(not(feature = "gst"))]
+fn check_codecs() -> Vec<Finding> {
+    Vec::new()
 }
 
 #[cfg(feature = "gst")]

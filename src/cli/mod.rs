@@ -7,6 +7,8 @@
 
 mod doctor;
 mod keys;
+mod private;
+mod probe;
 mod render;
 mod serve;
 mod validate;
@@ -48,6 +50,16 @@ enum Command {
         /// The composition, as JSON; `-` for standard input.
         file: PathBuf,
         /// Print violations and warnings as JSON.
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        flags: ConfigFlags,
+    },
+    /// Say what is in a media file, and what a render would make of it.
+    Probe {
+        /// A file of this machine, or an http(s) URL.
+        subject: String,
+        /// Print the report as JSON.
         #[arg(long)]
         json: bool,
         #[command(flatten)]
@@ -121,6 +133,11 @@ pub fn run() -> ExitCode {
             flags,
         } => report(render::run(&file, &output, json, &flags)),
         Command::Validate { file, json, flags } => report(validate::run(&file, json, &flags)),
+        Command::Probe {
+            subject,
+            json,
+            flags,
+        } => report(probe::run(&subject, json, &flags)),
         Command::Keys(call) => report(keys::run(&call)),
         Command::Doctor { json, flags } => report(doctor::run(json, &flags)),
         Command::RotateSigningKey {

@@ -7,12 +7,10 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use indicatif::{ProgressBar, ProgressStyle};
-use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use serde_json::Value;
 
 use super::ConfigFlags;
-use crate::app::App;
-use crate::settings::{Quota, Storage};
+use super::private::with_server;
 
 pub(super) fn run(
     file: &Path,
@@ -21,49 +19,9 @@ pub(super) fn run(
     flags: &ConfigFlags,
 ) -> anyhow::Result<ExitCode> {
     let body = super::read(file)?;
-    let directory = tempfile::tempdir().context("no room for a data directory")?;
-    let mut settings = flags.load()?;
-    settings.data_dir = directory.path().to_owned();
-    settings.storage = Storage::default();
-    settings.edge.listen = ([127, 0, 0, 1], 0).into();
-    settings.edge.public_url = String::new();
-    // Nobody else gets in: the one key that will exist is made for this call.
-    settings.auth.required = Some(true);
-    settings.limits.requests_per_minute = 0;
-    settings.limits.burst = 0;
-    settings.quota = Quota::default();
-    // The composition is the caller's own: what it may read is the caller's business.
-    settings.media.allow_private_networks = true;
-    if std::env::var_os("FRAMELANE__LOG__FILTER").is_none() {
-        settings.log.filter = "warn".into();
-    }
-    settings.validate()?;
-    super::start_logging(&settings.log)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .context("the async runtime cannot be started")?;
-    runtime.block_on(async {
-        let mut app = App::start(settings).await?;
-        let base = app.base_url();
-        let client = client(&app.make_key("default").await?)?;
-        let outcome = tokio::select! {
-            outcome = render(&client, &base, body, output, json) => outcome,
-            _ = tokio::signal::ctrl_c() => Err(anyhow::anyhow!("interrupted")),
-            reason = app.failed() => Err(anyhow::anyhow!(reason)),
-        };
-        app.stop(Duration::from_secs(1)).await;
-        outcome
+    with_server(flags, async |private| {
+        render(&private.client, &private.base, body, output, json).await
     })
-}
-
-fn client(key: &str) -> anyhow::Result<reqwest::Client> {
-    let mut authorization = HeaderValue::from_str(&format!("Bearer {key}"))?;
-    authorization.set_sensitive(true);
-    Ok(reqwest::Client::builder()
-        .timeout(Duration::from_secs(90))
-        .default_headers(HeaderMap::from_iter([(AUTHORIZATION, authorization)]))
-        .build()?)
 }
 
 async fn render(

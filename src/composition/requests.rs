@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::schema::{IMPORT, UPLOAD, WEBHOOK, request_schema};
+use super::schema::{IMPORT, PROBE, UPLOAD, WEBHOOK, request_schema};
 
 /// A file that a client is about to send.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +38,11 @@ pub struct WebhookRequest {
 /// The body of `POST /v1/webhooks` as JSON Schema.
 pub fn webhook_schema() -> Value {
     request_schema(&WEBHOOK)
+}
+
+/// The body of `POST /v1/probe` as JSON Schema.
+pub fn probe_schema() -> Value {
+    request_schema(&PROBE)
 }
 
 /// The bodies of `POST /v1/uploads` and `POST /v1/imports` as JSON Schema.

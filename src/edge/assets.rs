@@ -157,6 +157,8 @@ ids! {
     UploadId: Upload, "upload";
     /// The import of a path. What is not an id names nothing: a 404.
     ImportId: Import, "import";
+    /// The probe of a path. What is not an id names nothing: a 404.
+    ProbeId: Probe, "probe";
 }
 
 async fn id_of_path(parts: &mut Parts, edge: &Edge) -> Option<AssetId> {
@@ -340,6 +342,7 @@ fn kind_word(id: AssetId) -> &'static str {
     match id.kind {
         AssetKind::Upload => "upload",
         AssetKind::Import => "import",
+        AssetKind::Probe => "probe",
     }
 }
 

@@ -27,6 +27,7 @@ mod ops;
 mod params;
 mod ports;
 mod preview;
+mod probes;
 mod range;
 mod recent;
 mod renders;

@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 use super::context::Edge;
 use super::error::{ApiError, ErrorBody};
 use super::params::Params;
-use crate::composition::{json_schema, request_schemas, webhook_schema};
+use crate::composition::{json_schema, probe_schema, request_schemas, webhook_schema};
 
 /// Where the composition's schema is served, and so what it is called.
 const COMPOSITION_ID: &str = "/schemas/composition.json";
@@ -33,6 +33,10 @@ pub(crate) struct UploadRequest {}
 /// Stands for the schema of an import's request.
 #[derive(Debug, Deserialize, ToSchema)]
 pub(crate) struct ImportRequest {}
+
+/// Stands for the schema of a probe's request.
+#[derive(Debug, Deserialize, ToSchema)]
+pub(crate) struct ProbeRequest {}
 
 /// Stands for the schema of a webhook's request.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -60,7 +64,7 @@ impl Document {
         });
         document["tags"] = json!([
             {"name": "renders", "description": "Submit compositions and follow their renders"},
-            {"name": "media", "description": "Bring files: uploads and imports"},
+            {"name": "media", "description": "Bring files, and look into them: uploads, imports, probes"},
             {"name": "webhooks", "description": "Be told when something has happened"},
             {"name": "workspace", "description": "What a workspace had rendered"},
             {"name": "files", "description": "Finished files, by signed link"},
@@ -73,6 +77,7 @@ impl Document {
         let (upload, import) = request_schemas();
         document["components"]["schemas"]["UploadRequest"] = upload;
         document["components"]["schemas"]["ImportRequest"] = import;
+        document["components"]["schemas"]["ProbeRequest"] = probe_schema();
         document["components"]["schemas"]["WebhookRequest"] = webhook_schema();
         document["components"]["securitySchemes"][BEARER] = json!({
             "type": "http",

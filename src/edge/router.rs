@@ -13,7 +13,7 @@ use super::context::Edge;
 use super::error::ApiError;
 use super::openapi::Document;
 use super::{
-    access, admin, capabilities, cors, envelope, files, imports, openapi, ops, preview, renders,
+    access, admin, capabilities, cors, envelope, files, imports, openapi, ops, preview, probes, renders,
     sources, uploads, webhooks,
 };
 
@@ -53,6 +53,8 @@ fn client_routes(edge: &Edge) -> OpenApiRouter<Edge> {
         .routes(routes!(uploads::complete))
         .routes(routes!(imports::create, imports::list))
         .routes(routes!(imports::read, imports::remove))
+        .routes(routes!(probes::create))
+        .routes(routes!(probes::read))
         .routes(routes!(sources::source))
         .routes(routes!(webhooks::create, webhooks::list))
         .routes(routes!(webhooks::secret))

@@ -8,6 +8,7 @@ mod frame;
 pub mod gst;
 pub mod pixels;
 pub mod presentation;
+mod report;
 pub mod sound;
 pub mod synthetic;
 
@@ -17,6 +18,10 @@ use serde::{Deserialize, Serialize};
 
 pub use error::MediaError;
 pub use frame::{Frame, PixelFormat, Plane};
+pub use report::{
+    ColorReport, EditReport, NoticeReport, PictureReport, Report, SoundReport, TrackReport, average_rate,
+    matrix_name,
+};
 
 use crate::composition::time::FrameRate;
 pub use crate::timeline::{
@@ -113,6 +118,14 @@ pub trait MediaEngine: Send + Sync {
     /// # Errors
     /// [`MediaError::Invalid`] and its kin when the file is not usable.
     fn probe(&self, file: &Path) -> Result<MediaInfo, MediaError>;
+
+    /// Everything about a file whose probe is `info`.
+    ///
+    /// # Errors
+    /// As [`MediaEngine::probe`].
+    fn report(&self, _file: &Path, info: &MediaInfo) -> Result<Report, MediaError> {
+        Ok(Report::of(info))
+    }
 
     /// Opens a video for reading from frame `first` on.
     ///

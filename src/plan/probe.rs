@@ -3,7 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::timeline::{FrameTable, Matrix, MediaInfo};
+use crate::media::{average_rate, matrix_name};
+use crate::timeline::MediaInfo;
 
 /// Longest word that a file can put into its probe.
 const WORD: usize = 32;
@@ -82,12 +83,7 @@ impl Probe {
         let is_still = info.is_still();
         let length = seconds(video.frames.end());
         let sound = audio.as_ref().map_or(0.0, |audio| audio.duration);
-        let matrix = match video.color.matrix {
-            Matrix::Bt601 => "bt601",
-            Matrix::Bt709 => "bt709",
-            Matrix::Bt2020 => "bt2020",
-            Matrix::Smpte240m => "smpte240m",
-        };
+        let matrix = matrix_name(video.color.matrix);
         let range = if video.color.full_range {
             "full"
         } else {
@@ -144,21 +140,10 @@ fn seconds(nanoseconds: i64) -> f64 {
     nanoseconds as f64 / 1e9
 }
 
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "frame counts are far below 2^52"
-)]
-fn average_rate(frames: &FrameTable) -> Option<f64> {
-    let span = frames.end().checked_sub(frames.first()?);
-    let span = span.filter(|span| *span > 0)?;
-    let rate = frames.len() as f64 * 1e9 / span as f64;
-    Some((rate * 1000.0).round() / 1000.0)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::timeline::{AudioInfo, VideoInfo, YuvColor};
+    use crate::timeline::{AudioInfo, FrameTable, VideoInfo, YuvColor};
 
     fn clip() -> MediaInfo {
         MediaInfo {

@@ -7,7 +7,7 @@ use bytesize::ByteSize;
 use super::{Role, Settings, is_workspace_name};
 
 /// Private memory that any worker may have.
-const LEAST_MEMORY: u64 = 4 << 30;
+const LEAST_MEMORY: u64 = 1 << 30;
 /// Private memory a pixel of the largest canvas: an encoder looks ahead over dozens of frames.
 const MEMORY_A_PIXEL: u64 = 256;
 
@@ -193,10 +193,16 @@ impl Settings {
     /// The most private memory of a worker in bytes; nothing if it is set to nonsense.
     pub fn worker_memory(&self) -> Option<u64> {
         if self.render.worker_memory == "auto" {
-            return Some(LEAST_MEMORY.max(self.limits.pixels.saturating_mul(MEMORY_A_PIXEL)));
+            let share = machine_memory() / 5 * 4 / u64::from(self.slot_count().max(1));
+            return Some(share.max(LEAST_MEMORY));
         }
         let size: ByteSize = self.render.worker_memory.parse().ok()?;
-        (size >= ByteSize::gib(1)).then_some(size.as_u64())
+        (size.as_u64() >= LEAST_MEMORY).then_some(size.as_u64())
+    }
+
+    /// The private memory that the largest picture of `limits.pixels` may take a worker, in bytes.
+    pub fn memory_of_largest(&self) -> u64 {
+        self.limits.pixels.saturating_mul(MEMORY_A_PIXEL)
     }
 
     /// The bucket that holds the objects, and what their keys begin with.
@@ -214,6 +220,16 @@ impl Settings {
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         u32::try_from(cores).unwrap_or(u32::MAX)
     }
+}
+
+/// Memory of this machine in bytes, or of the control group that it runs in.
+fn machine_memory() -> u64 {
+    let about = rustix::system::sysinfo();
+    let whole = u64::from(about.totalram).saturating_mul(u64::from(about.mem_unit).max(1));
+    let group = std::fs::read_to_string("/sys/fs/cgroup/memory.max").ok();
+    // `max`, or the bytes.
+    let bound = group.and_then(|text| text.trim().parse().ok());
+    bound.map_or(whole, |bound: u64| bound.min(whole))
 }
 
 /// Sets the key that `FRAMELANE__A__B` names. What the default there looks like says how the

@@ -8,6 +8,7 @@ mod mix;
 mod resolve;
 mod source;
 mod span;
+mod stills;
 #[cfg(test)]
 mod testing;
 mod warnings;
@@ -16,4 +17,5 @@ pub use draw_list::{Affine, Content, DrawList, Layer, Rect};
 pub use frame_table::FrameTable;
 pub use mix::{MixClip, MixPlan, SAMPLE_RATE};
 pub use resolve::{ResolveError, Resolved, TextMeasure, Timeline};
+pub use stills::StillsBeyond;
 pub use source::{AudioInfo, Matrix, MediaInfo, Notice, VideoInfo, YuvColor};

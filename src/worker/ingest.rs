@@ -7,6 +7,7 @@ use super::child::Run;
 use super::failure;
 use super::order::{IngestOrder, Made};
 use super::tools::{Font, Tools};
+use crate::media::Report;
 use crate::plan::Probe;
 
 /// What failures call the file.
@@ -18,15 +19,22 @@ pub(super) fn ingest(tools: &mut Tools, order: &IngestOrder, run: &Run) -> Resul
         return Ok(());
     }
     // Nobody's element is at fault: whoever uses the asset is named where it is used.
-    let probe = probe(tools, order).map_err(|failure| Failure {
+    let (probe, report) = probe(tools, order).map_err(|failure| Failure {
         path: None,
         ..failure
     })?;
     run.advance(1);
-    run.made(&Made::Probed { probe })
+    run.made(&Made::Probed { probe, report })
 }
 
-fn probe(tools: &mut Tools, order: &IngestOrder) -> Result<Probe, Failure> {
+fn probe(tools: &mut Tools, order: &IngestOrder) -> Result<(Probe, Option<Report>), Failure> {
+    let bare = |container: &str| {
+        let report = order.in_full.then(|| Report {
+            container: container.to_owned(),
+            ..Report::default()
+        });
+        (Probe::bare(container), report)
+    };
     let (family, kind) = order
         .content_type
         .split_once('/')
@@ -34,7 +42,7 @@ fn probe(tools: &mut Tools, order: &IngestOrder) -> Result<Probe, Failure> {
     match (family, kind) {
         ("image", "png" | "jpeg" | "webp") => tools
             .probe_image(&order.file, SUBJECT)
-            .map(|info| Probe::of(&info)),
+            .map(|info| (Probe::of(&info), order.in_full.then(|| Report::of(&info)))),
         ("font", "ttf" | "otf") => {
             let font = Font {
                 url: "",
@@ -42,19 +50,19 @@ fn probe(tools: &mut Tools, order: &IngestOrder) -> Result<Probe, Failure> {
                 path: SUBJECT,
             };
             tools.text(&[font])?;
-            Ok(Probe::bare(kind))
+            Ok(bare(kind))
         }
         ("video" | "audio", _) => {
-            let info = tools
-                .engine()?
-                .probe(&order.file)
-                .map_err(|error| failure::of_media(&error, Some(SUBJECT)))?;
+            let engine = tools.engine()?;
+            let of_media = |error| failure::of_media(&error, Some(SUBJECT));
+            let info = engine.probe(&order.file).map_err(of_media)?;
             if let Some(video) = &info.video {
                 super::prepare::check_size(tools, video, SUBJECT)?;
             }
-            Ok(Probe::of(&info))
+            let report = order.in_full.then(|| engine.report(&order.file, &info));
+            Ok((Probe::of(&info), report.transpose().map_err(of_media)?))
         }
         // Told apart by their first bytes; whoever uses them looks closer.
-        _ => Ok(Probe::bare(kind.trim_start_matches("x-"))),
+        _ => Ok(bare(kind.trim_start_matches("x-"))),
     }
 }

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::composition::time::MediaTime;
 use crate::composition::{SourceKind, ValidComposition, Warning};
+use crate::media::Report;
 use crate::plan::Probe;
 
 /// One run's work. Every path is of a file on this machine.
@@ -39,6 +40,8 @@ pub struct IngestOrder {
     pub file: PathBuf,
     /// What its first bytes say it is.
     pub content_type: String,
+    /// Whether all that is in it is asked for.
+    pub in_full: bool,
 }
 
 /// [`Order::Prepare`].
@@ -145,6 +148,8 @@ pub enum Made {
     Probed {
         /// What was found.
         probe: Probe,
+        /// All of it, where that was asked for.
+        report: Option<Report>,
     },
     /// Nothing: the node had done it before.
     Delivered,

@@ -14,6 +14,9 @@ use crate::media::{MediaInfo, VideoInfo};
 use crate::plan::{self, Plan, PlannedFont, Prepared};
 use crate::timeline::Timeline;
 
+/// This part of a worker's memory may hold decoded stills.
+pub(super) const STILLS_SHARE: u64 = 4;
+
 /// Probes, resolves and cuts; leaves the plan and what clients are told of it.
 pub(super) fn prepare(tools: &mut Tools, order: PrepareOrder, run: &Run) -> Result<(), Failure> {
     if !run.begin(0) {
@@ -47,6 +50,7 @@ pub(super) fn prepare(tools: &mut Tools, order: PrepareOrder, run: &Run) -> Resu
         Timeline::resolve(order.composition, infos, text.as_ref(), &limits)
             .map_err(|error| failure::permanent(&error.code, error.message, Some(&error.path)))?;
     warnings.extend(text_warnings(&text, &timeline.composition));
+    check_stills(tools.settings().memory, &timeline)?;
     run.advance(1);
 
     let composition = &timeline.composition;
@@ -125,6 +129,28 @@ fn probe(tools: &Tools, source: &FetchedSource) -> Result<MediaInfo, Failure> {
         check_size(tools, video, &source.path)?;
     }
     Ok(info)
+}
+
+/// Refuses a timeline of which one frame shows more stills than a worker may keep decoded.
+fn check_stills(memory: u64, timeline: &Timeline) -> Result<(), Failure> {
+    let most = memory / STILLS_SHARE;
+    let Some(over) = timeline.stills_beyond(most).filter(|_| memory > 0) else {
+        return Ok(());
+    };
+    let paths: Vec<String> = over
+        .elements
+        .iter()
+        .map(|element| format!("elements[{element}]"))
+        .collect();
+    let message = format!(
+        "the images shown together at {} s take {} MiB decoded, more than the limit of {} MiB: {}",
+        over.at,
+        over.bytes >> 20,
+        most >> 20,
+        paths.join(", ")
+    );
+    let first = paths.first().map(String::as_str);
+    Err(failure::permanent("limit_exceeded", message, first))
 }
 
 /// The longest side that every adapter takes as a texture.

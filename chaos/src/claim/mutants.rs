@@ -135,7 +135,7 @@ async fn tried(
     let (api, server) = (node.api()?, node.process()?);
     let begun = Instant::now();
     let mut ends: BTreeMap<String, u32> = BTreeMap::new();
-    let mut wrong = Vec::new();
+    let (mut wrong, mut lost_to) = (Vec::new(), Vec::new());
     let numbers: Vec<usize> = (0..count).collect();
     for some in numbers.chunks(AT_ONCE) {
         let mut sent = Vec::new();
@@ -161,6 +161,8 @@ async fn tried(
                 Ok(end) => *ends.entry(end).or_default() += 1,
                 Err(error) => wrong.push(format!("{what}: {error}")),
             }
+            let lost = api.job(&id).await?.lost_workers();
+            lost_to.extend(lost.first().map(|how| format!("{what}: {how}")));
             tokio::fs::remove_file(bench.file(&file)).await?;
         }
     }
@@ -174,7 +176,8 @@ async fn tried(
     // The readers of containers are memory-safe, so that their bytes can harm no worker.
     ensure!(
         changed != Changed::Container || lost == 0,
-        "{lost} workers were lost to bytes of containers"
+        "{lost} workers were lost to bytes of containers:\n{}",
+        lost_to.join("\n")
     );
     let of = format!("{changed:?}").to_lowercase();
     let mut figures = vec![

@@ -17,9 +17,11 @@ pub enum AssetKind {
     Upload,
     /// They are fetched from a URL.
     Import,
+    /// As an import's or an upload's, only to be looked at: no composition names it.
+    Probe,
 }
 
-/// One asset, `upload_` or `import_` and a ULID in text.
+/// One asset, `upload_`, `import_` or `probe_` and a ULID in text.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct AssetId {
     /// How its bytes come.
@@ -40,6 +42,7 @@ impl fmt::Display for AssetId {
         let prefix = match self.kind {
             AssetKind::Upload => "upload",
             AssetKind::Import => "import",
+            AssetKind::Probe => "probe",
         };
         write!(f, "{prefix}_{}", Ulid(self.ulid))
     }
@@ -59,6 +62,7 @@ impl FromStr for AssetId {
         let kind = match prefix {
             "upload" => AssetKind::Upload,
             "import" => AssetKind::Import,
+            "probe" => AssetKind::Probe,
             _ => return Err(NotAnId),
         };
         Ulid::from_string(ulid)

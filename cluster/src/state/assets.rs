@@ -33,9 +33,15 @@ impl State {
             }
             self.asset_keys.insert(place, (id, row.body, self.now));
         }
-        let status = match id.kind {
-            AssetKind::Upload => AssetStatus::Pending,
-            AssetKind::Import => AssetStatus::Processing,
+        let is_fetched = match id.kind {
+            AssetKind::Upload => false,
+            AssetKind::Import => true,
+            AssetKind::Probe => new.url.is_some(),
+        };
+        let status = if is_fetched {
+            AssetStatus::Processing
+        } else {
+            AssetStatus::Pending
         };
         let asset = Asset {
             status,
@@ -52,7 +58,7 @@ impl State {
         };
         self.assets.insert(id, Arc::new(asset));
         self.open_assets.insert(id, ());
-        if id.kind == AssetKind::Import {
+        if is_fetched {
             self.begin_ingest(id);
         }
         Outcome::AssetCreated(id)

@@ -3,7 +3,7 @@
 
 use super::State;
 use crate::model::{
-    AssetId, AssetStatus, Day, EventKind, JobId, JobKind, JobStatus, Seq, Subject, Target,
+    AssetId, AssetKind, AssetStatus, Day, EventKind, JobId, JobKind, JobStatus, Seq, Subject, Target,
 };
 
 /// Something that has consequences beyond what it changed.
@@ -76,6 +76,10 @@ impl State {
         let Some(asset) = self.assets.get(&id).cloned() else {
             return;
         };
+        // Nobody subscribes to probes: who asks for one waits for its answer.
+        if id.kind == AssetKind::Probe {
+            return;
+        }
         let kind = if asset.status == AssetStatus::Ready {
             EventKind::AssetReady
         } else {

@@ -2,7 +2,20 @@
 
 use super::State;
 use crate::command::{Outcome, Trim};
-use crate::model::{AssetId, AssetStatus, DeliveryId};
+use crate::model::{Asset, AssetId, AssetKind, AssetStatus, DeliveryId, LogTime};
+
+impl Trim {
+    /// When an asset must have been settled to be kept: probes, whose answers are of no use later,
+    /// as long as failed assets.
+    pub fn assets_before(&self, asset: &Asset) -> LogTime {
+        match (asset.status, asset.id().kind) {
+            (AssetStatus::Failed, _) | (_, AssetKind::Probe) => self.failed_assets_before,
+            (AssetStatus::Pending | AssetStatus::Processing | AssetStatus::Ready, _) => {
+                self.assets_before
+            }
+        }
+    }
+}
 
 impl State {
     pub(super) fn trim(&mut self, trim: Trim) -> Outcome {
@@ -23,12 +36,7 @@ impl State {
             .assets
             .values()
             .filter(|asset| {
-                let before = match asset.status {
-                    AssetStatus::Failed => trim.failed_assets_before,
-                    AssetStatus::Pending | AssetStatus::Processing | AssetStatus::Ready => {
-                        trim.assets_before
-                    }
-                };
+                let before = trim.assets_before(asset);
                 asset.settled_at.is_some_and(|at| at < before)
             })
             .map(|asset| asset.id())

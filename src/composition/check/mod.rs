@@ -14,7 +14,7 @@ mod suggest;
 mod value;
 mod warnings;
 
-use super::schema::{COMPOSITION, IMPORT, Object, UPLOAD, WEBHOOK};
+use super::schema::{COMPOSITION, IMPORT, Object, PROBE, UPLOAD, WEBHOOK};
 use super::{
     ImportRequest, Json, Limits, UploadRequest, ValidComposition, Violation, ViolationCode,
     Warning, WebhookRequest,
@@ -102,6 +102,23 @@ pub fn validate_import(json: &Json) -> Result<ImportRequest, Vec<Violation>> {
             .to_owned(),
         filename: fields.text("filename").map(str::to_owned),
     })
+}
+
+/// Checks the body of `POST /v1/probe` and gives its `source_url`.
+///
+/// # Errors
+/// Every violation at once, never an empty list.
+pub fn validate_probe(json: &Json) -> Result<String, Vec<Violation>> {
+    let limits = Limits::default();
+    let mut report = Report::new(&limits);
+    let fields = read_request(&PROBE, json, &mut report);
+    if !report.violations.is_empty() {
+        return Err(report.violations);
+    }
+    let url = fields.text("source_url");
+    Ok(url
+        .expect("without a violation required fields are there")
+        .to_owned())
 }
 
 /// Checks the body of `POST /v1/webhooks`.

@@ -15,7 +15,7 @@ pub(super) use element::{AUDIO, IMAGE, TEXT, VIDEO};
 pub use export::json_schema;
 pub(super) use export::request_schema;
 pub(super) use field::{Field, Kind, Object, Support};
-pub(super) use requests::{IMPORT, UPLOAD, WEBHOOK};
+pub(super) use requests::{IMPORT, PROBE, UPLOAD, WEBHOOK};
 
 /// Seconds that any time in a composition may be at most. Far beyond every limit on the
 /// output; keeps exact arithmetic within its range.

@@ -96,6 +96,17 @@ pub(crate) static WEBHOOK: Object = Object {
     ]],
 };
 
+/// The body of `POST /v1/probe`.
+pub(crate) static PROBE: Object = Object {
+    name: "probe",
+    groups: &[&[Field::new(
+        "source_url",
+        Kind::PlainUrl { most: 2048 },
+        "A file as a composition names it: http or https, or an upload's or import's source_url.",
+    )
+    .required()]],
+};
+
 /// The body of `POST /v1/imports`.
 pub(crate) static IMPORT: Object = Object {
     name: "import",

@@ -42,6 +42,8 @@ pub(super) async fn render(edge: &Edge, event: &Event) -> Result<Option<Bytes>, 
             match id.kind {
                 AssetKind::Upload => serde_json::to_value(edge.describe_upload(&asset).await?),
                 AssetKind::Import => serde_json::to_value(edge.describe_import(&asset)),
+                // They have no events.
+                AssetKind::Probe => return Ok(None),
             }
         }
     };

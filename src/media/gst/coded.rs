@@ -17,25 +17,30 @@ pub(super) struct Decoder {
 
 /// The element that decodes `codec`, if there is one on the list.
 pub(super) fn decoder_name(codec: &Codec) -> Option<&'static str> {
-    Some(match codec {
-        Codec::H264 | Codec::H264ByteStream => "avdec_h264",
-        Codec::H265 | Codec::H265ByteStream => "avdec_h265",
-        Codec::Av1 => "av1dec",
-        Codec::Vp8 => "vp8dec",
-        Codec::Vp9 => "vp9dec",
-        Codec::Mpeg2Video => "avdec_mpeg2video",
-        Codec::Mpeg4 => "avdec_mpeg4",
-        Codec::H263 => "avdec_h263",
-        Codec::ProRes(_) => "avdec_prores",
-        Codec::Dnxhd => "avdec_dnxhd",
-        Codec::Mjpeg => "avdec_mjpeg",
-        Codec::QtRle => "avdec_qtrle",
-        Codec::Theora => "theoradec",
-        Codec::Ffv1 => "avdec_ffv1",
-        Codec::Huffyuv(false) => "avdec_huffyuv",
-        _ => return None,
-    })
+    let named = NAMES.iter().find(|(name, _)| *name == codec.name());
+    named.map(|&(_, element)| element).filter(|element| !element.is_empty())
 }
+
+/// Codecs of pictures by name, and the element that decodes each; none: this program itself.
+pub(super) const NAMES: &[(&str, &str)] = &[
+    ("h264", "avdec_h264"),
+    ("h265", "avdec_h265"),
+    ("av1", "av1dec"),
+    ("vp8", "vp8dec"),
+    ("vp9", "vp9dec"),
+    ("mpeg2", "avdec_mpeg2video"),
+    ("mpeg4", "avdec_mpeg4"),
+    ("h263", "avdec_h263"),
+    ("prores", "avdec_prores"),
+    ("dnxhd", "avdec_dnxhd"),
+    ("mjpeg", "avdec_mjpeg"),
+    ("png", ""),
+    ("qtrle", "avdec_qtrle"),
+    ("theora", "theoradec"),
+    ("ffv1", "avdec_ffv1"),
+    ("huffyuv", "avdec_huffyuv"),
+    ("raw", ""),
+];
 
 /// The decoder of a description's packets; `is_open`: it begins where a group opens.
 ///

@@ -26,7 +26,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::{
-    DamagedClip, EncodeSettings, FrameSink, FrameSource, JoinSettings, MediaEngine, MediaError, MediaInfo,
+    DamagedClip, EncodeSettings, FrameSink, FrameSource, JoinSettings, MediaEngine, MediaError, MediaInfo, Report,
     MixPlan, VideoInfo,
 };
 
@@ -83,11 +83,24 @@ impl GstEngine {
     pub fn missing_elements() -> Vec<&'static str> {
         init::missing()
     }
+
+    /// The codecs that sources may have, by the names that clients see, and whether this
+    /// installation decodes each: pictures, then sound.
+    pub fn codecs() -> [Vec<(&'static str, bool)>; 2] {
+        let here = |(name, decoder): (&'static str, &'static str)| {
+            (name, decoder.is_empty() || init::element(decoder).is_ok())
+        };
+        [coded::NAMES, sounds::NAMES].map(|names| names.iter().copied().map(here).collect())
+    }
 }
 
 impl MediaEngine for GstEngine {
     fn probe(&self, file: &Path) -> Result<MediaInfo, MediaError> {
         probe::probe(file, self.stall, self.max_pixels)
+    }
+
+    fn report(&self, file: &Path, info: &MediaInfo) -> Result<Report, MediaError> {
+        probe::report(file, info, self.stall)
     }
 
     fn open(

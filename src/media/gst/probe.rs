@@ -9,7 +9,7 @@ use super::super::bitstream;
 use super::super::container::{
     Codec, Contents, Description, Detail, Finding, Input, Packets, Track, TrackKind, VideoFormat,
 };
-use super::super::{AudioInfo, MediaError, MediaInfo, VideoInfo, sound};
+use super::super::{AudioInfo, MediaError, MediaInfo, Report, VideoInfo, sound};
 use super::coded::decoder_name;
 use super::develop::{Development, color_of};
 use super::opened::{Opened, Pictured};
@@ -65,6 +65,27 @@ pub(super) fn probe(
         notices,
         refusal,
     })
+}
+
+/// Everything about a file whose probe is `info`.
+pub(super) fn report(
+    file: &Path,
+    info: &MediaInfo,
+    stall: Duration,
+) -> Result<Report, MediaError> {
+    let opened = Opened::of(file)?;
+    let contents = &opened.contents;
+    let shown = info.video.as_ref().map(|video| video.track);
+    let color = match shown.and_then(|index| Some((index, contents.tracks.get(index)?))) {
+        None => None,
+        Some((index, track)) => {
+            let pictured = opened.pictured(file)?;
+            let (mut development, _) = development(file, track, &pictured, u64::MAX)?;
+            let first = first_picture(file, &opened, index, &pictured, stall)?;
+            Some(development.decision(&first).clone())
+        }
+    };
+    Ok(Report::of(info).with_tracks(contents, info, color.as_ref()))
 }
 
 fn whole(code: &str, message: String) -> Notice {

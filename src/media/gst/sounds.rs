@@ -9,25 +9,33 @@ use super::super::container::{AudioFormat, Codec, Description, Detail, PcmFormat
 use super::coded::with_headers;
 use super::init::element;
 
+/// Codecs of sound by name, and the element that decodes each; none: this program itself.
+pub(super) const NAMES: &[(&str, &str)] = &[
+    ("aac", "avdec_aac"),
+    ("mp3", "avdec_mp3float"),
+    ("mp2", "avdec_mp2float"),
+    ("opus", "opusdec"),
+    ("vorbis", "vorbisdec"),
+    ("flac", "avdec_flac"),
+    ("alac", "avdec_alac"),
+    ("ac3", "avdec_ac3"),
+    ("eac3", "avdec_eac3"),
+    ("alaw", "alawdec"),
+    ("mulaw", "mulawdec"),
+    ("adpcm", "adpcmdec"),
+    ("pcm", ""),
+];
+
 /// The element that decodes `codec`; none for what needs no decoding.
 fn decoder_name(codec: &Codec) -> Option<&'static str> {
-    Some(match codec {
-        Codec::Aac | Codec::AacAdts => "avdec_aac",
-        Codec::Mp3 => "avdec_mp3float",
-        Codec::Mp2 => "avdec_mp2float",
-        Codec::Opus => "opusdec",
-        Codec::Vorbis => "vorbisdec",
-        Codec::Flac => "avdec_flac",
-        Codec::Alac => "avdec_alac",
-        Codec::Ac3 => "avdec_ac3",
-        Codec::Eac3 => "avdec_eac3",
-        Codec::ALaw => "alawdec",
-        Codec::MuLaw => "mulawdec",
-        Codec::AdpcmMs => "avdec_adpcm_ms",
-        Codec::AdpcmImaWav => "adpcmdec",
-        Codec::AdpcmImaQt => "avdec_adpcm_ima_qt",
-        _ => return None,
-    })
+    match codec {
+        Codec::AdpcmMs => Some("avdec_adpcm_ms"),
+        Codec::AdpcmImaQt => Some("avdec_adpcm_ima_qt"),
+        codec => {
+            let named = NAMES.iter().find(|(name, _)| *name == codec.name());
+            named.map(|&(_, element)| element).filter(|element| !element.is_empty())
+        }
+    }
 }
 
 /// Whether sound of a codec can be decoded.

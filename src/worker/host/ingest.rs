@@ -7,13 +7,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use cluster::model::{Arrival, Asset, Digest, Failure, Ingested, ObjectKey, ObjectRef};
+use cluster::model::{Arrival, Asset, AssetKind, Digest, Failure, Ingested, ObjectKey, ObjectRef};
 use futures::StreamExt;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use tokio::io::AsyncWriteExt;
 
 use super::Shared;
+use crate::media::Report;
 use crate::plan::Probe;
 use crate::store::fetch::{LOOK, Sniffed, sniff};
 use crate::store::{StoreError, keys};
@@ -34,12 +35,15 @@ pub(super) struct Taken {
 
 impl Taken {
     /// What the coordinator is told once the file was probed.
-    pub(super) fn probed(self, probe: Probe) -> Ingested {
+    pub(super) fn probed(self, probe: Probe, report: Option<Report>) -> Ingested {
         Ingested {
             object: self.object,
             content_type: self.content_type,
             filename: self.filename,
-            probe: probe.bounded().to_json(),
+            probe: match report {
+                Some(report) => report.bounded().to_json(),
+                None => probe.bounded().to_json(),
+            },
         }
     }
 }
@@ -53,6 +57,9 @@ pub(super) async fn take_in(
 ) -> Result<Taken, Failure> {
     match (&asset.arrival, &asset.new.url) {
         (Some(arrival), _) => upload(shared, asset, arrival, dirs, progress).await,
+        (None, Some(url)) if asset.id().kind == AssetKind::Probe => {
+            fetched(shared, url, dirs, progress).await
+        }
         (None, Some(url)) => import(shared, asset, url, dirs, progress).await,
         (None, None) => Err(failure::engine("an asset without bytes")),
     }
@@ -91,6 +98,27 @@ async fn import(
         object: imported.object,
         content_type: imported.content_type,
         filename: asset.new.filename.clone().or(imported.filename),
+    })
+}
+
+/// A source that is only looked at: fetched as a render's is, neither pages nor share links.
+async fn fetched(
+    shared: &Shared,
+    url: &str,
+    dirs: &RunDirs,
+    progress: &Arc<AtomicU64>,
+) -> Result<Taken, Failure> {
+    let fetched = shared.fetcher.fetch(url, &dirs.own, progress).await;
+    let object = fetched.map_err(|error| Failure {
+        path: None,
+        ..failure::of_fetch(&error, "source_url")
+    })?;
+    let file = shared.store.local_file(&object, &dirs.own).await;
+    let file = file.map_err(|error| failure::of_store(&error))?;
+    Ok(Taken {
+        content_type: sniffed(&file, None, "").await?,
+        object,
+        filename: None,
     })
 }
 
@@ -190,8 +218,13 @@ fn gone(error: &StoreError) -> Failure {
 /// What the bytes are. They must be of the family that was declared: a video declared as one
 /// in another container is fine, a web page is not.
 async fn judge(file: &Path, asset: &Asset) -> Result<String, Failure> {
-    use tokio::io::AsyncReadExt;
     let declared = asset.new.content_type.as_deref();
+    let name = asset.new.filename.as_deref().unwrap_or_default();
+    sniffed(file, declared, name).await
+}
+
+async fn sniffed(file: &Path, declared: Option<&str>, name: &str) -> Result<String, Failure> {
+    use tokio::io::AsyncReadExt;
     let read = async {
         let mut head = Vec::new();
         let file = tokio::fs::File::open(file).await?;
@@ -201,7 +234,6 @@ async fn judge(file: &Path, asset: &Asset) -> Result<String, Failure> {
     let head: Vec<u8> = read
         .await
         .map_err(|error: std::io::Error| failure::of_io(&error))?;
-    let name = asset.new.filename.as_deref().unwrap_or_default();
     match sniff(&head, declared, name) {
         Sniffed::Media(found) if is_allowed(declared, found) => Ok(found.to_owned()),
         Sniffed::Media(found) => {

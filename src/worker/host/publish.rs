@@ -51,9 +51,9 @@ pub(super) async fn publish(
             object: output.store(&file).await?,
             from_cache: false,
         },
-        (TaskKind::Ingest, Made::Probed { probe }) => {
+        (TaskKind::Ingest, Made::Probed { probe, report }) => {
             let taken: Taken = accept::read_json(&stage::kept_order(&output.dirs)).await?;
-            TaskOutput::Ingested(taken.probed(probe))
+            TaskOutput::Ingested(taken.probed(probe, report))
         }
         (TaskKind::Deliver, Made::Delivered) => TaskOutput::Delivered,
         (

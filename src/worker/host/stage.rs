@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use actors::ports::{Assignment, Staged};
-use cluster::model::{AssetId, Failure, ObjectRef, TaskKind};
+use cluster::model::{AssetId, AssetKind, Failure, ObjectRef, TaskKind};
 use futures::{StreamExt, TryStreamExt};
 
 use super::{Shared, deliver, ingest};
@@ -125,6 +125,7 @@ async fn order(
         return Ok(Order::Ingest(IngestOrder {
             file: files.one(&taken.object).await?,
             content_type: taken.content_type,
+            in_full: asset.id().kind == AssetKind::Probe,
         }));
     }
     if let Some((render, artifact)) = &first.deliver {

@@ -15,6 +15,7 @@ use super::child::Run;
 use super::failure;
 use super::finish::read_plan;
 use super::order::{Made, SegmentsOrder};
+use super::prepare::STILLS_SHARE;
 use super::tools::{Font, Tools};
 use crate::media::{EncodeSettings, EncodedSegment, MediaEngine};
 use crate::plan::Plan;
@@ -106,7 +107,7 @@ fn stage(tools: &mut Tools, plan: &Plan, order: &SegmentsOrder) -> Result<Stage,
     Ok(if memory == 0 {
         stage
     } else {
-        stage.with_stills_kept(usize::try_from(memory / 4).unwrap_or(usize::MAX))
+        stage.with_stills_kept(usize::try_from(memory / STILLS_SHARE).unwrap_or(usize::MAX))
     })
 }
 
