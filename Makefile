@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test demo test check fix bench acceptance chaos layers sizes clean-demo
+.PHONY: help setup setup-test demo test check fix bench acceptance chaos corpus fuzz layers sizes clean-demo
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 14
@@ -63,6 +63,12 @@ bench: ## wall time against ffmpeg doing the same composition
 chaos: setup-test ## kill things at random for a minute, then ask the checkers
 	cargo build --release --locked -p framelane -p chaos --bins
 	@bin="$${CARGO_TARGET_DIR:-target}/release" && "$$bin/chaos" --binary "$$bin/framelane"
+
+corpus: setup-test ## write the corpus of media files to target/corpus (OUT=dir, ONLY=text)
+	@cargo run --release --locked -p chaos --bin corpus -- --out $(or $(OUT),target/corpus) $(if $(ONLY),--only $(ONLY))
+
+fuzz: ## search for inputs that break parsers, 20 minutes each (TARGETS="mp4 ogg", TIME=60s)
+	@.ci/fuzz $(or $(TIME),20m) $(TARGETS)
 
 layers: ## dependencies point the right way
 	@.ci/layers

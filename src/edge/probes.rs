@@ -23,8 +23,8 @@ use crate::composition::validate_probe;
 use crate::media::Report;
 use crate::plan::asset_of;
 
-/// How long a request waits for its answer.
-const WAIT: Duration = Duration::from_secs(30);
+/// Longest that a request waits for its answer, in seconds; it does unless it asks for less.
+const WAIT: u64 = 30;
 /// Time between two looks whether it is there.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// How long a probe of an upload may take to begin.
@@ -56,11 +56,15 @@ pub(crate) struct FileProbeBody {
 /// Look into a file.
 ///
 /// The file is fetched under the rules of a render's source. Answered when it is known what is in it,
-/// within 30 seconds; after that with the id to ask for.
+/// within `wait` seconds; after that with the id to ask for.
 #[utoipa::path(
     post,
     path = "/v1/probe",
     tag = "media",
+    params(
+        ("wait" = Option<u64>, Query, minimum = 0, maximum = 30,
+            description = "Seconds to wait for the answer; 30 by default"),
+    ),
     request_body(content = crate::edge::openapi::ProbeRequest, content_type = "application/json"),
     responses(
         (status = 200, body = FileProbeBody, description = "The probe, ready or failed"),
@@ -84,7 +88,8 @@ pub(crate) async fn create(
     headers: HeaderMap,
     JsonBody(json): JsonBody,
 ) -> Result<Response, ApiError> {
-    params.only(&[])?;
+    let params = params.only(&["wait"])?;
+    let wait = params.integer("wait", 0..=WAIT)?.unwrap_or(WAIT);
     let url = validate_probe(&json).map_err(ApiError::validation)?;
     let arrival = arrived(&edge, &workspace, &url)?;
     let new = NewAsset {
@@ -108,7 +113,7 @@ pub(crate) async fn create(
             return Err(ApiError::internal());
         }
     }
-    let deadline = Instant::now() + WAIT;
+    let deadline = Instant::now() + Duration::from_secs(wait);
     loop {
         let asset = edge.asset(&workspace, id)?;
         let is_settled = asset.status.is_settled();

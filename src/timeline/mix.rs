@@ -72,7 +72,7 @@ impl Timeline {
             .collect()
     }
 
-    fn mix_clip(&self, element: &Element, samples: u64) -> Option<MixClip> {
+    pub(super) fn mix_clip(&self, element: &Element, samples: u64) -> Option<MixClip> {
         let (ElementKind::Video { clip, .. } | ElementKind::Audio { clip }) = &element.kind else {
             return None;
         };

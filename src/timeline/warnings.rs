@@ -72,6 +72,8 @@ struct Used<'a> {
     to: i64,
     /// Where the picture track or, of an audio element, the sound ends.
     end: Option<MediaTime>,
+    /// Whether it lasts for a sample of sound at all.
+    is_heard: bool,
 }
 
 impl<'a> Used<'a> {
@@ -93,6 +95,7 @@ impl<'a> Used<'a> {
             from: nanos(clip.in_point),
             to: nanos(clip.in_point + length),
             end: source_end(element, timeline),
+            is_heard: timeline.mix_clip(element, u64::MAX).is_some(),
         }
     }
 
@@ -161,6 +164,11 @@ impl<'a> Used<'a> {
         else {
             return found;
         };
+        if !self.is_heard {
+            let message = "it is shorter than one sample of sound; nothing of it is heard".into();
+            found.extend(self.between("audio_ends_early", message, self.from, self.to));
+            return found;
+        }
         if sound.start.saturating_sub(self.from) > AUDIO_SLACK {
             let message = format!(
                 "its sound begins at {} of the source; it is silent until then",

@@ -87,6 +87,8 @@ async fn another_workspaces_ids_are_not_found_on_any_route() {
     let upload = made("/v1/uploads", upload).await;
     let import = json!({"url": "https://example.com/a.mp4"});
     let import = made("/v1/imports", import).await;
+    let probe = json!({"source_url": "https://example.com/a.mp4"});
+    let probe = made("/v1/probe?wait=0", probe).await;
     let webhook = json!({"url": "https://example.com/hook"});
     let webhook = made("/v1/webhooks", webhook).await;
 
@@ -94,6 +96,7 @@ async fn another_workspaces_ids_are_not_found_on_any_route() {
         ("/v1/renders/{id}", &render),
         ("/v1/uploads/{id}", &upload),
         ("/v1/imports/{id}", &import),
+        ("/v1/probe/{id}", &probe),
         ("/v1/webhooks/{id}", &webhook),
         ("/v1/sources/{id}", &upload),
     ];

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::super::FrameTable;
+use crate::composition::time::MediaTime;
 use super::super::testing::{frames, picture, sound, try_resolve, video, with_sound};
 
 fn text(time: f64, duration: f64) -> Value {
@@ -149,4 +150,42 @@ fn odd_sizes_are_told_to_be_padded() {
         "{}",
         warnings[0].message
     );
+}
+
+#[test]
+fn stills_shown_together_are_held_to_a_bound_each_source_once() {
+    let image = |name: &str, time: f64| {
+        json!({
+            "type": "image", "source_url": format!("https://a.example/{name}.png"),
+            "time": time, "duration": 2,
+        })
+    };
+    let body = json!({
+        "width": 100, "height": 50,
+        "elements": [image("a", 0.0), image("a", 0.5), image("b", 1.0), image("c", 2.5)],
+    });
+    let stills = vec![picture(1000, 100), picture(1000, 200), picture(1000, 300)];
+    let (timeline, _) = try_resolve(&body, stills).expect("valid");
+    let beyond = |most| timeline.stills_beyond(most);
+    assert_eq!(beyond(2_000_000), None);
+    let over = beyond(1_100_000).expect("a, a and b together");
+    assert_eq!((over.bytes, over.elements), (1_200_000, vec![0, 1, 2]));
+    assert_eq!(over.at, MediaTime::new(1, 1));
+    let last = beyond(1_200_000).expect("b and c together");
+    assert_eq!((last.bytes, last.elements), (2_000_000, vec![2, 3]));
+}
+
+#[test]
+fn sound_shorter_than_a_sample_is_told_to_be_silent() {
+    let body = json!({
+        "width": 100, "height": 50, "duration": 1,
+        "elements": [{
+            "type": "audio", "source_url": "https://a.example/a.mp3",
+            "out_point": 0.000_001,
+        }],
+    });
+    let (timeline, warnings) = try_resolve(&body, vec![sound(5)]).expect("valid");
+    assert!(timeline.mix().is_none());
+    let codes: Vec<&str> = warnings.iter().map(|one| one.code.as_str()).collect();
+    assert_eq!(codes, ["audio_ends_early"]);
 }

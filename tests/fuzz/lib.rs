@@ -1,7 +1,8 @@
 //! Parsers of bytes that others made, against arbitrary ones: they end, and never panic.
 //!
-//! As tests they run what was found before (`tests/__fuzz__/TARGET/corpus`) and a second of random
+//! As tests they run what was found before (`__fuzz__/tests__TARGET/corpus`) and a second of random
 //! changes. `make fuzz` searches with libFuzzer, guided by coverage.
+#![forbid(unsafe_code)]
 
 use framelane::media::bitstream;
 use framelane::media::container::{self, Codec, Input, Packets, TrackKind};
@@ -9,44 +10,11 @@ use framelane::media::presentation::{origin, present};
 use framelane::media::sound::{entry, pieces};
 use framelane::plan::{Plan, RequestObject};
 
-/// Bytes of an input. Every structure of every format fits.
-const MOST: usize = 64 * 1024;
 /// Packets of a track that are looked into.
 const PACKETS: usize = 64;
 
-/// A target by name; its inputs lie in the directory of that name.
-macro_rules! targets {
-    ($($name:ident: $run:path;)*) => {$(
-        #[test]
-        fn $name() {
-            bolero::check!()
-                .with_max_len(MOST)
-                .for_each(|bytes: &[u8]| $run(bytes));
-        }
-    )*};
-}
-
-// What a container is, is judged by its bytes: the inputs make the difference.
-targets! {
-    mp4: film;
-    fragments: film;
-    matroska: film;
-    avi: film;
-    transport: film;
-    program: film;
-    wav: film;
-    aiff: film;
-    flac: film;
-    mp3: film;
-    adts: film;
-    ogg: film;
-    bitstreams: packets;
-    stored: objects;
-    pictures: pictures_of_files;
-}
-
 /// Reads a file, what of it is shown and heard, and the headers of its packets.
-fn film(bytes: &[u8]) {
+pub fn film(bytes: &[u8]) {
     let Ok(contents) = container::read_input(&mut Input::from_bytes(bytes.to_vec())) else {
         return;
     };
@@ -88,7 +56,7 @@ fn headers(codec: &Codec, config: &[u8], packet: &[u8]) {
 
 /// Headers of coded pictures: the first byte chooses the codec, the second how many bytes are its
 /// configuration.
-fn packets(bytes: &[u8]) {
+pub fn packets(bytes: &[u8]) {
     let codecs = [
         Codec::H264,
         Codec::H264ByteStream,
@@ -118,18 +86,56 @@ fn packets(bytes: &[u8]) {
 }
 
 /// Objects of the store that a worker or an older build wrote.
-fn objects(bytes: &[u8]) {
+pub fn objects(bytes: &[u8]) {
     drop(Plan::from_bytes(bytes));
     drop(RequestObject::from_bytes(bytes));
 }
 
 /// Pictures with their profiles, as sources and inside containers.
-fn pictures_of_files(bytes: &[u8]) {
+pub fn pictures_of_files(bytes: &[u8]) {
     use std::io::Write as _;
     let Ok(mut file) = tempfile::NamedTempFile::new() else {
         return;
     };
     if file.write_all(bytes).is_ok() {
         drop(framelane::render::image::decode_image(file.path(), 1 << 20));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Bytes of an input. Every structure of every format fits.
+    const MOST: usize = 64 * 1024;
+    /// A target by name; its inputs lie in the directory of that name.
+    macro_rules! targets {
+        ($($name:ident: $run:path;)*) => {$(
+            #[test]
+            fn $name() {
+                bolero::check!()
+                    .with_max_len(MOST)
+                    .for_each(|bytes: &[u8]| $run(bytes));
+            }
+        )*};
+    }
+
+    // What a container is, is judged by its bytes: the inputs make the difference.
+    targets! {
+        mp4: film;
+        fragments: film;
+        matroska: film;
+        avi: film;
+        transport: film;
+        program: film;
+        wav: film;
+        aiff: film;
+        flac: film;
+        mp3: film;
+        adts: film;
+        ogg: film;
+        bitstreams: packets;
+        stored: objects;
+        pictures: pictures_of_files;
     }
 }
