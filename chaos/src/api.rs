@@ -305,11 +305,12 @@ impl Job {
             .count()
     }
 
-    /// What ended attempts whose worker was lost.
+    /// How attempts ended whose worker was lost, not merely stopped because its job had ended.
     pub fn lost_workers(&self) -> Vec<String> {
         let attempts = list(&self.0["tasks"]).iter().flat_map(|task| list(&task["attempts"]));
-        let outcomes = attempts.map(|attempt| attempt["outcome"].to_string());
-        outcomes.filter(|outcome| outcome.contains("worker ")).collect()
+        let messages = attempts.filter_map(|attempt| attempt["error"]["message"].as_str());
+        let lost = messages.filter(|message| message.starts_with("worker "));
+        lost.map(str::to_owned).collect()
     }
 
     /// The attempts that are under way, each named by its task and its number.

@@ -58,10 +58,11 @@ impl From<Packed> for FrameTable {
         for &(count, step) in &packed.runs {
             starts.push((frame, time));
             frame = frame.saturating_add(count);
-            let length = i128::from(count) * i128::from(step) + i128::from(time);
-            time = i64::try_from(length).unwrap_or(i64::MAX);
+            let length = i128::from(count).saturating_mul(i128::from(step));
+            let end = length.saturating_add(i128::from(time));
+            time = i64::try_from(end).unwrap_or(i64::MAX);
         }
-        let count = if packed.is_empty { 0 } else { frame + 1 };
+        let count = if packed.is_empty { 0 } else { frame.saturating_add(1) };
         Self {
             packed,
             starts,

@@ -8,7 +8,6 @@ use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::{Value, json};
 
 use super::{Bench, Figure, Figures, RENDER_LIMIT, Scale};
-use crate::api::Api;
 use crate::compositions::plain;
 use crate::measure::run;
 use crate::mutate::{Layout, mutate, mutate_container, mutate_payload};
@@ -162,7 +161,7 @@ async fn tried(
                 Err(error) => wrong.push(format!("{what}: {error}")),
             }
             let lost = api.job(&id).await?.lost_workers();
-            lost_to.extend(lost.first().map(|how| format!("{what}: {how}")));
+            lost_to.extend(lost.into_iter().map(|how| format!("{what}: {how}")));
             tokio::fs::remove_file(bench.file(&file)).await?;
         }
     }
@@ -172,7 +171,7 @@ async fn tried(
     api.completed(&after, RENDER_LIMIT).await?;
     ensure!(server.is_alive(), "the server ended: {}", node.log_tail());
     no_scratch(&node).await?;
-    let lost = restarts(&api).await?;
+    let lost = lost_to.len();
     // The readers of containers are memory-safe, so that their bytes can harm no worker.
     ensure!(
         changed != Changed::Container || lost == 0,
@@ -182,7 +181,7 @@ async fn tried(
     let of = format!("{changed:?}").to_lowercase();
     let mut figures = vec![
         Figure::new(format!("{of}: mutants"), format!("{count} in {took:.0} s")),
-        Figure::new(format!("{of}: workers lost and started anew"), lost.to_string()),
+        Figure::new(format!("{of}: workers lost"), lost.to_string()),
     ];
     let ends = ends.into_iter();
     figures.extend(ends.map(|(end, count)| Figure::new(format!("{of}: {end}"), count.to_string())));
@@ -248,26 +247,6 @@ async fn layout(file: &str) -> Result<Layout> {
         Some(at + HEADER.min(size)..at + size)
     });
     Ok(Layout::new(packets.collect()))
-}
-
-/// How often a worker was started after the first, over all slots.
-async fn restarts(api: &Api) -> Result<u64> {
-    let answer = api.get("/admin/v1/actors").await?;
-    ensure!(answer.status == 200, "{}", answer.body);
-    Ok(slots(&answer.body))
-}
-
-fn slots(tree: &Value) -> u64 {
-    let own = match tree["kind"].as_str() {
-        Some("Slot") => tree["restarts"].as_u64().unwrap_or(0),
-        _ => 0,
-    };
-    let below: u64 = match tree {
-        Value::Object(fields) => fields.values().map(slots).sum(),
-        Value::Array(entries) => entries.iter().map(slots).sum(),
-        _ => 0,
-    };
-    own + below
 }
 
 /// Nothing of them stays behind.

@@ -137,7 +137,7 @@ fn skip_scaling_list(bits: &mut Bits<'_>, size: u32) -> Option<()> {
     let (mut last, mut next) = (8_i32, 8_i32);
     for _ in 0..size {
         if next != 0 {
-            next = (last + bits.signed()?).rem_euclid(256);
+            next = last.wrapping_add(bits.signed()?).rem_euclid(256);
         }
         last = if next == 0 { last } else { next };
     }

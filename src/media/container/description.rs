@@ -176,6 +176,16 @@ pub struct PcmFormat {
     pub is_big_endian: bool,
 }
 
+impl PcmFormat {
+    /// Bits that samples of so many are stored in: whole bytes. `None`: such samples are not read.
+    pub(super) fn stored_bits(bits: impl TryInto<u8>) -> Option<u8> {
+        let bits: u8 = bits.try_into().ok()?;
+        [8, 16, 24, 32, 64]
+            .into_iter()
+            .find(|&stored| bits > 0 && (stored - 7..=stored).contains(&bits))
+    }
+}
+
 /// What a container declares of pictures.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct VideoFormat {

@@ -56,9 +56,7 @@ impl WaveFormat {
     /// The codec and its configuration.
     pub(super) fn codec(&self) -> (Codec, Vec<u8>) {
         let pcm = |is_float: bool| {
-            let bits = self.bits.next_multiple_of(8);
-            let bits = u8::try_from(bits).ok();
-            match bits.filter(|bits| matches!(bits, 8 | 16 | 24 | 32 | 64)) {
+            match PcmFormat::stored_bits(self.bits) {
                 Some(bits) => Codec::Pcm(PcmFormat {
                     bits,
                     is_float,

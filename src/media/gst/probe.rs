@@ -157,15 +157,7 @@ fn unreadable_sound(track: &Track, description: &Description) -> Option<String> 
             "its sound has an edit list that plays at {speed:.3} times normal speed"
         ));
     }
-    if let Some(scheme) = &description.encryption {
-        return Some(format!("its sound is encrypted ({scheme})"));
-    }
-    (!sounds::is_readable(&description.codec)).then(|| {
-        format!(
-            "sound coded as {} cannot be decoded",
-            description.codec.name()
-        )
-    })
+    sounds::refusal(description)
 }
 
 /// Tracks beside those that are used.

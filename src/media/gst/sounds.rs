@@ -38,8 +38,33 @@ fn decoder_name(codec: &Codec) -> Option<&'static str> {
     }
 }
 
+/// The library's converter ends the process on more channels than this.
+const MOST_CHANNELS: u16 = 63;
+
+/// Why a description's sound cannot be decoded; `None`: it can.
+pub(super) fn refusal(description: &Description) -> Option<String> {
+    if let Some(scheme) = &description.encryption {
+        return Some(format!("its sound is encrypted ({scheme})"));
+    }
+    let channels = match &description.detail {
+        Detail::Audio(format) => format.channels,
+        Detail::Video(_) | Detail::None => 0,
+    };
+    if channels > MOST_CHANNELS {
+        return Some(format!(
+            "sound of {channels} channels cannot be read, at most {MOST_CHANNELS} are"
+        ));
+    }
+    (!is_readable(&description.codec)).then(|| {
+        format!(
+            "sound coded as {} cannot be decoded",
+            description.codec.name()
+        )
+    })
+}
+
 /// Whether sound of a codec can be decoded.
-pub(super) fn is_readable(codec: &Codec) -> bool {
+fn is_readable(codec: &Codec) -> bool {
     match codec {
         // The library has no whole numbers of 64 bits.
         Codec::Pcm(pcm) => pcm.bits < 64 || pcm.is_float,
@@ -61,18 +86,10 @@ pub(super) struct Decoder {
 /// # Errors
 /// [`MediaError::Unsupported`] naming a codec that is not decoded, [`MediaError::MissingElement`].
 pub(super) fn decoder(description: &Description) -> Result<Decoder, MediaError> {
-    if let Some(scheme) = &description.encryption {
-        return Err(MediaError::Unsupported(format!(
-            "its sound is encrypted ({scheme})"
-        )));
+    if let Some(why) = refusal(description) {
+        return Err(MediaError::Unsupported(why));
     }
     let codec = &description.codec;
-    if !is_readable(codec) {
-        return Err(MediaError::Unsupported(format!(
-            "sound coded as {}",
-            codec.name()
-        )));
-    }
     Ok(Decoder {
         element: decoder_name(codec).map(element).transpose()?,
         caps: caps(description),

@@ -89,10 +89,9 @@ impl Common {
 
     fn codec(&self) -> Codec {
         let pcm = |bits: u16, is_float: bool, is_signed: bool, is_big_endian: bool| {
-            let bits = u8::try_from(bits.next_multiple_of(8)).unwrap_or(0);
-            if !matches!(bits, 8 | 16 | 24 | 32 | 64) {
+            let Some(bits) = PcmFormat::stored_bits(bits) else {
                 return Codec::Other(format!("PCM of {bits} bits"));
-            }
+            };
             Codec::Pcm(PcmFormat {
                 bits,
                 is_float,

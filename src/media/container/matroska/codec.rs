@@ -78,9 +78,8 @@ pub(super) fn sound(
 ) -> (Codec, Vec<u8>) {
     let kept = || private.to_vec();
     let pcm = |is_float: bool, is_big_endian: bool| {
-        let bits = u8::try_from(depth).ok().filter(|&bits| bits > 0)?;
-        let bits = bits.next_multiple_of(8);
-        matches!(bits, 8 | 16 | 24 | 32 | 64).then_some(Codec::Pcm(PcmFormat {
+        let bits = PcmFormat::stored_bits(depth)?;
+        Some(Codec::Pcm(PcmFormat {
             bits,
             is_float,
             // Bytes are unsigned, as in WAVE.

@@ -181,9 +181,8 @@ fn linear(
             .unwrap_or(otherwise)
     };
     let format = |bits: u8, is_float: bool, is_signed: bool, is_big_endian: bool| {
-        let bits = bits.next_multiple_of(8);
-        matches!(bits, 8 | 16 | 24 | 32 | 64).then_some(PcmFormat {
-            bits,
+        Some(PcmFormat {
+            bits: PcmFormat::stored_bits(bits)?,
             is_float,
             is_signed,
             is_big_endian,
