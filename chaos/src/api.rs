@@ -307,7 +307,9 @@ impl Job {
 
     /// How attempts ended whose worker was lost, not merely stopped because its job had ended.
     pub fn lost_workers(&self) -> Vec<String> {
-        let attempts = list(&self.0["tasks"]).iter().flat_map(|task| list(&task["attempts"]));
+        let attempts = list(&self.0["tasks"])
+            .iter()
+            .flat_map(|task| list(&task["attempts"]));
         let messages = attempts.filter_map(|attempt| attempt["error"]["message"].as_str());
         let lost = messages.filter(|message| message.starts_with("worker "));
         lost.map(str::to_owned).collect()

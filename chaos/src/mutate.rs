@@ -238,7 +238,10 @@ mod tests {
         for seed in 0..200 {
             let changed = |mutant: Mutant| -> Vec<usize> {
                 let pairs = mutant.bytes.iter().zip(&good).enumerate();
-                pairs.filter(|(_, (new, old))| new != old).map(|(at, _)| at).collect()
+                pairs
+                    .filter(|(_, (new, old))| new != old)
+                    .map(|(at, _)| at)
+                    .collect()
             };
             let of_payload = changed(mutate_payload(&good, &layout, seed));
             let of_container = changed(mutate_container(&good, &layout, seed));

@@ -79,7 +79,9 @@ fn engine(_pixels: u64) -> anyhow::Result<crate::media::synthetic::SyntheticEngi
 }
 
 fn print(report: &Report) {
-    let length = report.duration.map_or(String::new(), |length| format!(", {length} s"));
+    let length = report
+        .duration
+        .map_or(String::new(), |length| format!(", {length} s"));
     println!("{}{length}", report.container);
     for track in &report.tracks {
         println!("{}", line(track));
@@ -93,19 +95,28 @@ fn print(report: &Report) {
             );
         }
         for edit in track.edits.iter().flatten() {
-            let from = edit.media_time.map_or("nothing".to_owned(), |time| format!("from {time} s"));
-            let length = edit.duration.map_or("to the end".to_owned(), |time| format!("{time} s"));
+            let from = edit
+                .media_time
+                .map_or("nothing".to_owned(), |time| format!("from {time} s"));
+            let length = edit
+                .duration
+                .map_or("to the end".to_owned(), |time| format!("{time} s"));
             println!("    edit: {from}, {length}, speed {}", edit.rate);
         }
     }
     for notice in &report.notices {
-        let at = notice.from.map_or(String::new(), |from| format!(" at {from} s"));
+        let at = notice
+            .from
+            .map_or(String::new(), |from| format!(" at {from} s"));
         println!("{}{at}: {}", notice.code, notice.message);
     }
 }
 
 fn line(track: &TrackReport) -> String {
-    let mut parts = vec![format!("track {}: {} {}", track.id, track.kind, track.codec)];
+    let mut parts = vec![format!(
+        "track {}: {} {}",
+        track.id, track.kind, track.codec
+    )];
     parts.extend(track.language.clone());
     if let (Some(start), Some(end)) = (track.start, track.end) {
         parts.push(format!("{start} to {end} s"));
@@ -119,7 +130,11 @@ fn line(track: &TrackReport) -> String {
 
 fn pictures(video: &PictureReport) -> String {
     let rate = video.frame_rate.map_or("one frame".to_owned(), |rate| {
-        let kind = if video.constant_rate { "constant" } else { "variable" };
+        let kind = if video.constant_rate {
+            "constant"
+        } else {
+            "variable"
+        };
         format!("{rate} frames a second, {kind}")
     });
     let color = &video.color;

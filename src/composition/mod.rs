@@ -18,7 +18,9 @@ pub use check::{validate, validate_import, validate_probe, validate_upload, vali
 pub use json::{Json, MAX_DEPTH, ParseError};
 pub use limits::Limits;
 pub use problem::{Violation, ViolationCode, Warning};
-pub use requests::{ImportRequest, UploadRequest, WebhookRequest, probe_schema, request_schemas, webhook_schema};
+pub use requests::{
+    ImportRequest, UploadRequest, WebhookRequest, probe_schema, request_schemas, webhook_schema,
+};
 pub use schema::json_schema;
 pub use source_use::{SourceKind, SourceUse};
 pub use valid::{

@@ -107,7 +107,9 @@ pub(crate) async fn create(
     let id = new.asset;
     edge.create_asset(new).await?;
     if let Some(arrival) = arrival {
-        let begun = edge.propose(Command::AssetArrived { asset: id, arrival }).await?;
+        let begun = edge
+            .propose(Command::AssetArrived { asset: id, arrival })
+            .await?;
         if begun != Outcome::Accepted {
             tracing::error!(%id, outcome = ?begun, "a probe had an outcome it cannot have");
             return Err(ApiError::internal());
@@ -169,7 +171,10 @@ fn arrived(edge: &Shared, workspace: &str, url: &str) -> Result<Option<Arrival>,
         })),
         (_, status) => Err(ApiError::new(
             Code::InvalidState,
-            format!("{named} is {}; only a ready one can be probed.", word(status)),
+            format!(
+                "{named} is {}; only a ready one can be probed.",
+                word(status)
+            ),
         )),
     }
 }

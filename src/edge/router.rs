@@ -13,8 +13,8 @@ use super::context::Edge;
 use super::error::ApiError;
 use super::openapi::Document;
 use super::{
-    access, admin, capabilities, cors, envelope, files, imports, openapi, ops, preview, probes, renders,
-    sources, uploads, webhooks,
+    access, admin, capabilities, cors, envelope, files, imports, openapi, ops, preview, probes,
+    renders, sources, uploads, webhooks,
 };
 
 /// The client API and, if it is configured so, the admin API.

@@ -239,7 +239,10 @@ fn described(
     let heard = place.and_then(|place| info.sounds.get(place));
     let plays = info.audio().is_some_and(|sound| sound.track == index);
     let times = match (shown, heard) {
-        (Some(video), _) => video.frames.first().map(|first| (first, video.frames.end())),
+        (Some(video), _) => video
+            .frames
+            .first()
+            .map(|first| (first, video.frames.end())),
         (None, Some(sound)) => Some((sound.start, sound.end)),
         (None, None) => None,
     };
@@ -251,7 +254,9 @@ fn described(
             TrackKind::Other => "other",
         }
         .to_owned(),
-        codec: description.map_or("unknown", |one| one.codec.name()).to_owned(),
+        codec: description
+            .map_or("unknown", |one| one.codec.name())
+            .to_owned(),
         language: track.language.clone(),
         default: track.is_default,
         enabled: track.is_enabled,
@@ -264,7 +269,9 @@ fn described(
             let edits = edits.iter().take(EDITS);
             edits
                 .map(|edit| EditReport {
-                    media_time: edit.media_time.map(|ticks| seconds(track.clock.nanos(ticks))),
+                    media_time: edit
+                        .media_time
+                        .map(|ticks| seconds(track.clock.nanos(ticks))),
                     duration: edit.duration.map(|ticks| {
                         let ticks = i64::try_from(ticks).unwrap_or(i64::MAX);
                         seconds(edit.clock.nanos(ticks))
@@ -323,7 +330,12 @@ impl ColorReport {
         Self {
             matrix: decision.matrix.map_or("rgb", matrix_name).to_owned(),
             matrix_from: decision.matrix_source.name().to_owned(),
-            range: if decision.full_range { "full" } else { "limited" }.to_owned(),
+            range: if decision.full_range {
+                "full"
+            } else {
+                "limited"
+            }
+            .to_owned(),
             range_from: decision.range_source.name().to_owned(),
             primaries: decision.primaries,
             curve: match decision.curve {
@@ -358,7 +370,10 @@ pub fn matrix_name(matrix: Matrix) -> &'static str {
 }
 
 /// Frames a second on the average, to a thousandth.
-#[expect(clippy::cast_precision_loss, reason = "counts and lengths are far below 2^52")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "counts and lengths are far below 2^52"
+)]
 pub fn average_rate(frames: &FrameTable) -> Option<f64> {
     let span = frames.end().checked_sub(frames.first()?);
     let span = span.filter(|span| *span > 0)?;
@@ -367,7 +382,10 @@ pub fn average_rate(frames: &FrameTable) -> Option<f64> {
 }
 
 /// Nanoseconds as seconds, to a microsecond.
-#[expect(clippy::cast_precision_loss, reason = "microseconds of a file are far below 2^52")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "microseconds of a file are far below 2^52"
+)]
 fn seconds(nanoseconds: i64) -> f64 {
     nanoseconds.div_euclid(1_000) as f64 / 1e6
 }

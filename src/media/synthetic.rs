@@ -8,9 +8,9 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AudioInfo, EncodeSettings, EncodedSegment, Frame, FrameSink, FrameSource, FrameTable,
-    DamagedClip, JoinSettings, MediaEngine, MediaError, MediaInfo, MixPlan, PixelFormat, Plane, VideoInfo,
-    YuvColor,
+    AudioInfo, DamagedClip, EncodeSettings, EncodedSegment, Frame, FrameSink, FrameSource,
+    FrameTable, JoinSettings, MediaEngine, MediaError, MediaInfo, MixPlan, PixelFormat, Plane,
+    VideoInfo, YuvColor,
 };
 use crate::composition::time::FrameRate;
 

@@ -62,7 +62,11 @@ impl From<Packed> for FrameTable {
             let end = length.saturating_add(i128::from(time));
             time = i64::try_from(end).unwrap_or(i64::MAX);
         }
-        let count = if packed.is_empty { 0 } else { frame.saturating_add(1) };
+        let count = if packed.is_empty {
+            0
+        } else {
+            frame.saturating_add(1)
+        };
         Self {
             packed,
             starts,

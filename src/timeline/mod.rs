@@ -17,5 +17,5 @@ pub use draw_list::{Affine, Content, DrawList, Layer, Rect};
 pub use frame_table::FrameTable;
 pub use mix::{MixClip, MixPlan, SAMPLE_RATE};
 pub use resolve::{ResolveError, Resolved, TextMeasure, Timeline};
-pub use stills::StillsBeyond;
 pub use source::{AudioInfo, Matrix, MediaInfo, Notice, VideoInfo, YuvColor};
+pub use stills::StillsBeyond;

@@ -45,7 +45,10 @@ impl Timeline {
         let (_, info) = self.source_of(element.index)?;
         let frames = &info.video.as_ref()?.frames;
         let out_point = clip.out_point.unwrap_or(MediaTime::ZERO);
-        frames.at(clip.in_point + (at - element.time), (clip.in_point, out_point))
+        frames.at(
+            clip.in_point + (at - element.time),
+            (clip.in_point, out_point),
+        )
     }
 
     /// The first and last source frame that a video element shows within `range`; nothing

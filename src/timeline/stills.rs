@@ -41,7 +41,9 @@ impl Timeline {
         begins.sort();
         begins.dedup();
         begins.into_iter().find_map(|at| {
-            let shown = images.iter().filter(|((start, end), ..)| *start <= at && at < *end);
+            let shown = images
+                .iter()
+                .filter(|((start, end), ..)| *start <= at && at < *end);
             let mut sources = BTreeMap::new();
             let mut elements = Vec::new();
             for &(_, element, source, bytes) in shown {
@@ -49,7 +51,11 @@ impl Timeline {
                 elements.push(element);
             }
             let bytes = sources.values().sum();
-            (bytes > most).then_some(StillsBeyond { at, bytes, elements })
+            (bytes > most).then_some(StillsBeyond {
+                at,
+                bytes,
+                elements,
+            })
         })
     }
 }

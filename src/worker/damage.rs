@@ -88,7 +88,9 @@ impl Damage {
             if head[4..8] == NAME[..4] && (header..header + LARGEST).contains(&size) {
                 file.seek(SeekFrom::Start(at + 4))?;
                 let mut whole = Vec::new();
-                Read::by_ref(&mut file).take(size - 4).read_to_end(&mut whole)?;
+                Read::by_ref(&mut file)
+                    .take(size - 4)
+                    .read_to_end(&mut whole)?;
                 if let Some(payload) = whole.strip_prefix(&NAME) {
                     return Ok(serde_json::from_slice(payload)?);
                 }
@@ -130,7 +132,13 @@ mod tests {
     fn damage_is_carried_at_the_end_of_a_file_of_boxes() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("segment.mp4");
-        let boxes = [&8_u32.to_be_bytes()[..], b"free", &12_u32.to_be_bytes(), b"mdat", b"abcd"];
+        let boxes = [
+            &8_u32.to_be_bytes()[..],
+            b"free",
+            &12_u32.to_be_bytes(),
+            b"mdat",
+            b"abcd",
+        ];
         std::fs::write(&file, boxes.concat()).unwrap();
         assert_eq!(Damage::of(&file).unwrap(), Damage::default());
         Damage::default().append_to(&file).unwrap();
@@ -152,7 +160,11 @@ mod tests {
     fn damage_over_and_over_stays_bounded() {
         let mut damage = Damage::default();
         for n in 0..10_000_i64 {
-            damage.add(usize::try_from(n % 300).unwrap(), n * 1_000_000_000, n * 1_000_000_000 + 1);
+            damage.add(
+                usize::try_from(n % 300).unwrap(),
+                n * 1_000_000_000,
+                n * 1_000_000_000 + 1,
+            );
         }
         assert_eq!(damage.warnings().len(), ELEMENTS * SPANS);
     }

@@ -10,7 +10,8 @@ use crate::support::server::{node, turn};
 
 /// Places and sizes of the packets of a stream (`v:0`, `a:0`), in file order.
 async fn packets(file: &str, stream: &str) -> Result<Vec<(usize, usize)>> {
-    let show = format!("-v error -select_streams {stream} -show_entries packet=pos,size -of csv=p=0");
+    let show =
+        format!("-v error -select_streams {stream} -show_entries packet=pos,size -of csv=p=0");
     let text = run("ffprobe", show.split(' ').chain([file])).await?;
     let text = String::from_utf8(text)?;
     let numbers = text.lines().filter_map(|line| {
@@ -37,7 +38,9 @@ async fn warnings(name: &str, kind: &str) -> Result<Vec<Value>> {
     // About half a second, from the second second on.
     let first = all.len() / 3;
     for &(at, size) in all.iter().skip(first).take(all.len() / 6) {
-        let packet = bytes.get_mut(at..at + size).context("a packet beyond the file")?;
+        let packet = bytes
+            .get_mut(at..at + size)
+            .context("a packet beyond the file")?;
         for (place, byte) in packet.iter_mut().enumerate() {
             *byte = u8::try_from((place * 197 + 89) % 251)?;
         }
@@ -51,12 +54,16 @@ async fn warnings(name: &str, kind: &str) -> Result<Vec<Value>> {
         "elements": [{"type": kind, "source_url": origin.url(name), "time": 1}],
     });
     let rendered = bench.rendered(&api, &composition).await?;
-    let found = rendered.render["warnings"].as_array().context("no warnings")?;
+    let found = rendered.render["warnings"]
+        .as_array()
+        .context("no warnings")?;
     Ok(found.clone())
 }
 
 fn check(warnings: &[Value]) -> Result<()> {
-    let damaged = warnings.iter().filter(|one| one["code"] == "source_damaged");
+    let damaged = warnings
+        .iter()
+        .filter(|one| one["code"] == "source_damaged");
     let damaged: Vec<&Value> = damaged.collect();
     ensure!(!damaged.is_empty(), "nothing is said: {warnings:?}");
     for warning in damaged {
@@ -64,7 +71,10 @@ fn check(warnings: &[Value]) -> Result<()> {
         let from = warning["from"].as_f64().context("no begin")?;
         let to = warning["to"].as_f64().context("no end")?;
         // The source's second second is the output's third; pictures lean on those before them.
-        ensure!((1.9..3.1).contains(&from) && to > from && to <= 4.1, "{warning}");
+        ensure!(
+            (1.9..3.1).contains(&from) && to > from && to <= 4.1,
+            "{warning}"
+        );
     }
     Ok(())
 }

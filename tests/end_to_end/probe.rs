@@ -39,11 +39,17 @@ async fn a_file_is_described_with_its_edits_times_and_colours() -> Result<()> {
     let tracks = report["tracks"].as_array().context("no tracks")?;
     let pictures = tracks.iter().find(|track| track["kind"] == "video");
     let pictures = pictures.context("no pictures")?;
-    ensure!(pictures["used"] == true && pictures["start"] == 0.0, "{pictures}");
+    ensure!(
+        pictures["used"] == true && pictures["start"] == 0.0,
+        "{pictures}"
+    );
     let edits = pictures["edits"].as_array().context("no edits")?;
     ensure!(edits.len() == 2 && edits[0]["rate"] == 1.0, "{edits:?}");
     let color = &pictures["video"]["color"];
-    ensure!(color["matrix"] == "bt709" && color["matrix_from"] != "assumed", "{color}");
+    ensure!(
+        color["matrix"] == "bt709" && color["matrix_from"] != "assumed",
+        "{color}"
+    );
     let id = probe["id"].as_str().context("no id")?;
     let again = api.get(&format!("/v1/probe/{id}")).await?;
     ensure!(again.body == probe, "{}", again.body);
@@ -54,7 +60,11 @@ async fn a_file_is_described_with_its_edits_times_and_colours() -> Result<()> {
             .args(["probe", &subject, "--json"])
             .output()
             .await?;
-        ensure!(call.status.success(), "{}", String::from_utf8_lossy(&call.stderr));
+        ensure!(
+            call.status.success(),
+            "{}",
+            String::from_utf8_lossy(&call.stderr)
+        );
         let said: Value = serde_json::from_slice(&call.stdout)?;
         ensure!(&said == report, "{said} instead of {report}");
     }
@@ -69,12 +79,23 @@ async fn what_cannot_be_probed_says_why() -> Result<()> {
     let origin = bench.origin().await?;
     let server = node().start().await?;
     let api = server.api()?;
-    for (name, code) in [("gone.mp4", "source_not_found"), ("page.html", "invalid_source")] {
+    for (name, code) in [
+        ("gone.mp4", "source_not_found"),
+        ("page.html", "invalid_source"),
+    ] {
         let probe = probed(&api, &origin.url(name)).await?;
-        ensure!(probe["status"] == "failed" && probe["error"]["code"] == code, "{probe}");
+        ensure!(
+            probe["status"] == "failed" && probe["error"]["code"] == code,
+            "{probe}"
+        );
     }
     let wrong = api
-        .request("POST", "/v1/probe", &[], Some(json!({"url": "x"}).to_string()))
+        .request(
+            "POST",
+            "/v1/probe",
+            &[],
+            Some(json!({"url": "x"}).to_string()),
+        )
         .await?;
     ensure!(wrong.status == 422, "{}", wrong.body);
     drop(server);

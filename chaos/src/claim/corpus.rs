@@ -55,18 +55,26 @@ pub async fn check(bench: &Bench, scale: Scale) -> Result<Figures> {
     let begun = Instant::now();
     let chosen = chosen(scale)?;
     let stock = Stock::make(&bench.file("")).await?;
-    let writing = chosen.iter().map(|item| item.write(&stock, bench.scratch()));
+    let writing = chosen
+        .iter()
+        .map(|item| item.write(&stock, bench.scratch()));
     let unwritten: Vec<String> = stream::iter(writing)
         .buffered(4)
         .filter_map(|written| async { written.err().map(|error| format!("{error:#}")) })
         .collect()
         .await;
-    ensure!(unwritten.is_empty(), "not written:\n{}", unwritten.join("\n"));
+    ensure!(
+        unwritten.is_empty(),
+        "not written:\n{}",
+        unwritten.join("\n")
+    );
     let written = begun.elapsed().as_secs_f64();
     let origin = bench.origin().await?;
     let node = bench.node().start().await?;
     let api = node.api()?;
-    let batches = chosen.chunks(BATCH).map(|batch| judged(bench, &api, &origin, batch));
+    let batches = chosen
+        .chunks(BATCH)
+        .map(|batch| judged(bench, &api, &origin, batch));
     let outcomes: Vec<Vec<Outcome>> = stream::iter(batches).buffered(2).try_collect().await?;
     let outcomes: Vec<Outcome> = outcomes.into_iter().flatten().collect();
     let wrong: Vec<String> = chosen
@@ -82,13 +90,26 @@ pub async fn check(bench: &Bench, scale: Scale) -> Result<Figures> {
         chosen.len(),
         wrong.join("\n")
     );
-    let farthest = outcomes.iter().map(|one| one.click_error).fold(0.0, f64::max);
-    let color = outcomes.iter().map(|one| one.color_error).max().unwrap_or(0);
+    let farthest = outcomes
+        .iter()
+        .map(|one| one.click_error)
+        .fold(0.0, f64::max);
+    let color = outcomes
+        .iter()
+        .map(|one| one.color_error)
+        .max()
+        .unwrap_or(0);
     let frames: usize = outcomes.iter().map(|one| one.frames).sum();
     let clicks: usize = outcomes.iter().map(|one| one.clicks).sum();
     let all = begun.elapsed().as_secs_f64();
     Ok(vec![
-        Figure::new("files", format!("{} in {all:.0} s, {written:.0} s of it writing them", chosen.len())),
+        Figure::new(
+            "files",
+            format!(
+                "{} in {all:.0} s, {written:.0} s of it writing them",
+                chosen.len()
+            ),
+        ),
         Figure::new("frames looked at, wrong", format!("{frames}, 0")),
         Figure::new("clicks listened for, wrong", format!("{clicks}, 0")),
         Figure::new("farthest click", format!("{:.2} ms", farthest * 1000.0)),
@@ -99,10 +120,15 @@ pub async fn check(bench: &Bench, scale: Scale) -> Result<Figures> {
 fn chosen(scale: Scale) -> Result<Vec<Item>> {
     let all = items();
     if let Ok(part) = std::env::var("FRAMELANE_CORPUS_ONLY") {
-        return Ok(all.into_iter().filter(|item| item.name().contains(&part)).collect());
+        return Ok(all
+            .into_iter()
+            .filter(|item| item.name().contains(&part))
+            .collect());
     }
     let first = match std::env::var(FIRST) {
-        Ok(first) => first.parse().with_context(|| format!("{FIRST} is `{first}`"))?,
+        Ok(first) => first
+            .parse()
+            .with_context(|| format!("{FIRST} is `{first}`"))?,
         Err(_) => 0,
     };
     Ok(match scale {
@@ -130,7 +156,12 @@ async fn judged(bench: &Bench, api: &Api, origin: &Origin, batch: &[Item]) -> Re
     Ok(outcomes)
 }
 
-async fn rendered(bench: &Bench, api: &Api, origin: &Origin, batch: &[Item]) -> Result<Vec<Outcome>> {
+async fn rendered(
+    bench: &Bench,
+    api: &Api,
+    origin: &Origin,
+    batch: &[Item],
+) -> Result<Vec<Outcome>> {
     let truths: Vec<Truth> = batch.iter().map(Item::truth).collect();
     let elements: Vec<Value> = batch
         .iter()
@@ -166,7 +197,11 @@ async fn rendered(bench: &Bench, api: &Api, origin: &Origin, batch: &[Item]) -> 
 }
 
 fn element(index: usize, url: &str, truth: &Truth) -> Value {
-    let kind = if truth.has_pictures() { "video" } else { "audio" };
+    let kind = if truth.has_pictures() {
+        "video"
+    } else {
+        "audio"
+    };
     let mut element = json!({
         "type": kind, "id": format!("file-{index}"), "source_url": url,
         "time": seconds(index * SLOT_FRAMES),
@@ -187,10 +222,14 @@ fn look(outcome: &mut Outcome, truth: &Truth, t: f64, rgb: &[u8]) {
             let error = canvas::color_error(rgb, truth.gray);
             outcome.color_error = outcome.color_error.max(error);
             if error > COLOR_TOLERANCE {
-                outcome.wrong.push(format!("at {t:.3} colours are {error} codes off"));
+                outcome
+                    .wrong
+                    .push(format!("at {t:.3} colours are {error} codes off"));
             }
         }
-        Ok(seen) => outcome.wrong.push(format!("at {t:.3} {seen:?}, not {allowed:?}")),
+        Ok(seen) => outcome
+            .wrong
+            .push(format!("at {t:.3} {seen:?}, not {allowed:?}")),
         Err(error) => outcome.wrong.push(format!("at {t:.3} {error}")),
     }
     outcome.wrong.truncate(4);
@@ -206,36 +245,53 @@ fn listen(outcome: &mut Outcome, truth: &Truth, start: f64, samples: &[f32]) {
                 outcome.click_error = outcome.click_error.max(error);
                 if error > CLICK_TOLERANCE {
                     let error = (found - start - click) * 1000.0;
-                    outcome.wrong.push(format!("the click at {click:.3} is {error:.2} ms off"));
+                    outcome
+                        .wrong
+                        .push(format!("the click at {click:.3} is {error:.2} ms off"));
                 }
             }
             Err(error) => outcome.wrong.push(format!("{error:#}")),
         }
     }
     // A click at the edge of a part is heard in half.
-    let half = |t: f64| truth.half_clicks().iter().any(|click| (t - click).abs() < 0.04);
+    let half = |t: f64| {
+        truth
+            .half_clicks()
+            .iter()
+            .any(|click| (t - click).abs() < 0.04)
+    };
     let from = whole(start);
     let slot = samples.iter().skip(from).take(whole(seconds(SLOT_FRAMES)));
     let loud = slot.enumerate().find(|(at, sample)| {
         let t = fraction(*at);
-        let near = clicks.iter().any(|click| (-0.03..0.05).contains(&(t - click)));
+        let near = clicks
+            .iter()
+            .any(|click| (-0.03..0.05).contains(&(t - click)));
         sample.abs() > SILENCE && !near && !half(t)
     });
     if let Some((at, sample)) = loud {
-        outcome.wrong.push(format!("a sound of {sample:.2} at {:.3}", fraction(at)));
+        outcome
+            .wrong
+            .push(format!("a sound of {sample:.2} at {:.3}", fraction(at)));
     }
 }
 
 fn compare_warnings(outcome: &mut Outcome, truth: &Truth, index: usize, warnings: &Value) {
     let path = format!("elements[{index}]");
     let own = warnings.as_array().into_iter().flatten();
-    let own = own.filter(|one| one["path"].as_str().is_some_and(|found| found.starts_with(&path)));
+    let own = own.filter(|one| {
+        one["path"]
+            .as_str()
+            .is_some_and(|found| found.starts_with(&path))
+    });
     let mut found: Vec<&str> = own.filter_map(|one| one["code"].as_str()).collect();
     let mut expected = truth.warnings.clone();
     found.sort_unstable();
     expected.sort_unstable();
     if found != expected {
-        outcome.wrong.push(format!("warnings {found:?}, not {expected:?}"));
+        outcome
+            .wrong
+            .push(format!("warnings {found:?}, not {expected:?}"));
     }
 }
 

@@ -45,7 +45,11 @@ const GOOD: [(&str, &str, &str); 31] = [
         "-c:v libaom-av1 -usage realtime -cpu-used 8 -c:a libopus",
     ),
     ("h264-vorbis.mkv", "video", "-c:v libx264 -c:a libvorbis"),
-    ("h265-ac3.mkv", "video", "-c:v libx265 -x265-params log-level=error -c:a ac3"),
+    (
+        "h265-ac3.mkv",
+        "video",
+        "-c:v libx265 -x265-params log-level=error -c:a ac3",
+    ),
     (
         "vp9-opus.webm",
         "video",
@@ -72,7 +76,11 @@ const GOOD: [(&str, &str, &str); 31] = [
     ("prores.mov", "video", "-an -c:v prores_ks"),
     ("png.mov", "video", "-an -c:v png"),
     ("qtrle.mov", "video", "-an -c:v qtrle"),
-    ("theora-ogg", "video", "-c:v libtheora -c:a libvorbis -f ogg"),
+    (
+        "theora-ogg",
+        "video",
+        "-c:v libtheora -c:a libvorbis -f ogg",
+    ),
     ("sound.mp3", "audio", "-vn -c:a libmp3lame"),
     ("sound.wav", "audio", "-vn -c:a pcm_s16le"),
     ("adpcm.wav", "audio", "-vn -c:a adpcm_ima_wav"),
@@ -119,12 +127,7 @@ pub async fn check(bench: &Bench, scale: Scale) -> Result<Figures> {
 }
 
 /// Renders `count` mutants of one way on a node of their own.
-async fn tried(
-    bench: &Bench,
-    goods: &[Good],
-    changed: Changed,
-    count: usize,
-) -> Result<Figures> {
+async fn tried(bench: &Bench, goods: &[Good], changed: Changed, count: usize) -> Result<Figures> {
     let origin = bench.origin().await?;
     let node = bench
         .node()
@@ -149,12 +152,21 @@ async fn tried(
             };
             let file = format!("mutant-{number}-{}", good.name);
             tokio::fs::write(bench.file(&file), &mutant.bytes).await?;
-            let id = api.submit(&composition(good.kind, &origin.url(&file))).await?;
-            sent.push((id, file, format!("mutant {number} of {} ({})", good.name, mutant.how)));
+            let id = api
+                .submit(&composition(good.kind, &origin.url(&file)))
+                .await?;
+            sent.push((
+                id,
+                file,
+                format!("mutant {number} of {} ({})", good.name, mutant.how),
+            ));
         }
         for (id, file, what) in sent {
             let left = LIMIT.saturating_sub(begun.elapsed());
-            let render = api.terminal(&id, left).await.with_context(|| what.clone())?;
+            let render = api
+                .terminal(&id, left)
+                .await
+                .with_context(|| what.clone())?;
             ensure!(server.is_alive(), "the server ended: {}", node.log_tail());
             match end(&render) {
                 Ok(end) => *ends.entry(end).or_default() += 1,
@@ -242,7 +254,9 @@ async fn layout(file: &str) -> Result<Layout> {
     let text = run("ffprobe", show.split(' ').chain([file])).await?;
     let lines = String::from_utf8_lossy(&text).into_owned();
     let packets = lines.lines().filter_map(|line| {
-        let mut numbers = line.split(',').filter_map(|number| number.parse::<usize>().ok());
+        let mut numbers = line
+            .split(',')
+            .filter_map(|number| number.parse::<usize>().ok());
         let (size, at) = (numbers.next()?, numbers.next()?);
         Some(at + HEADER.min(size)..at + size)
     });

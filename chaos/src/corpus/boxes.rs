@@ -57,7 +57,11 @@ pub fn with_edits(file: &[u8], entries: &dyn Fn(&[u8]) -> Vec<Entry>) -> Result<
     Ok(out)
 }
 
-fn with_entries(track: &[u8], movie_scale: f64, entries: &dyn Fn(&[u8]) -> Vec<Entry>) -> Result<Vec<u8>> {
+fn with_entries(
+    track: &[u8],
+    movie_scale: f64,
+    entries: &dyn Fn(&[u8]) -> Vec<Entry>,
+) -> Result<Vec<u8>> {
     let media = find(track, b"mdia")?;
     let scale = timescale(find(media, b"mdhd")?)?;
     let handler = &find(media, b"hdlr")?[8..12];
@@ -104,18 +108,28 @@ fn ticks(seconds: f64, scale: f64) -> i32 {
 fn timescale(header: &[u8]) -> Result<f64> {
     let bytes = header.get(12..16).context("a short header")?;
     ensure!(header[0] == 0, "a header of another version");
-    Ok(f64::from(u32::from_be_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])))
+    Ok(f64::from(u32::from_be_bytes([
+        bytes[0], bytes[1], bytes[2], bytes[3],
+    ])))
 }
 
 fn first_media_time(list: &[u8]) -> Result<i32> {
     let entries = list.get(8..).context("a short edit list")?;
-    let times = entries.chunks_exact(12).map(|entry| i32::from_be_bytes([entry[4], entry[5], entry[6], entry[7]]));
-    times.into_iter().find(|time| *time >= 0).context("an edit list that plays nothing")
+    let times = entries
+        .chunks_exact(12)
+        .map(|entry| i32::from_be_bytes([entry[4], entry[5], entry[6], entry[7]]));
+    times
+        .into_iter()
+        .find(|time| *time >= 0)
+        .context("an edit list that plays nothing")
 }
 
 fn find<'a>(parent: &'a [u8], name: &[u8; 4]) -> Result<&'a [u8]> {
-    let found = children(parent)?.into_iter().find(|(found, _)| *found == name);
-    let (_, whole) = found.with_context(|| format!("no box `{}`", String::from_utf8_lossy(name)))?;
+    let found = children(parent)?
+        .into_iter()
+        .find(|(found, _)| *found == name);
+    let (_, whole) =
+        found.with_context(|| format!("no box `{}`", String::from_utf8_lossy(name)))?;
     Ok(&whole[8..])
 }
 
@@ -148,7 +162,13 @@ mod tests {
 
     #[test]
     fn an_edit_list_replaces_the_one_before_and_counts_from_its_time_0() {
-        let old = [&[0, 0, 0, 0, 0, 0, 0, 1][..], &[0; 4], &1024_i32.to_be_bytes(), &[0, 1, 0, 0]].concat();
+        let old = [
+            &[0, 0, 0, 0, 0, 0, 0, 1][..],
+            &[0; 4],
+            &1024_i32.to_be_bytes(),
+            &[0, 1, 0, 0],
+        ]
+        .concat();
         let media = [
             boxed(b"mdhd", &header(48_000)),
             boxed(b"hdlr", b"\0\0\0\0\0\0\0\0soun"),
@@ -164,12 +184,25 @@ mod tests {
         let file = [boxed(b"mdat", b"x"), boxed(b"moov", &movie)].concat();
         let edited = with_edits(&file, &|handler| {
             assert_eq!(handler, b"soun");
-            vec![Entry::Empty { length: 0.5 }, Entry::Play { from: 1.0, length: 2.0 }]
+            vec![
+                Entry::Empty { length: 0.5 },
+                Entry::Play {
+                    from: 1.0,
+                    length: 2.0,
+                },
+            ]
         })
         .unwrap();
         let movie = find(&edited, b"moov").unwrap();
-        let list = find(find(find(movie, b"trak").unwrap(), b"edts").unwrap(), b"elst").unwrap();
-        let numbers: Vec<i32> = list[8..].chunks_exact(4).map(|b| i32::from_be_bytes([b[0], b[1], b[2], b[3]])).collect();
+        let list = find(
+            find(find(movie, b"trak").unwrap(), b"edts").unwrap(),
+            b"elst",
+        )
+        .unwrap();
+        let numbers: Vec<i32> = list[8..]
+            .chunks_exact(4)
+            .map(|b| i32::from_be_bytes([b[0], b[1], b[2], b[3]]))
+            .collect();
         assert_eq!(numbers, [500, -1, 0x10000, 2000, 49_024, 0x10000]);
     }
 }

@@ -79,8 +79,15 @@ pub fn color_error(rgb: &[u8], gray: bool) -> i32 {
     let width = WIDTH / COLUMNS;
     let middle = (NUMBER_HEIGHT + HEIGHT) / 2;
     let errors = COLORS.iter().enumerate().flat_map(|(column, expected)| {
-        let (from, to) = (column * width + width / 2 - 2, column * width + width / 2 + 2);
-        let expected = if gray { [luma(*expected); 3] } else { *expected };
+        let (from, to) = (
+            column * width + width / 2 - 2,
+            column * width + width / 2 + 2,
+        );
+        let expected = if gray {
+            [luma(*expected); 3]
+        } else {
+            *expected
+        };
         (0..3).map(move |channel| {
             let block = (middle - 2..middle + 2).flat_map(|y| (from..to).map(move |x| (x, y)));
             let sum: i32 = block

@@ -2,8 +2,8 @@
 
 use super::pairs::Space;
 use super::tables::{
-    CODECS, CODINGS, CONTAINERS, Codec, Coding, Container, EDITS, Edit, LATE, LAYOUTS, Muxer, ORDERS,
-    Order, PARTS, PIXELS, Part, RATES, Rate, SAMPLE_RATES, SOUNDS, STARTS, Start,
+    CODECS, CODINGS, CONTAINERS, Codec, Coding, Container, EDITS, Edit, LATE, LAYOUTS, Muxer,
+    ORDERS, Order, PARTS, PIXELS, Part, RATES, Rate, SAMPLE_RATES, SOUNDS, STARTS, Start,
 };
 
 /// One file with pictures.
@@ -56,7 +56,11 @@ pub fn all(least: usize, seed: u64) -> Vec<Film> {
         sizes: &SIZES,
         allows: &|row| Open::of(row).is_possible(),
     };
-    space.rows(least, seed).iter().map(|row| Film::of(row)).collect()
+    space
+        .rows(least, seed)
+        .iter()
+        .map(|row| Film::of(row))
+        .collect()
 }
 
 /// A film of which some may not be chosen yet.

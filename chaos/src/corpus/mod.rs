@@ -71,7 +71,9 @@ pub fn items() -> Vec<Item> {
     let sounds = sounds::all(SEED);
     let films = films::all(LEAST.saturating_sub(sounds.len()), SEED);
     let films = films.into_iter().map(Item::Film);
-    films.chain(sounds.into_iter().map(Item::Recording)).collect()
+    films
+        .chain(sounds.into_iter().map(Item::Recording))
+        .collect()
 }
 
 /// What all files are encoded from: raw pictures and one sound.

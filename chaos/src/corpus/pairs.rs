@@ -110,7 +110,10 @@ fn pick(missing: &BTreeSet<Pair>, rng: &mut StdRng) -> Option<Pair> {
     if missing.is_empty() {
         return None;
     }
-    missing.iter().nth(rng.random_range(0..missing.len())).copied()
+    missing
+        .iter()
+        .nth(rng.random_range(0..missing.len()))
+        .copied()
 }
 
 fn pairs_of(row: &[usize]) -> impl Iterator<Item = Pair> {

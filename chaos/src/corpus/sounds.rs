@@ -35,7 +35,11 @@ const fn kind(name: &'static str, extension: &'static str, arguments: &'static s
 }
 
 const fn limited(kind: Kind, rates: &'static [u32], channels: usize) -> Kind {
-    Kind { rates, channels, ..kind }
+    Kind {
+        rates,
+        channels,
+        ..kind
+    }
 }
 
 /// The kinds of sound files.
@@ -50,7 +54,11 @@ pub static KINDS: [Kind; 36] = [
     limited(kind("wav-alaw", "wav", "-c:a pcm_alaw"), ANY, 2),
     limited(kind("wav-mulaw", "wav", "-c:a pcm_mulaw"), ANY, 2),
     limited(kind("wav-adpcm-ms", "wav", "-c:a adpcm_ms"), COMMON, 2),
-    limited(kind("wav-adpcm-ima", "wav", "-c:a adpcm_ima_wav"), COMMON, 2),
+    limited(
+        kind("wav-adpcm-ima", "wav", "-c:a adpcm_ima_wav"),
+        COMMON,
+        2,
+    ),
     limited(kind("wav-mp3", "wav", "-c:a libmp3lame"), &[48_000], 0),
     kind("aiff-s16", "aiff", "-c:a pcm_s16be"),
     kind("aiff-s24", "aiff", "-c:a pcm_s24be"),
@@ -58,12 +66,32 @@ pub static KINDS: [Kind; 36] = [
     kind("flac", "flac", "-c:a flac"),
     kind("flac-id3", "flac", "-c:a flac"),
     kind("flac-ogg", "oga", "-c:a flac"),
-    limited(kind("mp3-cbr", "mp3", "-c:a libmp3lame -b:a 128k"), COMMON, 2),
+    limited(
+        kind("mp3-cbr", "mp3", "-c:a libmp3lame -b:a 128k"),
+        COMMON,
+        2,
+    ),
     limited(kind("mp3-vbr", "mp3", "-c:a libmp3lame -q:a 3"), COMMON, 2),
-    limited(kind("mp3-id3", "mp3", "-c:a libmp3lame -b:a 128k -id3v2_version 4 -metadata title=x"), COMMON, 2),
+    limited(
+        kind(
+            "mp3-id3",
+            "mp3",
+            "-c:a libmp3lame -b:a 128k -id3v2_version 4 -metadata title=x",
+        ),
+        COMMON,
+        2,
+    ),
     Kind {
         undeclared: 1105,
-        ..limited(kind("mp3-bare", "mp3", "-c:a libmp3lame -b:a 128k -write_xing 0 -id3v2_version 0"), COMMON, 2)
+        ..limited(
+            kind(
+                "mp3-bare",
+                "mp3",
+                "-c:a libmp3lame -b:a 128k -write_xing 0 -id3v2_version 0",
+            ),
+            COMMON,
+            2,
+        )
     },
     Kind {
         undeclared: 1024,
@@ -80,12 +108,20 @@ pub static KINDS: [Kind; 36] = [
     kind("mov-f32", "mov", "-c:a pcm_f32le"),
     limited(kind("vorbis", "ogg", "-c:a libvorbis -q:a 6"), ANY, 8),
     limited(kind("opus", "opus", "-c:a libopus -b:a 160k"), &[48_000], 8),
-    limited(kind("mka-opus", "mka", "-c:a libopus -b:a 160k"), &[48_000], 8),
+    limited(
+        kind("mka-opus", "mka", "-c:a libopus -b:a 160k"),
+        &[48_000],
+        8,
+    ),
     limited(kind("mka-vorbis", "mka", "-c:a libvorbis -q:a 6"), ANY, 8),
     kind("mka-flac", "mka", "-c:a flac"),
     Kind {
         undeclared: 256,
-        ..limited(kind("mka-ac3", "mka", "-c:a ac3 -b:a 448k"), &[48_000, 44_100], 6)
+        ..limited(
+            kind("mka-ac3", "mka", "-c:a ac3 -b:a 448k"),
+            &[48_000, 44_100],
+            6,
+        )
     },
     limited(kind("webm-opus", "webm", "-c:a libopus"), &[48_000], 8),
 ];
@@ -136,7 +172,12 @@ impl Recording {
     pub fn name(&self) -> String {
         let part = format!("{:?}", self.part).to_lowercase();
         let (layout, _) = self.layout;
-        let Self { kind, sample_rate, .. } = self;
-        format!("{}_{layout}_{sample_rate}_{part}.{}", kind.name, kind.extension)
+        let Self {
+            kind, sample_rate, ..
+        } = self;
+        format!(
+            "{}_{layout}_{sample_rate}_{part}.{}",
+            kind.name, kind.extension
+        )
     }
 }

@@ -37,12 +37,30 @@ pub struct Container {
 const MP4_VIDEO: &[&str] = &["h264", "h265", "mpeg4", "mpeg2", "vp9", "av1", "mjpeg"];
 const MOV_VIDEO: &[&str] = &["h264", "h265", "mpeg4", "mjpeg", "prores", "png", "qtrle"];
 const MP4_AUDIO: &[&str] = &["aac", "mp3", "opus", "flac", "alac", "ac3"];
-const MOV_AUDIO: &[&str] = &["aac", "mp3", "alac", "pcm_s16le", "pcm_f32le", "pcm_s24be", "pcm_mulaw"];
+const MOV_AUDIO: &[&str] = &[
+    "aac",
+    "mp3",
+    "alac",
+    "pcm_s16le",
+    "pcm_f32le",
+    "pcm_s24be",
+    "pcm_mulaw",
+];
 const MKV_VIDEO: &[&str] = &[
-    "h264", "h265", "mpeg4", "mpeg2", "vp8", "vp9", "av1", "mjpeg", "ffv1", "png", "prores", "theora",
+    "h264", "h265", "mpeg4", "mpeg2", "vp8", "vp9", "av1", "mjpeg", "ffv1", "png", "prores",
+    "theora",
 ];
 const MKV_AUDIO: &[&str] = &[
-    "aac", "mp3", "mp2", "opus", "vorbis", "flac", "alac", "ac3", "pcm_s16le", "pcm_f32le",
+    "aac",
+    "mp3",
+    "mp2",
+    "opus",
+    "vorbis",
+    "flac",
+    "alac",
+    "ac3",
+    "pcm_s16le",
+    "pcm_f32le",
 ];
 
 const fn container(name: &'static str, extension: &'static str, muxer: Muxer) -> Container {
@@ -110,7 +128,11 @@ pub static CONTAINERS: [Container; 16] = [
         video: &["h264", "h265", "mpeg2"],
         audio: &["aac", "mp2", "ac3"],
         offset: true,
-        ..container("m2ts", "m2ts", Muxer::Ffmpeg("-f mpegts -mpegts_m2ts_mode 1"))
+        ..container(
+            "m2ts",
+            "m2ts",
+            Muxer::Ffmpeg("-f mpegts -mpegts_m2ts_mode 1"),
+        )
     },
     Container {
         video: &["mpeg2", "mpeg1"],
@@ -178,7 +200,11 @@ pub struct Codec {
     pub(super) tags: bool,
 }
 
-const fn codec(name: &'static str, arguments: &'static str, pixels: &'static [&'static str]) -> Codec {
+const fn codec(
+    name: &'static str,
+    arguments: &'static str,
+    pixels: &'static [&'static str],
+) -> Codec {
     Codec {
         name,
         arguments,

@@ -3,9 +3,7 @@
 use super::Recording;
 use super::canvas::{CLICKS, SECONDS};
 use super::films::Film;
-use super::tables::{
-    DROPPED, Edit, GROUP, HOLD, LATE, MIDDLE, PIECES, Part, Rate, Start, TRIM,
-};
+use super::tables::{DROPPED, Edit, GROUP, HOLD, LATE, MIDDLE, PIECES, Part, Rate, Start, TRIM};
 
 /// Times closer than this to a picture's begin may show it or the one before: containers keep
 /// milliseconds, and half a tick is the contract's own tolerance.
@@ -75,7 +73,10 @@ impl Truth {
     /// Seconds after the element's begin at which clicks must be heard.
     pub fn clicks(&self) -> Vec<f64> {
         let (from, to) = self.part.unwrap_or((0.0, f64::INFINITY));
-        let inside = self.clicks.iter().filter(|click| **click >= from && **click + 0.02 <= to);
+        let inside = self
+            .clicks
+            .iter()
+            .filter(|click| **click >= from && **click + 0.02 <= to);
         inside.map(|click| click - from).collect()
     }
 
@@ -83,8 +84,14 @@ impl Truth {
     /// or a piece of an edit list begins or ends in it.
     pub fn half_clicks(&self) -> Vec<f64> {
         let (from, to) = self.part.unwrap_or((0.0, f64::INFINITY));
-        let cut = |click: &&f64| **click + 0.02 > from && **click < from || **click < to && **click + 0.02 > to;
-        self.clicks.iter().filter(cut).map(|click| click - from).collect()
+        let cut = |click: &&f64| {
+            **click + 0.02 > from && **click < from || **click < to && **click + 0.02 > to
+        };
+        self.clicks
+            .iter()
+            .filter(cut)
+            .map(|click| click - from)
+            .collect()
     }
 }
 
@@ -114,7 +121,11 @@ impl Pictures {
 
     /// Whether pictures follow one another at this time.
     fn inside(&self, time: f64) -> bool {
-        let from = |margin: f64| self.shown.iter().any(|(from, to, _)| (from - SLACK..to + SLACK).contains(&(time + margin)));
+        let from = |margin: f64| {
+            self.shown
+                .iter()
+                .any(|(from, to, _)| (from - SLACK..to + SLACK).contains(&(time + margin)))
+        };
         from(2.0 * SLACK) && from(-2.0 * SLACK)
     }
 }
@@ -173,9 +184,7 @@ pub fn of_film(film: &Film) -> Truth {
             truth.clicks = truth.clicks.iter().map(|click| click + LATE).collect();
             raw
         }
-        (Start::PicturesLate, _) => {
-            moved(&raw, film.pictures_late())
-        }
+        (Start::PicturesLate, _) => moved(&raw, film.pictures_late()),
         (Start::BetweenKeyframes, _) => {
             let first = DROPPED.next_multiple_of(GROUP);
             raw.into_iter().filter(|(.., n)| *n >= first).collect()
@@ -212,7 +221,10 @@ pub fn of_film(film: &Film) -> Truth {
 /// their first times tells it; elsewhere nobody can know.
 fn shift(film: &Film) -> f64 {
     let is_told = matches!(film.start, Start::Zero | Start::Offset | Start::SoundLate);
-    let moves = matches!(film.container.name, "ts" | "m2ts" | "ps" | "mkv" | "mkvmerge");
+    let moves = matches!(
+        film.container.name,
+        "ts" | "m2ts" | "ps" | "mkv" | "mkvmerge"
+    );
     let samples = match film.sound.0 {
         _ if is_told || !moves => 0,
         "aac" => 1024,
@@ -226,7 +238,11 @@ fn shift(film: &Film) -> f64 {
 
 /// What the element is warned of: where less is seen or heard than its part asks for.
 fn warnings(film: &Film, shown: &[(f64, f64, u16)]) -> Vec<&'static str> {
-    let from = if film.part == Part::Middle { MIDDLE.0 } else { 0.0 };
+    let from = if film.part == Part::Middle {
+        MIDDLE.0
+    } else {
+        0.0
+    };
     let first = shown.first().map_or(0.0, |first| first.0);
     let mut codes = Vec::new();
     if film.start == Start::BetweenKeyframes && first > from {
@@ -263,12 +279,17 @@ pub fn of_recording(recording: &Recording) -> Truth {
 }
 
 fn moved(pictures: &[(f64, f64, u16)], by: f64) -> Vec<(f64, f64, u16)> {
-    pictures.iter().map(|(from, to, n)| (from + by, to + by, *n)).collect()
+    pictures
+        .iter()
+        .map(|(from, to, n)| (from + by, to + by, *n))
+        .collect()
 }
 
 /// What lies between two source times, begun at `at`.
 fn piece(pictures: &[(f64, f64, u16)], from: f64, to: f64, at: f64) -> Vec<(f64, f64, u16)> {
-    let inside = pictures.iter().filter(|(begin, end, _)| *end > from && *begin < to);
+    let inside = pictures
+        .iter()
+        .filter(|(begin, end, _)| *end > from && *begin < to);
     inside
         .map(|(begin, end, n)| (begin.max(from) - from + at, end.min(to) - from + at, *n))
         .collect()
@@ -276,7 +297,9 @@ fn piece(pictures: &[(f64, f64, u16)], from: f64, to: f64, at: f64) -> Vec<(f64,
 
 /// Clicks that lie wholly between two source times, begun at `at`.
 fn cut(clicks: &[f64], from: f64, to: f64, at: f64) -> Vec<f64> {
-    let inside = clicks.iter().filter(|click| **click >= from && **click + 0.02 <= to);
+    let inside = clicks
+        .iter()
+        .filter(|click| **click >= from && **click + 0.02 <= to);
     inside.map(|click| click - from + at).collect()
 }
 
@@ -290,9 +313,11 @@ mod tests {
 
     #[test]
     fn pictures_follow_the_recipe() {
-        let film = films::all(400, 7)
-            .into_iter()
-            .find(|film| film.edit == Edit::Pieces && film.rate == Rate::Constant(30, 1, 48) && film.part == Part::Whole);
+        let film = films::all(400, 7).into_iter().find(|film| {
+            film.edit == Edit::Pieces
+                && film.rate == Rate::Constant(30, 1, 48)
+                && film.part == Part::Whole
+        });
         let truth = of_film(&film.unwrap());
         assert_eq!(truth.at(0.01).numbers, [21]);
         assert_eq!(truth.at(0.51).numbers, [3]);

@@ -47,7 +47,11 @@ pub(super) async fn film(film: &Film, stock: &Stock, dir: &Path) -> Result<PathB
 
 /// The film before it is cut.
 async fn whole(film: &Film, stock: &Stock, dir: &Path) -> Result<PathBuf> {
-    let to = dir.join(format!("{}.between.{}", film.name(), film.container.extension));
+    let to = dir.join(format!(
+        "{}.between.{}",
+        film.name(),
+        film.container.extension
+    ));
     encode(film, "", stock, &to).await?;
     Ok(to)
 }
@@ -67,7 +71,10 @@ async fn copied(from: &Path, before: &[String], arguments: &[&str], to: &Path) -
 
 /// The edit list of a kind of track.
 fn entries(edit: Edit, handler: &[u8]) -> Vec<Entry> {
-    let play = |(from, to): (f64, f64)| Entry::Play { from, length: to - from };
+    let play = |(from, to): (f64, f64)| Entry::Play {
+        from,
+        length: to - from,
+    };
     match edit {
         Edit::Pieces => PIECES.into_iter().map(play).collect(),
         Edit::Hold => {
@@ -118,7 +125,9 @@ fn raw_pictures(film: &Film) -> Arguments {
         Rate::Constant(numerator, denominator, _) => format!("{numerator}/{denominator}"),
         Rate::Variable => "30".to_owned(),
     };
-    words(&format!("-f rawvideo -pix_fmt rgb24 -s {WIDTH}x{HEIGHT} -r {rate}"))
+    words(&format!(
+        "-f rawvideo -pix_fmt rgb24 -s {WIDTH}x{HEIGHT} -r {rate}"
+    ))
 }
 
 /// Filter, codec, colours and order of the pictures.
@@ -164,7 +173,9 @@ fn pictures(film: &Film) -> Arguments {
     match film.codec.name {
         "h264" => {
             let open = u8::from(film.order == Order::Open);
-            let rules = format!("-bf {frames} -x264-params keyint={GROUP}:min-keyint={GROUP}:open-gop={open}");
+            let rules = format!(
+                "-bf {frames} -x264-params keyint={GROUP}:min-keyint={GROUP}:open-gop={open}"
+            );
             all.extend(words(&rules));
         }
         "h265" => {
@@ -175,14 +186,18 @@ fn pictures(film: &Film) -> Arguments {
             all.extend(words(&rules));
         }
         "mpeg2" if film.order != Order::Open => {
-            all.extend(words(&format!("-bf {frames} -flags +cgop -sc_threshold 1000000000")));
+            all.extend(words(&format!(
+                "-bf {frames} -flags +cgop -sc_threshold 1000000000"
+            )));
         }
         "mpeg1" | "mpeg2" | "mpeg4" => all.extend(words(&format!("-bf {frames}"))),
         _ => {}
     }
     match film.coding {
         Coding::Untagged => {}
-        Coding::Bt709 => all.extend(words("-color_primaries bt709 -color_trc bt709 -colorspace bt709 -color_range tv")),
+        Coding::Bt709 => all.extend(words(
+            "-color_primaries bt709 -color_trc bt709 -colorspace bt709 -color_range tv",
+        )),
         Coding::Full => all.extend(words("-colorspace smpte170m -color_range pc")),
     }
     all
@@ -195,7 +210,12 @@ fn sound(layout: &str, sample_rate: u32) -> Arguments {
         "stereo" => "pan=stereo|FL=c0|FR=c0".to_owned(),
         layout => format!("pan={layout}|FL=c0|FR=c0"),
     };
-    vec!["-af".to_owned(), filter, "-ar".to_owned(), sample_rate.to_string()]
+    vec![
+        "-af".to_owned(),
+        filter,
+        "-ar".to_owned(),
+        sample_rate.to_string(),
+    ]
 }
 
 /// Encodes and muxes with GStreamer.
@@ -206,9 +226,13 @@ async fn gstreamer(film: &Film, muxer: &str, stock: &Stock, to: &Path) -> Result
     let encoder = match film.codec.name {
         "h264" => {
             let frames = if film.order == Order::Shown { 0 } else { 2 };
-            format!("x264enc speed-preset=veryfast pass=qual quantizer=12 key-int-max={GROUP} bframes={frames} b-adapt=false ! h264parse")
+            format!(
+                "x264enc speed-preset=veryfast pass=qual quantizer=12 key-int-max={GROUP} bframes={frames} b-adapt=false ! h264parse"
+            )
         }
-        "vp8" => format!("vp8enc deadline=1 cpu-used=4 target-bitrate=3000000 keyframe-max-dist={GROUP}"),
+        "vp8" => {
+            format!("vp8enc deadline=1 cpu-used=4 target-bitrate=3000000 keyframe-max-dist={GROUP}")
+        }
         "mjpeg" => "jpegenc quality=95".to_owned(),
         "png" => "pngenc".to_owned(),
         other => bail!("{other} is not written with GStreamer"),
@@ -244,7 +268,9 @@ async fn gstreamer(film: &Film, muxer: &str, stock: &Stock, to: &Path) -> Result
             film.sample_rate,
         ));
     }
-    run("gst-launch-1.0", words(&line)).await.with_context(|| film.name())?;
+    run("gst-launch-1.0", words(&line))
+        .await
+        .with_context(|| film.name())?;
     Ok(())
 }
 

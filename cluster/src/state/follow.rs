@@ -3,7 +3,8 @@
 
 use super::State;
 use crate::model::{
-    AssetId, AssetKind, AssetStatus, Day, EventKind, JobId, JobKind, JobStatus, Seq, Subject, Target,
+    AssetId, AssetKind, AssetStatus, Day, EventKind, JobId, JobKind, JobStatus, Seq, Subject,
+    Target,
 };
 
 /// Something that has consequences beyond what it changed.

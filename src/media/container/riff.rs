@@ -55,16 +55,14 @@ impl WaveFormat {
 
     /// The codec and its configuration.
     pub(super) fn codec(&self) -> (Codec, Vec<u8>) {
-        let pcm = |is_float: bool| {
-            match PcmFormat::stored_bits(self.bits) {
-                Some(bits) => Codec::Pcm(PcmFormat {
-                    bits,
-                    is_float,
-                    is_signed: bits > 8 || is_float,
-                    is_big_endian: false,
-                }),
-                None => Codec::Other(format!("PCM of {} bits", self.bits)),
-            }
+        let pcm = |is_float: bool| match PcmFormat::stored_bits(self.bits) {
+            Some(bits) => Codec::Pcm(PcmFormat {
+                bits,
+                is_float,
+                is_signed: bits > 8 || is_float,
+                is_big_endian: false,
+            }),
+            None => Codec::Other(format!("PCM of {} bits", self.bits)),
         };
         match self.tag {
             1 => (pcm(false), Vec::new()),

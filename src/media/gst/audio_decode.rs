@@ -144,7 +144,9 @@ impl AudioReader {
                 }
                 self.at = last;
             }
-            let lost = gaps.into_iter().filter(|&gap| gap.1 > from && self.has_packets(piece, gap));
+            let lost = gaps
+                .into_iter()
+                .filter(|&gap| gap.1 > from && self.has_packets(piece, gap));
             let lost: Vec<(i64, i64)> = lost.collect();
             self.lost.extend(lost);
         }

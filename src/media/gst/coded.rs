@@ -18,7 +18,9 @@ pub(super) struct Decoder {
 /// The element that decodes `codec`, if there is one on the list.
 pub(super) fn decoder_name(codec: &Codec) -> Option<&'static str> {
     let named = NAMES.iter().find(|(name, _)| *name == codec.name());
-    named.map(|&(_, element)| element).filter(|element| !element.is_empty())
+    named
+        .map(|&(_, element)| element)
+        .filter(|element| !element.is_empty())
 }
 
 /// Codecs of pictures by name, and the element that decodes each; none: this program itself.

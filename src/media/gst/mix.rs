@@ -120,7 +120,9 @@ impl<'a> Voice<'a> {
         for (lost, until) in reader.take_lost() {
             // From the source's samples to the output's.
             let on_output = |sample: i64| {
-                let within = u64::try_from(sample).unwrap_or(0).saturating_sub(clip.source_start);
+                let within = u64::try_from(sample)
+                    .unwrap_or(0)
+                    .saturating_sub(clip.source_start);
                 clip.start.saturating_add(within.min(clip.length))
             };
             let (lost, until) = (on_output(lost), on_output(until));

@@ -26,8 +26,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::{
-    DamagedClip, EncodeSettings, FrameSink, FrameSource, JoinSettings, MediaEngine, MediaError, MediaInfo, Report,
-    MixPlan, VideoInfo,
+    DamagedClip, EncodeSettings, FrameSink, FrameSource, JoinSettings, MediaEngine, MediaError,
+    MediaInfo, MixPlan, Report, VideoInfo,
 };
 
 /// How long nothing may move before a pipeline is given up.

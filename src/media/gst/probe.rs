@@ -68,11 +68,7 @@ pub(super) fn probe(
 }
 
 /// Everything about a file whose probe is `info`.
-pub(super) fn report(
-    file: &Path,
-    info: &MediaInfo,
-    stall: Duration,
-) -> Result<Report, MediaError> {
+pub(super) fn report(file: &Path, info: &MediaInfo, stall: Duration) -> Result<Report, MediaError> {
     let opened = Opened::of(file)?;
     let contents = &opened.contents;
     let shown = info.video.as_ref().map(|video| video.track);

@@ -33,7 +33,9 @@ fn decoder_name(codec: &Codec) -> Option<&'static str> {
         Codec::AdpcmImaQt => Some("avdec_adpcm_ima_qt"),
         codec => {
             let named = NAMES.iter().find(|(name, _)| *name == codec.name());
-            named.map(|&(_, element)| element).filter(|element| !element.is_empty())
+            named
+                .map(|&(_, element)| element)
+                .filter(|element| !element.is_empty())
         }
     }
 }

@@ -186,7 +186,9 @@ fn an_empty_edit_amid_others_shows_nothing_unless_it_is_short() {
     };
     let at = |shown: &Presentation, ms: i128| {
         let time = crate::composition::time::MediaTime::new(ms, 1000);
-        shown.table.at(time, (crate::composition::time::MediaTime::ZERO, time))
+        shown
+            .table
+            .at(time, (crate::composition::time::MediaTime::ZERO, time))
     };
     let long = with_gap(500);
     assert_eq!(at(&long, 90), Some(2));

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::super::FrameTable;
-use crate::composition::time::MediaTime;
 use super::super::testing::{frames, picture, sound, try_resolve, video, with_sound};
+use crate::composition::time::MediaTime;
 
 fn text(time: f64, duration: f64) -> Value {
     json!({"type": "text", "text": "x", "time": time, "duration": duration})

@@ -1,12 +1,13 @@
 //! Clusters and the blocks in them as packets (RFC 9559 §10).
 
 use super::super::{
-    Addition, Clock, Codec, Detail, Input, MAX_PACKETS, Packet, PacketFlags, Payload, Track, TrackKind,
+    Addition, Clock, Codec, Detail, Input, MAX_PACKETS, Packet, PacketFlags, Payload, Track,
+    TrackKind,
 };
 use super::ebml::{Element, header, number, signed, unsigned};
 use super::entry::{Entry, extent};
-use super::lengths::{self, Laced, Lengths};
 use super::is_segment_child;
+use super::lengths::{self, Laced, Lengths};
 use crate::media::MediaError;
 
 /// Bytes of a block that its header and lacing may take.

@@ -63,7 +63,8 @@ impl Lengths {
             Kind::Vorbis(mapping) => mapping.packet(head).duration,
             Kind::Flac(info) => Frame::read(head, info)?.samples,
         };
-        let nanos = (i128::from(samples) * NANOS + i128::from(self.rate) / 2) / i128::from(self.rate);
+        let nanos =
+            (i128::from(samples) * NANOS + i128::from(self.rate) / 2) / i128::from(self.rate);
         u32::try_from(nanos).ok().filter(|_| samples > 0)
     }
 }

@@ -148,7 +148,13 @@ fn system_color(index: u32) -> u32 {
         215..255 => {
             let place = index - 215;
             let value = RAMP[(place % 10) as usize];
-            let only = |channel: u32| if place / 10 == channel || place >= 30 { value } else { 0 };
+            let only = |channel: u32| {
+                if place / 10 == channel || place >= 30 {
+                    value
+                } else {
+                    0
+                }
+            };
             (only(0), only(1), only(2))
         }
         _ => (0, 0, 0),
