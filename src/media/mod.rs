@@ -20,7 +20,6 @@ pub use error::MediaError;
 pub use frame::{Frame, PixelFormat, Plane};
 pub use report::{
     ColorReport, EditReport, NoticeReport, PictureReport, Report, SoundReport, TrackReport,
-    average_rate, matrix_name,
 };
 
 use crate::composition::time::FrameRate;

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use super::MediaInfo;
 use super::container::{Contents, Detail, Track, TrackKind, VideoFormat};
 use super::pixels::{ColorDecision, Curve};
-use crate::timeline::{FrameTable, Matrix, Notice};
+use crate::timeline::{Matrix, Notice};
 
 /// Tracks that are described.
 const TRACKS: usize = 16;
@@ -296,7 +296,7 @@ fn described(
                 pixel_aspect: format.pixel_aspect,
                 crop: [crop.left, crop.right, crop.top, crop.bottom],
                 frames: video.frames.len(),
-                frame_rate: average_rate(&video.frames),
+                frame_rate: video.frames.average_rate(),
                 constant_rate: video.frames.is_constant(video.frames.tolerance() * 2),
                 interlaced: format.is_interlaced,
                 color: ColorReport::of(color),
@@ -328,7 +328,7 @@ impl ColorReport {
             };
         };
         Self {
-            matrix: decision.matrix.map_or("rgb", matrix_name).to_owned(),
+            matrix: decision.matrix.map_or("rgb", Matrix::name).to_owned(),
             matrix_from: decision.matrix_source.name().to_owned(),
             range: if decision.full_range {
                 "full"
@@ -357,28 +357,6 @@ impl NoticeReport {
             to: notice.span.map(|(_, to)| seconds(to)),
         }
     }
-}
-
-/// A matrix in one word, as clients are told.
-pub fn matrix_name(matrix: Matrix) -> &'static str {
-    match matrix {
-        Matrix::Bt601 => "bt601",
-        Matrix::Bt709 => "bt709",
-        Matrix::Bt2020 => "bt2020",
-        Matrix::Smpte240m => "smpte240m",
-    }
-}
-
-/// Frames a second on the average, to a thousandth.
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "counts and lengths are far below 2^52"
-)]
-pub fn average_rate(frames: &FrameTable) -> Option<f64> {
-    let span = frames.end().checked_sub(frames.first()?);
-    let span = span.filter(|span| *span > 0)?;
-    let rate = frames.len() as f64 * 1e9 / span as f64;
-    Some((rate * 1000.0).round() / 1000.0)
 }
 
 /// Nanoseconds as seconds, to a microsecond.

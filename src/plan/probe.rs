@@ -3,7 +3,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::media::{average_rate, matrix_name};
 use crate::timeline::MediaInfo;
 
 /// Longest word that a file can put into its probe.
@@ -83,7 +82,7 @@ impl Probe {
         let is_still = info.is_still();
         let length = seconds(video.frames.end());
         let sound = audio.as_ref().map_or(0.0, |audio| audio.duration);
-        let matrix = matrix_name(video.color.matrix);
+        let matrix = video.color.matrix.name();
         let range = if video.color.full_range {
             "full"
         } else {
@@ -98,7 +97,7 @@ impl Probe {
             duration: (!is_still).then(|| length.max(sound)),
             width: Some(video.width),
             height: Some(video.height),
-            frame_rate: (!is_still).then(|| average_rate(&video.frames)).flatten(),
+            frame_rate: (!is_still).then(|| video.frames.average_rate()).flatten(),
             rotation: Some(video.rotation),
             color: (!is_still).then(|| ProbeColor {
                 matrix: matrix.to_owned(),

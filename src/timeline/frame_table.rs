@@ -259,6 +259,18 @@ impl FrameTable {
         two_frames.max(HOLD_NANOS)
     }
 
+    /// Frames a second on the average, to a thousandth; `None` where they last no time.
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "counts and lengths are far below 2^52"
+    )]
+    pub fn average_rate(&self) -> Option<f64> {
+        let span = self.end().checked_sub(self.first()?);
+        let span = span.filter(|span| *span > 0)?;
+        let rate = self.len() as f64 * 1e9 / span as f64;
+        Some((rate * 1000.0).round() / 1000.0)
+    }
+
     fn nanos(&self, ticks: i64) -> i64 {
         let scaled = i128::from(ticks) * i128::from(self.packed.seconds) * NANOS;
         let nanos = scaled.div_euclid(i128::from(self.packed.ticks));

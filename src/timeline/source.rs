@@ -144,6 +144,17 @@ pub enum Matrix {
 }
 
 impl Matrix {
+    /// In one word, as clients read it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Bt601 => "bt601",
+            Self::Bt709 => "bt709",
+            Self::Bt2020 => "bt2020",
+            Self::Smpte240m => "smpte240m",
+        }
+    }
+
     /// The weights of red and blue in luma.
     #[must_use]
     pub const fn weights(self) -> (f64, f64) {
