@@ -143,7 +143,7 @@ fn check_stills(memory: u64, timeline: &Timeline) -> Result<(), Failure> {
         .map(|element| format!("elements[{element}]"))
         .collect();
     let message = format!(
-        "the images shown together at {} s take {} MiB decoded, more than the limit of {} MiB: {}",
+        "the images shown together at {} take {} MiB decoded, more than the limit of {} MiB: {}",
         over.at,
         over.bytes >> 20,
         most >> 20,

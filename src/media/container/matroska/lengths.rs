@@ -110,7 +110,7 @@ pub(super) fn count(track: &mut Track, laced: &Laced, tick: i64) {
             run.settle(packets, index);
             run = Run::begun(index, pts, tick);
         }
-        run.length += i64::from(duration);
+        run.length = run.length.saturating_add(i64::from(duration));
         if duration == 0 {
             // Nobody knows where the next one begins.
             run.settle(packets, index + 1);
@@ -140,8 +140,8 @@ impl Run {
     fn begun(first: usize, pts: i64, tick: i64) -> Self {
         Self {
             first,
-            least: pts - tick,
-            most: pts + tick,
+            least: pts.saturating_sub(tick),
+            most: pts.saturating_add(tick),
             length: 0,
             is_over: false,
         }
@@ -150,7 +150,10 @@ impl Run {
     /// Whether a block at `pts` may go on with the run; narrows where the run begins.
     fn accepts(&mut self, pts: i64, tick: i64) -> bool {
         let begin = pts.saturating_sub(self.length);
-        let (least, most) = (self.least.max(begin - tick), self.most.min(begin + tick));
+        let (least, most) = (
+            self.least.max(begin.saturating_sub(tick)),
+            self.most.min(begin.saturating_add(tick)),
+        );
         if self.is_over || self.length == 0 || least > most {
             return false;
         }
