@@ -225,7 +225,9 @@ impl Settings {
 /// Memory of this machine in bytes, or of the control group that it runs in.
 fn machine_memory() -> u64 {
     let about = rustix::system::sysinfo();
-    let whole = u64::from(about.totalram).saturating_mul(u64::from(about.mem_unit).max(1));
+    let whole = about
+        .totalram
+        .saturating_mul(u64::from(about.mem_unit).max(1));
     let group = std::fs::read_to_string("/sys/fs/cgroup/memory.max").ok();
     // `max`, or the bytes.
     let bound = group.and_then(|text| text.trim().parse().ok());

@@ -34,6 +34,10 @@ const fn kind(name: &'static str, extension: &'static str, arguments: &'static s
     }
 }
 
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "constant functions cannot drop"
+)]
 const fn limited(kind: Kind, rates: &'static [u32], channels: usize) -> Kind {
     Kind {
         rates,

@@ -63,7 +63,7 @@ impl Input {
     /// Up to `count` bytes from `offset` on; fewer at the end of the file, none beyond it.
     ///
     /// # Errors
-    /// [`MediaError::Io`] when reading fails, [`MediaError::Limit`] beyond [`MAX_HELD`].
+    /// [`MediaError::Io`] when reading fails, [`MediaError::Limit`] beyond what is held at once.
     pub fn available(&mut self, offset: u64, count: u64) -> Result<&[u8], MediaError> {
         if count > MAX_HELD {
             return Err(MediaError::Limit(format!("{count} bytes in one piece")));

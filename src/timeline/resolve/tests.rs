@@ -156,8 +156,8 @@ fn odd_sizes_are_told_to_be_padded() {
 fn stills_shown_together_are_held_to_a_bound_each_source_once() {
     let image = |name: &str, time: f64| {
         json!({
-            "type": "image", "source_url": format!("https://a.example/{name}.png"),
-            "time": time, "duration": 2,
+            "type": "image", "id": format!("{name}-{time}"), "time": time, "duration": 2,
+            "source_url": format!("https://a.example/{name}.png"),
         })
     };
     let body = json!({
