@@ -1,5 +1,5 @@
-//! What is in a media file in full, as clients and operators are told who ask for it: tracks with
-//! their times, edits and colours, and what the renderer will make of each.
+//! Everything in a media file, for `/v1/probe` and `framelane probe`: tracks with their times, edits
+//! and colours, and what the renderer does with each.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -110,16 +110,16 @@ pub struct PictureReport {
     pub color: ColorReport,
 }
 
-/// What the numbers of pictures mean, and who says so: `container`, `bitstream` or `assumed`.
+/// What the numbers of pictures mean, and where that stands: `container`, `bitstream` or `assumed`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ColorReport {
     /// `rgb`, `bt601`, `bt709`, `bt2020` or `smpte240m`.
     pub matrix: String,
-    /// Who says so.
+    /// Where it stands.
     pub matrix_from: String,
     /// `limited` or `full`.
     pub range: String,
-    /// Who says so.
+    /// Where it stands.
     pub range_from: String,
     /// H.273 code of the primaries.
     pub primaries: Option<u8>,
@@ -184,7 +184,7 @@ impl Report {
 
 impl Report {
     /// The report with nothing in it that a file could make large: a worker that was taken over
-    /// may say anything.
+    /// may write anything.
     #[must_use]
     pub fn bounded(mut self) -> Self {
         fn clip(text: &mut String, most: usize) {

@@ -80,11 +80,11 @@ fn check(warnings: &[Value]) -> Result<()> {
 }
 
 #[tokio::test]
-async fn pictures_damaged_in_their_middle_are_told_with_the_time() -> Result<()> {
+async fn pictures_damaged_in_their_middle_give_a_warning_with_its_time() -> Result<()> {
     check(&warnings("pictures.mp4", "video").await?)
 }
 
 #[tokio::test]
-async fn sound_damaged_in_its_middle_is_told_with_the_time() -> Result<()> {
+async fn sound_damaged_in_its_middle_gives_a_warning_with_its_time() -> Result<()> {
     check(&warnings("sound.mp4", "audio").await?)
 }

@@ -16,7 +16,7 @@ pub struct Kind {
     rates: &'static [u32],
     /// The most channels.
     channels: usize,
-    /// Samples of the coder's delay that the file does not declare: nobody can cut them off.
+    /// Samples of the coder's delay that the file does not declare, so that no reader can cut them off.
     pub undeclared: u32,
 }
 

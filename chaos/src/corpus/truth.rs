@@ -218,15 +218,15 @@ pub fn of_film(film: &Film) -> Truth {
 
 /// Seconds by which a muxer moves all tracks, because it has no times before 0 for the coder's
 /// delay, and nothing declares that delay. Where pictures and sound begin together, the distance of
-/// their first times tells it; elsewhere nobody can know.
+/// their first times gives it; elsewhere it is not in the file.
 fn shift(film: &Film) -> f64 {
-    let is_told = matches!(film.start, Start::Zero | Start::Offset | Start::SoundLate);
+    let is_known = matches!(film.start, Start::Zero | Start::Offset | Start::SoundLate);
     let moves = matches!(
         film.container.name,
         "ts" | "m2ts" | "ps" | "mkv" | "mkvmerge"
     );
     let samples = match film.sound.0 {
-        _ if is_told || !moves => 0,
+        _ if is_known || !moves => 0,
         "aac" => 1024,
         "mp3" => 1105,
         "mp2" => 481,

@@ -27,9 +27,11 @@ use super::sounds::decoder;
 const AHEAD: u32 = 64;
 /// How often a wait looks for errors.
 const LOOK: gst::ClockTime = gst::ClockTime::from_mseconds(200);
-/// Times in containers are rounded; only more than this (8 ms) is a gap or an overlap. Shorter than
-/// a lost packet of most codecs, which must not move what follows it.
-const JITTER: i64 = 384;
+/// Times in containers are rounded and jitter; only more than this (40 ms) is a gap or an overlap, or
+/// three quarters of a packet, so that a lost packet does not move what follows it.
+const JITTER: i64 = 1_920;
+/// At least so much (8 ms), however short packets are.
+const LEAST_JITTER: i64 = 384;
 
 /// Sound that ends earlier than its packets by no more than this (50 ms) has lost nothing that was
 /// meant to be heard.
@@ -64,6 +66,8 @@ struct Decoding {
     position: Option<i64>,
     /// Stretches without sound between decoded packets.
     gaps: Vec<(i64, i64)>,
+    /// Samples that a gap is longer than.
+    jitter: i64,
     has_ended: bool,
 }
 
@@ -185,6 +189,11 @@ impl AudioReader {
             .get(from)
             .and_then(|packet| track.descriptions.get(usize::from(packet.description)))
             .ok_or_else(|| MediaError::Invalid("its sound track has no format".into()))?;
+        let length = track.packets.get(from).map_or(0, |packet| packet.duration);
+        let jitter = match samples_in(track.clock.nanos(length.into())) {
+            0 => JITTER,
+            samples => (samples * 3 / 4).clamp(LEAST_JITTER, JITTER),
+        };
         let decoder = decoder(description)?;
         let fault = Fault::default();
         let feeding = Feeding {
@@ -235,6 +244,7 @@ impl AudioReader {
             ready_at: self.at,
             position: None,
             gaps: Vec::new(),
+            jitter,
             has_ended: false,
         })
     }
@@ -373,7 +383,11 @@ impl Decoding {
             .pts()
             .map(|time| self.piece.start + samples_in(media_time(time) - self.piece.media));
         let start = match (said, self.position) {
-            (Some(said), Some(expected)) if (said - expected).abs() <= JITTER => expected,
+            (Some(said), Some(expected))
+                if (-JITTER..=self.jitter).contains(&(said - expected)) =>
+            {
+                expected
+            }
             (Some(said), _) => said,
             (None, expected) => expected.unwrap_or(self.piece.start),
         };

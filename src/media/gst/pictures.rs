@@ -144,7 +144,7 @@ pub(super) struct Decoded {
     pub(super) layout: Layout,
     pub(super) width: u32,
     pub(super) height: u32,
-    /// The decoder made up what its data did not say.
+    /// The decoder flagged it as decoded from damaged data.
     pub(super) is_damaged: bool,
     /// Made of two fields.
     pub(super) is_interlaced: bool,

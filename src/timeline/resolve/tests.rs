@@ -176,7 +176,7 @@ fn stills_shown_together_are_held_to_a_bound_each_source_once() {
 }
 
 #[test]
-fn sound_shorter_than_a_sample_is_told_to_be_silent() {
+fn sound_shorter_than_a_sample_gives_a_warning() {
     let body = json!({
         "width": 100, "height": 50, "duration": 1,
         "elements": [{
