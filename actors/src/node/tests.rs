@@ -260,6 +260,20 @@ fn staging_that_stands_still_is_given_up() {
 }
 
 #[test]
+fn what_is_staged_for_a_run_that_was_given_up_is_cleaned() {
+    let now = Instant::now();
+    let mut book = Book::new(Timings::default(), 1, 0);
+    book.slot(0, SlotEvent::Ready, now);
+    book.reply(assigned(1), now);
+    assert_eq!(words(&book.reply(revoked(&[0]), now)), ["abort staging"]);
+    let staged = Staged {
+        order: vec![1],
+        scratch: PathBuf::from("s"),
+    };
+    assert_eq!(words(&book.staged(RUN, Ok(staged), now)), ["clean"]);
+}
+
+#[test]
 fn draining_hands_back_what_is_unfinished_without_blame() {
     let (mut book, now) = rendering(3, 1);
     book.drain();

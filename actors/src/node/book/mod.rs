@@ -365,12 +365,14 @@ impl Book {
         result: Result<Staged, Failure>,
         now: Instant,
     ) -> Vec<Effect> {
-        let Some(run) = self.runs.get_mut(&id) else {
-            return Vec::new();
+        let run = self.runs.get_mut(&id);
+        let Some(run) = run.filter(|run| run.phase == Phase::Staging) else {
+            // Given up at the moment at which staging ended: nobody else knows of these files.
+            return result
+                .map(|staged| Effect::Clean(id, staged))
+                .into_iter()
+                .collect();
         };
-        if run.phase != Phase::Staging {
-            return Vec::new();
-        }
         match result {
             Ok(staged) => {
                 run.phase = Phase::WithChild { is_killed: false };
