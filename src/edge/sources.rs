@@ -4,7 +4,7 @@
 use axum::extract::{Path, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use cluster::model::{AssetId, AssetStatus};
+use cluster::model::{AssetId, AssetKind, AssetStatus};
 
 use super::assets::word;
 use super::context::Edge;
@@ -35,6 +35,9 @@ pub(crate) async fn source(
 ) -> Result<Response, ApiError> {
     params.only(&[])?;
     let id: AssetId = id.parse().map_err(|_| ApiError::not_found("source"))?;
+    if id.kind == AssetKind::Probe {
+        return Err(ApiError::not_found("source"));
+    }
     let asset = edge.asset(&workspace, id)?;
     let Some(taken) = asset
         .ingested

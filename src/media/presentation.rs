@@ -134,10 +134,8 @@ fn is_asked_for(track: &Track, start: Option<i64>, first_shown: i64) -> bool {
             return false;
         };
         let to = edit.duration.map(|ticks| {
-            let nanos = i128::from(edit.clock.nanos(i64::try_from(ticks).unwrap_or(i64::MAX)));
-            let scaled = nanos * i128::from(track.clock.ticks)
-                / (i128::from(track.clock.seconds) * 1_000_000_000).max(1);
-            from.saturating_add(i64::try_from(scaled).unwrap_or(i64::MAX))
+            let nanos = edit.clock.nanos(i64::try_from(ticks).unwrap_or(i64::MAX));
+            from.saturating_add(track.clock.ticks_in(nanos))
         });
         to.is_none_or(|to| start.is_some_and(|start| start < to))
     })

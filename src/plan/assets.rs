@@ -2,7 +2,7 @@
 //! id. Such a URL is never fetched: whatever its host, the id alone says which bytes are
 //! meant, so that links outlive a changed host or port.
 
-use cluster::model::AssetId;
+use cluster::model::{AssetId, AssetKind};
 use url::Url;
 
 use crate::composition::ValidComposition;
@@ -15,7 +15,7 @@ pub fn asset_url(base: &str, asset: AssetId) -> String {
     format!("{base}{PATH}{asset}")
 }
 
-/// The asset that a source's URL names, if it is that of an asset.
+/// The upload or import that a source's URL names, if it is that of one. A probe has no URL.
 pub fn asset_of(url: &str) -> Option<AssetId> {
     let url = Url::parse(url).ok()?;
     if !matches!(url.scheme(), "http" | "https") {
@@ -23,7 +23,9 @@ pub fn asset_of(url: &str) -> Option<AssetId> {
     }
     // A path in front of ours is that of a proxy.
     let (_, id) = url.path().rsplit_once(PATH)?;
-    id.parse().ok()
+    id.parse()
+        .ok()
+        .filter(|id: &AssetId| id.kind != AssetKind::Probe)
 }
 
 /// The assets that a composition uses, each with the path that names it first.
@@ -58,6 +60,7 @@ mod tests {
             "https://example.com/clip.mp4",
             "https://example.com/v1/sources/clip.mp4",
             "https://example.com/v1/sources/",
+            "https://example.com/v1/sources/probe_01ARZ3NDEKTSV4RRFFQ69G5FAV",
             "ftp://example.com/v1/sources/upload_01ARZ3NDEKTSV4RRFFQ69G5FAV",
             "not a url",
         ] {

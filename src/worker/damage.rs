@@ -29,7 +29,7 @@ const LARGEST: u64 = 256 * 1024;
 pub(super) struct Damage(BTreeMap<usize, Vec<(i64, i64)>>);
 
 impl Damage {
-    /// Adds a span of an element.
+    /// Adds a span of an element, which begins no earlier than those before it.
     pub(super) fn add(&mut self, element: usize, from: i64, to: i64) {
         if self.0.len() >= ELEMENTS && !self.0.contains_key(&element) {
             return;
@@ -37,7 +37,7 @@ impl Damage {
         let spans = self.0.entry(element).or_default();
         let is_full = spans.len() >= SPANS;
         match spans.last_mut() {
-            Some(last) if is_full || (from <= last.1 + TOGETHER && to >= last.0 - TOGETHER) => {
+            Some(last) if is_full || from <= last.1.saturating_add(TOGETHER) => {
                 *last = (last.0.min(from), last.1.max(to));
             }
             _ => spans.push((from, to)),

@@ -17,6 +17,9 @@ use crate::timeline::Timeline;
 /// This part of a worker's memory may hold decoded stills.
 pub(super) const STILLS_SHARE: u64 = 4;
 
+/// Elements that one message names.
+const NAMED: usize = 20;
+
 /// Probes, resolves and cuts; leaves the plan and what clients are told of it.
 pub(super) fn prepare(tools: &mut Tools, order: PrepareOrder, run: &Run) -> Result<(), Failure> {
     if !run.begin(0) {
@@ -137,11 +140,16 @@ fn check_stills(memory: u64, timeline: &Timeline) -> Result<(), Failure> {
     let Some(over) = timeline.stills_beyond(most).filter(|_| memory > 0) else {
         return Ok(());
     };
-    let paths: Vec<String> = over
+    let mut paths: Vec<String> = over
         .elements
         .iter()
+        .take(NAMED)
         .map(|element| format!("elements[{element}]"))
         .collect();
+    let first = paths.first().cloned();
+    if over.elements.len() > NAMED {
+        paths.push(format!("and {} more", over.elements.len() - NAMED));
+    }
     let message = format!(
         "the images shown together at {} take {} MiB decoded, more than the limit of {} MiB: {}",
         over.at,
@@ -149,8 +157,11 @@ fn check_stills(memory: u64, timeline: &Timeline) -> Result<(), Failure> {
         most >> 20,
         paths.join(", ")
     );
-    let first = paths.first().map(String::as_str);
-    Err(failure::permanent("limit_exceeded", message, first))
+    Err(failure::permanent(
+        "limit_exceeded",
+        message,
+        first.as_deref(),
+    ))
 }
 
 /// The longest side that every adapter takes as a texture.

@@ -72,6 +72,53 @@ async fn a_file_is_described_with_its_edits_times_and_colours() -> Result<()> {
 }
 
 #[tokio::test]
+async fn an_import_is_probed_without_fetching_it_again() -> Result<()> {
+    let turn = turn().await?;
+    let bench = &turn.bench;
+    let stock = Stock::make(bench.scratch()).await?;
+    let item = item(&["flac-id3"])?;
+    let file = item.write(&stock, bench.scratch()).await?;
+    let origin = bench.origin().await?;
+    let server = node().start().await?;
+    let api = server.api()?;
+    let body = json!({"url": origin.url(&item.name())}).to_string();
+    let import = api.request("POST", "/v1/imports", &[], Some(body)).await?;
+    ensure!(import.status == 202, "{}", import.body);
+    let path = format!("/v1/imports/{}", import.id()?);
+    let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(30);
+    let ready = loop {
+        let import = api.get(&path).await?;
+        if import.body["status"] == "ready" {
+            break import;
+        }
+        let is_late = tokio::time::Instant::now() > deadline;
+        ensure!(
+            !is_late && import.body["status"] == "processing",
+            "{}",
+            import.body
+        );
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    };
+    // What is probed is the copy of this server.
+    tokio::fs::remove_file(file).await?;
+    let url = ready.body["source_url"].as_str().context("no source_url")?;
+    let probe = probed(&api, url).await?;
+    ensure!(probe["report"]["container"] == "flac", "{probe}");
+    ensure!(probe["report"]["tracks"][0]["used"] == true, "{probe}");
+    let unknown = json!({
+        "source_url": "http://127.0.0.1/v1/sources/import_01ARZ3NDEKTSV4RRFFQ69G5FAV",
+    });
+    let unknown = unknown.to_string();
+    let unknown = api.request("POST", "/v1/probe", &[], Some(unknown)).await?;
+    ensure!(unknown.status == 404, "{}", unknown.body);
+    // A probe's own id names no source.
+    let id = probe["id"].as_str().context("no id")?;
+    let bytes = api.get(&format!("/v1/sources/{id}")).await?;
+    ensure!(bytes.status == 404, "{}", bytes.body);
+    Ok(())
+}
+
+#[tokio::test]
 async fn what_cannot_be_probed_says_why() -> Result<()> {
     let turn = turn().await?;
     let bench = &turn.bench;

@@ -25,9 +25,11 @@ const CLICK_TOLERANCE: f64 = 0.001;
 /// Sound beside the clicks: less than this share of full scale. A click reaches 0.6.
 const SILENCE: f32 = 0.12;
 /// Codes by which a colour may differ after the lossy coding of source and output.
-const COLOR_TOLERANCE: i32 = 14;
-/// The small scale takes each third file, from this one on.
+const COLOR_TOLERANCE: i32 = 6;
+/// Variable: the small scale takes each third file, from this one on.
 const FIRST: &str = "FRAMELANE_CORPUS_FIRST";
+/// Variable: only files whose names hold this, at any scale.
+const ONLY: &str = "FRAMELANE_CORPUS_ONLY";
 
 const WHOLE: Region = Region {
     x: 0,
@@ -54,7 +56,7 @@ struct Outcome {
 pub async fn check(bench: &Bench, scale: Scale) -> Result<Figures> {
     let begun = Instant::now();
     let chosen = chosen(scale)?;
-    let stock = Stock::make(&bench.file("")).await?;
+    let stock = Stock::make(bench.scratch()).await?;
     let writing = chosen
         .iter()
         .map(|item| item.write(&stock, bench.scratch()));
@@ -119,7 +121,7 @@ pub async fn check(bench: &Bench, scale: Scale) -> Result<Figures> {
 
 fn chosen(scale: Scale) -> Result<Vec<Item>> {
     let all = items();
-    if let Ok(part) = std::env::var("FRAMELANE_CORPUS_ONLY") {
+    if let Ok(part) = std::env::var(ONLY) {
         return Ok(all
             .into_iter()
             .filter(|item| item.name().contains(&part))
@@ -260,8 +262,11 @@ fn listen(outcome: &mut Outcome, truth: &Truth, start: f64, samples: &[f32]) {
             .iter()
             .any(|click| (t - click).abs() < 0.04)
     };
-    let from = whole(start);
-    let slot = samples.iter().skip(from).take(whole(seconds(SLOT_FRAMES)));
+    let from = sound::whole(start * f64::from(RATE));
+    let slot = samples
+        .iter()
+        .skip(from)
+        .take(sound::whole(seconds(SLOT_FRAMES) * f64::from(RATE)));
     let loud = slot.enumerate().find(|(at, sample)| {
         let t = fraction(*at);
         let near = clicks
@@ -303,13 +308,4 @@ fn seconds(frames: usize) -> f64 {
 #[expect(clippy::cast_precision_loss, reason = "samples of a short film")]
 fn fraction(samples: usize) -> f64 {
     samples as f64 / f64::from(RATE)
-}
-
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "times of a short film"
-)]
-fn whole(seconds: f64) -> usize {
-    (seconds * f64::from(RATE)).round() as usize
 }

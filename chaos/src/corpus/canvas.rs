@@ -4,7 +4,7 @@
 use anyhow::{Result, ensure};
 
 use crate::clips::read_number;
-use crate::measure::sound::{RATE, click};
+use crate::measure::sound::{RATE, click, whole};
 
 /// Width of the pictures.
 pub const WIDTH: usize = 128;
@@ -107,10 +107,10 @@ fn luma([red, green, blue]: [u8; 3]) -> u8 {
 
 /// The clicks as a mono WAVE file in 16 bits at [`RATE`].
 pub fn click_track() -> Vec<u8> {
-    let mut samples = vec![0.0_f32; whole(SECONDS)];
+    let mut samples = vec![0.0_f32; whole(SECONDS * f64::from(RATE))];
     let click = click();
     for time in CLICKS {
-        let at = whole(time);
+        let at = whole(time * f64::from(RATE));
         samples[at..at + click.len()].copy_from_slice(&click);
     }
     let data: Vec<u8> = samples
@@ -133,15 +133,6 @@ pub fn click_track() -> Vec<u8> {
     file.extend_from_slice(&length.to_le_bytes());
     file.extend_from_slice(&data);
     file
-}
-
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "times of a short track"
-)]
-fn whole(seconds: f64) -> usize {
-    (seconds * f64::from(RATE)).round() as usize
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "samples lie within -1..1")]

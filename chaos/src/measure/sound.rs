@@ -134,7 +134,7 @@ fn position(sample: usize) -> f64 {
     clippy::cast_sign_loss,
     reason = "times in a test clip are small and not negative"
 )]
-fn whole(samples: f64) -> usize {
+pub(crate) fn whole(samples: f64) -> usize {
     samples.round() as usize
 }
 

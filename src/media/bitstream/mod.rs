@@ -109,9 +109,9 @@ pub fn entry(codec: &Codec, config: &[u8], packet: &[u8]) -> Entry {
     }
 }
 
-/// Whether `packet` makes a reference picture and shows nothing (VP8 and VP9 alternate
-/// references, AV1 without a shown frame, MPEG-4 part 2 not-coded placeholders of packed
-/// streams are shown again, so not hidden).
+/// Whether `packet` makes a reference picture and shows nothing: alternate references of VP8 and
+/// VP9, AV1 without a shown frame. A not-coded picture of MPEG-4 part 2 shows the one before it again
+/// and is not hidden.
 #[must_use]
 pub fn is_hidden(codec: &Codec, packet: &[u8]) -> bool {
     match codec {
@@ -123,7 +123,8 @@ pub fn is_hidden(codec: &Codec, packet: &[u8]) -> bool {
 }
 
 /// Where the pictures of an MPEG-4 part 2 packet begin, and whether each is coded: a packed stream
-/// puts a B picture behind the one it leans on, and a placeholder where it would lie.
+/// puts a B picture behind the one it leans on, and a not-coded picture (`vop_coded` 0, ISO 14496-2
+/// §6.3.5) into the packet where it would lie.
 #[must_use]
 pub fn mpeg4_pictures(packet: &[u8]) -> Vec<(usize, bool)> {
     mpeg4::pictures(packet)

@@ -9,7 +9,7 @@ const LAYERS: std::ops::RangeInclusive<u8> = 0x20..=0x2f;
 const OBJECT: u8 = 0xb5;
 const GROUP: u8 = 0xb3;
 const PICTURE: u8 = 0xb6;
-/// A placeholder has no more bytes than this behind its start code.
+/// A not-coded picture (`vop_coded` 0) has no more bytes than this behind its start code.
 const SHORTEST: usize = 6;
 
 pub(super) fn coded(config: &[u8], packet: &[u8]) -> Option<Coded> {

@@ -318,3 +318,20 @@ pub enum Role {
     /// No place (ambisonics, discrete channels).
     Unplaced,
 }
+
+/// The headers of a configuration in which each lies behind its length, four bytes big endian
+/// (Vorbis, Theora); those before the first that is cut off.
+#[must_use]
+pub fn split_headers(config: &[u8]) -> Vec<&[u8]> {
+    let mut rest = config;
+    let mut found = Vec::new();
+    while let Some((length, tail)) = rest.split_first_chunk::<4>() {
+        let length = usize::try_from(u32::from_be_bytes(*length)).unwrap_or(usize::MAX);
+        let Some((header, next)) = tail.split_at_checked(length) else {
+            break;
+        };
+        found.push(header);
+        rest = next;
+    }
+    found
+}

@@ -28,6 +28,7 @@ mod wav;
 
 use std::path::Path;
 
+pub use description::split_headers;
 pub use input::Input;
 pub use packets::Packets;
 pub use sniff::Container;

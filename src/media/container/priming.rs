@@ -52,13 +52,12 @@ fn sound(track: &mut Track, pictures: i64) {
     };
     let length = |samples: i64| Clock::hertz(rate).nanos(samples);
     if track.lead > 0 {
-        // The delay was taken off the sound's times, and the pictures were moved by it as well:
-        // the writer meant times that still hold it.
+        // Both began together before their times were rounded; or the delay was taken off the
+        // sound's times, and the pictures were moved by it as well: the writer meant times that
+        // still hold it.
         let lead = length(i64::try_from(track.lead).unwrap_or(0));
-        if (pictures - first - lead).abs() <= SLACK && lead > SLACK {
-            // Both began together before their times were rounded.
-            shift(track, pictures - first - lead);
-        } else if (pictures - first - 2 * lead).abs() <= SLACK && lead > SLACK {
+        let is_later_by = |time: i64| (pictures - first - time).abs() <= SLACK;
+        if lead > SLACK && (is_later_by(lead) || is_later_by(2 * lead)) {
             shift(track, pictures - first - lead);
         }
         return;
@@ -75,11 +74,9 @@ fn sound(track: &mut Track, pictures: i64) {
 }
 
 fn shift(track: &mut Track, nanos: i64) {
-    let scaled = i128::from(nanos) * i128::from(track.clock.ticks)
-        / (i128::from(track.clock.seconds) * 1_000_000_000).max(1);
-    let ticks = i64::try_from(scaled).unwrap_or(0);
+    let ticks = track.clock.ticks_in(nanos);
     for packet in &mut track.packets {
-        packet.pts += ticks;
-        packet.dts += ticks;
+        packet.pts = packet.pts.saturating_add(ticks);
+        packet.dts = packet.dts.saturating_add(ticks);
     }
 }

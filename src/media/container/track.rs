@@ -115,6 +115,15 @@ impl Clock {
         let nanos = scaled.div_euclid(i128::from(self.ticks.max(1)));
         i64::try_from(nanos).unwrap_or(if nanos < 0 { i64::MIN } else { i64::MAX })
     }
+
+    /// Nanoseconds in ticks, rounded to nearest.
+    #[must_use]
+    pub fn ticks_in(self, nanos: i64) -> i64 {
+        let divisor = (i128::from(self.seconds) * 1_000_000_000).max(1);
+        let scaled = i128::from(nanos) * i128::from(self.ticks);
+        let ticks = (scaled + divisor / 2).div_euclid(divisor);
+        i64::try_from(ticks).unwrap_or(if ticks < 0 { i64::MIN } else { i64::MAX })
+    }
 }
 
 /// One packet: what a decoder is fed at once.

@@ -6,7 +6,7 @@ use gstreamer as gst;
 use gstreamer::prelude::*;
 
 use super::super::MediaError;
-use super::super::container::{Codec, Description, Detail, VideoFormat};
+use super::super::container::{Codec, Description, Detail, VideoFormat, split_headers};
 use super::init::element;
 
 /// The decoder of a picture codec, and what its packets are.
@@ -17,10 +17,14 @@ pub(super) struct Decoder {
 
 /// The element that decodes `codec`, if there is one on the list.
 pub(super) fn decoder_name(codec: &Codec) -> Option<&'static str> {
-    let named = NAMES.iter().find(|(name, _)| *name == codec.name());
-    named
-        .map(|&(_, element)| element)
-        .filter(|element| !element.is_empty())
+    element_of(NAMES, codec)
+}
+
+/// The element that a table of names has for `codec`; `None`: none is needed, or known.
+pub(super) fn element_of(names: &[(&str, &'static str)], codec: &Codec) -> Option<&'static str> {
+    let named = names.iter().find(|(name, _)| *name == codec.name());
+    let (_, element) = named?;
+    (!element.is_empty()).then_some(element)
 }
 
 /// Codecs of pictures by name, and the element that decodes each; none: this program itself.
@@ -156,27 +160,12 @@ pub(super) fn with_headers(
     builder: gst::caps::Builder<gst::caps::NoFeature>,
     config: &[u8],
 ) -> gst::Caps {
-    let headers = headers(config)
+    let headers = split_headers(config)
         .into_iter()
         .map(|header| gst::Buffer::from_mut_slice(header.to_vec()).to_send_value());
     builder
         .field("streamheader", gst::Array::from_values(headers))
         .build()
-}
-
-/// Headers that each lie behind a big-endian length of four bytes.
-fn headers(config: &[u8]) -> Vec<&[u8]> {
-    let mut rest = config;
-    let mut found = Vec::new();
-    while let Some((length, tail)) = rest.split_first_chunk::<4>() {
-        let length = usize::try_from(u32::from_be_bytes(*length)).unwrap_or(usize::MAX);
-        let Some(header) = tail.get(..length) else {
-            break;
-        };
-        found.push(header);
-        rest = &tail[length..];
-    }
-    found
 }
 
 /// What is done to a codec's packets before the decoder gets them.

@@ -6,7 +6,7 @@ use gstreamer as gst;
 
 use super::super::MediaError;
 use super::super::container::{AudioFormat, Codec, Description, Detail, PcmFormat};
-use super::coded::with_headers;
+use super::coded::{element_of, with_headers};
 use super::init::element;
 
 /// Codecs of sound by name, and the element that decodes each; none: this program itself.
@@ -31,12 +31,7 @@ fn decoder_name(codec: &Codec) -> Option<&'static str> {
     match codec {
         Codec::AdpcmMs => Some("avdec_adpcm_ms"),
         Codec::AdpcmImaQt => Some("avdec_adpcm_ima_qt"),
-        codec => {
-            let named = NAMES.iter().find(|(name, _)| *name == codec.name());
-            named
-                .map(|&(_, element)| element)
-                .filter(|element| !element.is_empty())
-        }
+        codec => element_of(NAMES, codec),
     }
 }
 

@@ -139,6 +139,42 @@ fn an_import_is_taken_in_from_the_start_and_abandoning_it_ends_that() {
 }
 
 #[test]
+fn a_probe_is_taken_in_from_its_url_or_once_its_bytes_are_named_and_has_no_events() {
+    let probe = |ulid| AssetId {
+        kind: AssetKind::Probe,
+        ulid,
+    };
+    let mut world = World::new();
+    world.apply(Command::CreateAsset(NewAsset {
+        asset: probe(6),
+        url: Some("https://example.com/a.mp4".to_owned()),
+        ..upload(6)
+    }));
+    assert_eq!(world.state.active.len(), 1, "it is fetched at once");
+    world.apply(Command::CreateAsset(NewAsset {
+        asset: probe(7),
+        ..upload(7)
+    }));
+    assert_eq!(world.state.assets[&probe(7)].status, AssetStatus::Pending);
+    let arrival = Arrival::Whole {
+        key: ObjectKey("sources/x".to_owned()),
+        size: 1,
+    };
+    world.apply(Command::AssetArrived {
+        asset: probe(7),
+        arrival,
+    });
+    assert_eq!(world.state.active.len(), 2);
+    let deliveries = world.state.deliveries.len();
+    world.apply(Command::AbandonAsset {
+        asset: probe(6),
+        workspace: "acme".to_owned(),
+    });
+    assert_eq!(world.state.assets[&probe(6)].status, AssetStatus::Failed);
+    assert_eq!(world.state.deliveries.len(), deliveries);
+}
+
+#[test]
 fn one_key_makes_one_upload() {
     let with_key = |ulid, body| {
         Command::CreateAsset(NewAsset {

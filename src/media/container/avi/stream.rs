@@ -209,7 +209,7 @@ fn pictures(
             | Codec::Mpeg2Video
     );
     let mut packets: Vec<Packet> = Vec::with_capacity(chunks.len());
-    // Of a packed stream the placeholder behind a packet of two pictures is not one of its own.
+    // Of a packed stream the not-coded picture behind a packet of two is none of its own.
     let mut owed = 0_usize;
     for (number, chunk) in (i64::from(start)..).zip(chunks) {
         let head = input.available(chunk.offset, u64::from(chunk.size).min(HEAD))?;

@@ -251,7 +251,7 @@ impl Blocks {
             if is_fine {
                 nanos
             } else {
-                ticks_in(nanos, file_clock)
+                file_clock.ticks_in(nanos)
             }
         });
         let step = whole
@@ -319,12 +319,6 @@ fn is_cluster_child(id: u32) -> bool {
 /// Whether a track's times are counted in nanoseconds rather than the file's ticks.
 fn is_fine(entry: &Entry) -> bool {
     entry.track.kind == TrackKind::Audio
-}
-
-fn ticks_in(nanos: i64, clock: Clock) -> i64 {
-    let divisor = i128::from(clock.seconds) * 1_000_000_000;
-    let ticks = (i128::from(nanos) * i128::from(clock.ticks) + divisor / 2) / divisor.max(1);
-    i64::try_from(ticks).unwrap_or(0)
 }
 
 /// Nanoseconds in samples of a track's sound, rounded.

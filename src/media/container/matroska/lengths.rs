@@ -5,7 +5,7 @@
 use super::super::flac::{Frame, StreamInfo};
 use super::super::mp3::Header;
 use super::super::ogg::{Mapping, opus_samples};
-use super::super::{Codec, Description, Detail, Packet, Track};
+use super::super::{Codec, Description, Detail, Packet, Track, split_headers};
 
 const NANOS: i128 = 1_000_000_000;
 
@@ -72,14 +72,10 @@ impl Lengths {
 /// From the three headers, each behind its length. Writers count the first packet as if a short
 /// block stood before it.
 fn vorbis(config: &[u8]) -> Option<Mapping> {
-    let mut headers = Vec::new();
-    let mut rest = config;
-    while let Some((length, behind)) = rest.split_first_chunk() {
-        let length = usize::try_from(u32::from_be_bytes(*length)).ok()?;
-        let (header, next) = behind.split_at_checked(length)?;
-        headers.push(header.to_vec());
-        rest = next;
-    }
+    let headers: Vec<Vec<u8>> = split_headers(config)
+        .into_iter()
+        .map(<[u8]>::to_vec)
+        .collect();
     let mut mapping = Mapping::of(headers.first()?);
     mapping.configure(&headers);
     mapping.preceded_by_a_short_block().then_some(mapping)
@@ -171,5 +167,98 @@ impl Run {
             (packet.pts, packet.dts) = (time, time);
             time = time.saturating_add(i64::from(packet.duration));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::{
+        AudioFormat, Clock, Orientation, PacketFlags, Payload, PcmFormat, TrackKind,
+    };
+    use super::*;
+
+    const MILLI: i64 = 1_000_000;
+
+    /// Packets of 1,024 samples at 48 kHz at these milliseconds.
+    fn track(times: &[i64]) -> Track {
+        let packet = |&time: &i64| Packet {
+            offset: 0,
+            size: 1,
+            description: 0,
+            flags: PacketFlags::default(),
+            dts: time * MILLI,
+            pts: time * MILLI,
+            duration: 21_333_333,
+        };
+        Track {
+            id: 1,
+            kind: TrackKind::Audio,
+            is_enabled: true,
+            is_default: true,
+            language: None,
+            clock: Clock::hertz(1_000_000_000),
+            descriptions: Vec::new(),
+            packets: times.iter().map(packet).collect(),
+            payload: Payload::Plain,
+            edits: None,
+            lead: 0,
+            tail: 0,
+            orientation: Orientation::default(),
+            alpha: Vec::new(),
+            declared_rate: None,
+        }
+    }
+
+    fn counted(times: &[i64], laced: &[u32]) -> Vec<i64> {
+        let mut track = track(times);
+        count(&mut track, &Laced(laced.to_vec()), MILLI);
+        track.packets.iter().map(|packet| packet.pts).collect()
+    }
+
+    #[test]
+    fn rounded_times_become_those_of_the_samples() {
+        let times: Vec<i64> = (0..50)
+            .map(|n| (n * 21_333_333 + 500_000) / MILLI)
+            .collect();
+        for (n, time) in (0_i64..).zip(counted(&times, &[])) {
+            let error = (time - n * 21_333_333).abs();
+            assert!(error < 100_000, "packet {n} is {error} ns off");
+        }
+    }
+
+    #[test]
+    fn frames_of_a_laced_block_follow_one_another() {
+        let times = counted(&[300, 300, 300, 364], &[1, 2]);
+        for pair in times.windows(2) {
+            assert_eq!(pair[1] - pair[0], 21_333_333);
+        }
+    }
+
+    #[test]
+    fn a_gap_begins_anew_at_its_blocks_time() {
+        let times = counted(&[0, 21, 43, 500, 521], &[]);
+        assert!((times[3] - 500 * MILLI).abs() <= MILLI, "{times:?}");
+        assert_eq!(times[4] - times[3], 21_333_333);
+    }
+
+    #[test]
+    fn linear_samples_are_counted_by_their_bytes() {
+        let description = Description {
+            codec: Codec::Pcm(PcmFormat {
+                bits: 16,
+                is_float: false,
+                is_signed: true,
+                is_big_endian: false,
+            }),
+            config: Vec::new(),
+            encryption: None,
+            detail: Detail::Audio(AudioFormat {
+                sample_rate: 48_000,
+                channels: 2,
+                ..AudioFormat::default()
+            }),
+        };
+        let mut lengths = Lengths::of(&description).unwrap();
+        assert_eq!(lengths.nanos(&[], 4 * 4800), Some(100_000_000));
     }
 }

@@ -246,7 +246,8 @@ fn apply_preskip(input: &mut Input, traced: &mut [Traced]) -> Result<(), MediaEr
             continue;
         };
         let samples = opus_samples(input.available(first.offset, 2)?);
-        if track.clock == Clock::hertz(48_000) && first.duration + u32::from(preskip) == samples {
+        let whole = first.duration.checked_add(u32::from(preskip));
+        if track.clock == Clock::hertz(48_000) && whole == Some(samples) {
             first.pts = first.pts.saturating_sub(preskip.into());
             first.dts = first.dts.saturating_sub(preskip.into());
             first.duration = samples;

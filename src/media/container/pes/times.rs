@@ -47,9 +47,10 @@ mod tests {
     use super::super::super::PacketFlags;
     use super::*;
 
-    #[test]
-    fn a_groups_pictures_are_timed_by_their_numbers() {
-        let packet = |pts| Packet {
+    const NONE: i64 = Packet::UNTIMED;
+
+    fn packet(pts: i64) -> Packet {
+        Packet {
             offset: 0,
             size: 1,
             description: 0,
@@ -57,9 +58,12 @@ mod tests {
             dts: 0,
             pts,
             duration: 0,
-        };
-        let none = Packet::UNTIMED;
-        let mut packets = [packet(7200), packet(none), packet(none), packet(none)];
+        }
+    }
+
+    #[test]
+    fn a_groups_pictures_are_timed_by_their_numbers() {
+        let mut packets = [packet(7200), packet(NONE), packet(NONE), packet(NONE)];
         let references = [(0, 2, true), (1, 0, false), (2, 1, false), (3, 5, false)];
         complete(&mut packets, &references, (3600, 1));
         assert_eq!(packets.map(|packet| packet.pts), [7200, 0, 3600, 18_000]);
@@ -67,17 +71,7 @@ mod tests {
 
     #[test]
     fn a_group_without_any_time_follows_the_one_before() {
-        let packet = |pts| Packet {
-            offset: 0,
-            size: 1,
-            description: 0,
-            flags: PacketFlags::default(),
-            dts: 0,
-            pts,
-            duration: 0,
-        };
-        let none = Packet::UNTIMED;
-        let mut packets = [packet(3600), packet(none), packet(none), packet(none)];
+        let mut packets = [packet(3600), packet(NONE), packet(NONE), packet(NONE)];
         let references = [(0, 1, true), (1, 0, false), (2, 1, true), (3, 0, false)];
         complete(&mut packets, &references, (3600, 1));
         assert_eq!(packets.map(|packet| packet.pts), [3600, 0, 10_800, 7200]);
