@@ -165,13 +165,17 @@ fn a_probe_is_taken_in_from_its_url_or_once_its_bytes_are_named_and_has_no_event
         arrival,
     });
     assert_eq!(world.state.active.len(), 2);
-    let deliveries = world.state.deliveries.len();
-    world.apply(Command::AbandonAsset {
-        asset: probe(6),
-        workspace: "acme".to_owned(),
-    });
-    assert_eq!(world.state.assets[&probe(6)].status, AssetStatus::Failed);
-    assert_eq!(world.state.deliveries.len(), deliveries);
+    world.apply(Command::CreateEndpoint(endpoint(1, &EventKind::ALL)));
+    world.apply(Command::CreateAsset(upload(5)));
+    // An upload's end is an event, a probe's is none.
+    for (asset, deliveries) in [(probe(6), 0), (UPLOAD, 1)] {
+        world.apply(Command::AbandonAsset {
+            asset,
+            workspace: "acme".to_owned(),
+        });
+        assert_eq!(world.state.assets[&asset].status, AssetStatus::Failed);
+        assert_eq!(world.state.deliveries.len(), deliveries, "{asset}");
+    }
 }
 
 #[test]
