@@ -214,7 +214,14 @@ pub fn present(
         .map(|(index, _)| index)
         .collect();
     Ok(Presentation {
-        table: FrameTable::new(scale.ticks, scale.seconds, &times, placed.end).with_blanks(blanks),
+        table: FrameTable::rounded(
+            scale.ticks,
+            scale.seconds,
+            &times,
+            placed.end,
+            (track.clock.ticks, track.clock.seconds),
+        )
+        .with_blanks(blanks),
         packets: placed
             .frames
             .iter()

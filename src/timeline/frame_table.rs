@@ -79,6 +79,12 @@ impl FrameTable {
     /// A table of frames at `times`, which don't fall, in ticks of `seconds / ticks` s; the last
     /// one ends at `end`.
     pub fn new(ticks: u64, seconds: u64, times: &[i64], end: i64) -> Self {
+        Self::rounded(ticks, seconds, times, end, (ticks, seconds))
+    }
+
+    /// As [`Self::new`], of times that a container rounded to ticks of a coarser `clock`: so many in
+    /// so many seconds.
+    pub fn rounded(ticks: u64, seconds: u64, times: &[i64], end: i64, clock: (u64, u64)) -> Self {
         let (ticks, seconds) = (ticks.max(1), seconds.max(1));
         let mut runs: Vec<(u64, u64)> = Vec::new();
         for pair in times.windows(2) {
@@ -91,20 +97,17 @@ impl FrameTable {
         let first = times.first().copied().unwrap_or(0);
         let last = times.last().copied().unwrap_or(0);
         let end = end.max(last);
-        let half_tick = i64::try_from(NANOS * i128::from(seconds) / (2 * i128::from(ticks)))
+        let tick = i64::try_from(NANOS * i128::from(clock.1) / i128::from(clock.0.max(1)))
             .unwrap_or(i64::MAX);
         let count = i128::try_from(times.len()).unwrap_or(1).max(1);
         let length = (i128::from(end) - i128::from(first)) * NANOS * i128::from(seconds)
             / i128::from(ticks)
             / count;
-        // A clock on which all steps are equal is exact, not rounded.
+        // A clock on which all steps are equal is exact, not rounded. Otherwise a time is off by up
+        // to half a tick, and so is the earliest one, which all are counted from.
         let is_exact = runs.len() <= 1;
         let quarter_frame = i64::try_from(length / 4).unwrap_or(i64::MAX);
-        let rounding = if is_exact {
-            0
-        } else {
-            half_tick.min(quarter_frame)
-        };
+        let rounding = if is_exact { 0 } else { tick.min(quarter_frame) };
         let tolerance = rounding.max(LEAST_TOLERANCE);
         let common = runs
             .iter()
@@ -193,8 +196,8 @@ impl FrameTable {
     }
 
     /// How far a pts may lie after a wanted time and still count as not after it, in
-    /// nanoseconds: half a container tick where steps are uneven, at most a quarter of a frame;
-    /// at least 0.5 ms.
+    /// nanoseconds: a container tick where steps are uneven (half of it for the rounding of the
+    /// pts, half for that of the file's start), at most a quarter of a frame; at least 0.5 ms.
     pub fn tolerance(&self) -> i64 {
         self.packed.tolerance
     }

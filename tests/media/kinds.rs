@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use framelane::composition::time::MediaTime;
-use framelane::media::{Frame, MediaEngine, MediaError, MediaInfo, PixelFormat};
+use framelane::media::{Frame, MediaEngine, MediaError, MediaInfo, PixelFormat, container};
 use framelane::timeline::Matrix;
 
 use crate::media::engine;
@@ -164,6 +164,73 @@ fn two_streams_one_behind_the_other_play_on() {
     assert_eq!(shown(&twice, 0, 60), expected);
 }
 
+/// Where the bytes of the picture track's packet `index` lie, and how many they are.
+fn packet_of(file: &Path, index: usize) -> (usize, u32) {
+    let contents = container::read(file).unwrap();
+    let packet = &contents.tracks[0].packets[index];
+    (usize::try_from(packet.offset).unwrap(), packet.size)
+}
+
+#[test]
+fn packets_that_change_nothing_hold_the_picture_and_are_no_damage() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    let film = numbered_clip(dir, "a.mp4", "30", 10, &["-c:v", "mpeg4", "-g", "1"]);
+    let mut bytes = std::fs::read(&film).unwrap();
+    let (at, size) = packet_of(&film, 4);
+    // A P picture that is not coded: its type, no whole second, its time in ticks of 1/30 s.
+    bytes[at..at + 7].copy_from_slice(&[0, 0, 1, 0xb6, 0b0101_0010, 0b0100_1111, 0xff]);
+    let sizes = bytes.windows(4).position(|four| four == b"stsz").unwrap();
+    let entry = sizes + 16 + 4 * 4;
+    assert_eq!(bytes[entry..entry + 4], size.to_be_bytes());
+    bytes[entry..entry + 4].copy_from_slice(&7_u32.to_be_bytes());
+    // What follows it moves up.
+    let data = bytes.windows(4).position(|four| four == b"mdat").unwrap() - 4;
+    let length = u32::from_be_bytes(bytes[data..data + 4].try_into().unwrap());
+    bytes[data..data + 4].copy_from_slice(&(length - (size - 7)).to_be_bytes());
+    bytes.drain(at + 7..at + size as usize);
+    let held = dir.join("held.mp4");
+    std::fs::write(&held, bytes).unwrap();
+    let mut want = numbers(0..10);
+    want[4] = Some(3);
+    assert_eq!(shown(&held, 0, 10), want);
+
+    // A still picture, of which QuickTime Animation stores the first packet alone.
+    let still = dir.join("still.mov");
+    let source = "color=c=0xc85028:s=64x48:r=10:d=1";
+    let output = ["-c:v", "qtrle", still.to_str().unwrap()];
+    run(&[&["-f", "lavfi", "-i", source][..], &output].concat());
+    assert!(packet_of(&still, 5).1 < 8);
+    let info = engine().probe(&still).unwrap();
+    let frames = &info.video.as_ref().unwrap().frames;
+    assert_eq!((frames.len(), frames.end()), (1, 1_000_000_000));
+    assert_eq!(info.notices, []);
+
+    // VP9's hidden reference pictures as packets of their own.
+    let film = numbered_clip(
+        dir,
+        "a.webm",
+        "30",
+        60,
+        &[
+            "-c:v",
+            "libvpx-vp9",
+            "-b:v",
+            "300k",
+            "-auto-alt-ref",
+            "1",
+            "-lag-in-frames",
+            "16",
+        ],
+    );
+    let split = ["-c", "copy", "-bsf:v", "vp9_superframe_split"];
+    let split = made(dir, &[], &film, &split, "split.webm");
+    let packets = |file: &Path| container::read(file).unwrap().tracks[0].packets.len();
+    assert!(packets(&split) > packets(&film), "nothing was hidden");
+    assert_eq!(shown(&split, 0, 60), numbers(0..60));
+    assert_eq!(engine().probe(&split).unwrap().notices, []);
+}
+
 #[test]
 fn a_file_that_begins_between_keyframes_shows_what_can_be_decoded() {
     let dir = tempfile::tempdir().unwrap();
@@ -236,7 +303,7 @@ fn flat_colours_come_out_as_they_went_in() {
     let dir = tempfile::tempdir().unwrap();
     let orange = "color=c=0xC85028:s=320x240:r=10:d=1";
     let half = "color=c=0xC85028@0.5:s=320x240:r=10:d=1,format=rgba";
-    let cases: [(&str, &str, &[&str], [i32; 4]); 19] = [
+    let cases: [(&str, &str, &[&str], [i32; 4]); 20] = [
         (
             "f.mp4",
             "color=c=0x111111:s=320x240:r=10:d=1,scale=out_range=pc,format=yuvj420p",
@@ -248,6 +315,12 @@ fn flat_colours_come_out_as_they_went_in() {
             "color=c=0x00FF00:s=640x480:r=10:d=1,format=rgb24",
             &["-c:v", "libx264rgb", "-qp", "0"],
             [0, 255, 0, 255],
+        ),
+        (
+            "a.mp4",
+            &format!("{orange},format=gbrp"),
+            &["-c:v", "libaom-av1", "-crf", "1", "-cpu-used", "8"],
+            [200, 80, 40, 255],
         ),
         (
             "g.mp4",
@@ -402,9 +475,13 @@ fn flat_colours_come_out_as_they_went_in() {
             .unwrap_or_else(|e| panic!("{name}: {e}"))
             .video
             .unwrap();
-        assert_eq!(video.frames.len(), 10, "{name}");
-        let mut reader = engine().open(&file, &video, 3).expect("opened");
-        for index in [3, 9] {
+        // QuickTime Animation stores a picture that stays the same once.
+        let frames = if name.starts_with("rle") { 1 } else { 10 };
+        assert_eq!(video.frames.len(), frames, "{name}");
+        assert_eq!(video.frames.end(), 1_000_000_000, "{name}");
+        let indices = if frames == 1 { [0, 0] } else { [3, 9] };
+        let mut reader = engine().open(&file, &video, indices[0]).expect("opened");
+        for index in indices {
             let found = color(&reader.frame(index).expect("a picture"));
             let near = found
                 .iter()
@@ -498,27 +575,24 @@ fn what_is_known_and_not_read_is_refused_by_name() {
 fn pictures_of_a_film_without_readable_sound_are_shown_with_a_notice() {
     let dir = tempfile::tempdir().unwrap();
     let film = numbered_clip(dir.path(), "a.mp4", "30", 30, &[]);
-    let file = dir.path().join("b.mkv");
-    run(&[
-        "-i",
-        film.to_str().unwrap(),
-        "-f",
-        "lavfi",
-        "-i",
-        "sine=r=48000:d=1",
-        "-c:v",
-        "copy",
-        "-c:a",
-        "dca",
-        "-strict",
-        "-2",
-        "-ac",
-        "2",
-        file.to_str().unwrap(),
-    ]);
-    let info = engine().probe(&file).unwrap();
-    assert!(info.video.is_some() && info.sounds.is_empty());
-    let notice = &info.notices[0];
-    assert_eq!(notice.code, "codec_unsupported");
-    assert!(notice.message.contains("DTS"), "{}", notice.message);
+    for (name, pictures) in [
+        ("b.mkv", "copy"),
+        ("b.mp4", "copy"),
+        ("b.ts", "copy"),
+        ("b.vob", "mpeg2video"),
+    ] {
+        let file = dir.path().join(name);
+        let film = film.to_str().unwrap();
+        run(&[
+            &["-i", film, "-f", "lavfi", "-i", "sine=r=48000:d=1"][..],
+            &["-c:v", pictures, "-c:a", "dca", "-strict", "-2", "-ac", "2"],
+            &[file.to_str().unwrap()],
+        ]
+        .concat());
+        let info = engine().probe(&file).unwrap();
+        assert!(info.video.is_some() && info.sounds.is_empty(), "{name}");
+        let notice = info.notices.first().expect(name);
+        assert_eq!(notice.code, "codec_unsupported", "{name}");
+        assert!(notice.message.contains("DTS"), "{}", notice.message);
+    }
 }

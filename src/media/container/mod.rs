@@ -81,21 +81,52 @@ pub fn read_input(input: &mut Input) -> Result<Contents, MediaError> {
     if is_undeclared {
         priming::complete(&mut contents);
     }
-    hide(input, &mut contents)?;
+    mark(input, &mut contents)?;
     Ok(contents)
 }
 
-/// Marks VP8's reference pictures that are never shown, which only the bitstream knows: the first
-/// byte of a packet says it.
-fn hide(input: &mut Input, contents: &mut Contents) -> Result<(), MediaError> {
+/// Bytes of a `QuickTime` Animation packet, below which it only says that nothing changes.
+const LEAST_ANIMATION: u32 = 8;
+/// Most bytes of an MPEG-4 packet without a coded picture.
+const MOST_NOT_CODED: u32 = 32;
+/// Bytes that say whether a picture of VP8 or VP9 is shown.
+const HEAD: u32 = 16;
+
+/// Marks what only the bitstream knows: reference pictures of VP8 and VP9 that are never shown, and
+/// packets of `QuickTime` Animation and MPEG-4 that change nothing, for which no picture comes out
+/// of the decoder. AVI's reader has seen to the latter, where several pictures may share a packet.
+fn mark(input: &mut Input, contents: &mut Contents) -> Result<(), MediaError> {
+    let is_avi = contents.container == Container::Avi;
     for track in &mut contents.tracks {
-        let is_vp8 = (track.descriptions.first()).is_some_and(|one| one.codec == Codec::Vp8);
-        if !is_vp8 || track.payload != Payload::Plain {
+        let Some(codec) = track.descriptions.first().map(|one| one.codec.clone()) else {
+            continue;
+        };
+        if track.payload != Payload::Plain {
             continue;
         }
         for packet in track.packets.iter_mut().filter(|packet| packet.size > 0) {
-            let first = input.available(packet.offset, 1)?;
-            packet.flags.is_hidden |= super::bitstream::is_hidden(&Codec::Vp8, first);
+            match codec {
+                Codec::QtRle => packet.flags.is_repeat |= packet.size < LEAST_ANIMATION,
+                Codec::Vp8 | Codec::Vp9 => {
+                    let head = input.available(packet.offset, packet.size.min(HEAD).into())?;
+                    let mut is_hidden = super::bitstream::is_hidden(&codec, head);
+                    // A superframe is a picture that is not shown with one that is.
+                    if is_hidden && codec == Codec::Vp9 {
+                        let whole = input.available(packet.offset, packet.size.into())?;
+                        is_hidden = super::bitstream::is_hidden(&codec, whole);
+                    }
+                    packet.flags.is_hidden |= is_hidden;
+                }
+                Codec::Mpeg4 if !is_avi => {
+                    if packet.size <= MOST_NOT_CODED {
+                        let whole = input.available(packet.offset, packet.size.into())?;
+                        let pictures = super::bitstream::mpeg4_pictures(whole);
+                        packet.flags.is_repeat |=
+                            !pictures.is_empty() && pictures.iter().all(|&(_, is_coded)| !is_coded);
+                    }
+                }
+                _ => break,
+            }
         }
     }
     Ok(())

@@ -1,6 +1,7 @@
 //! Packetised elementary streams (ISO 13818-1 §2.4.3.6), which transport and program streams share:
 //! their headers, and their bytes as packets of whole frames with rising times.
 
+mod clock;
 mod sound;
 mod times;
 
@@ -11,16 +12,13 @@ use super::{
 use crate::media::MediaError;
 use crate::media::bitstream::{Entry, Units};
 
+pub(super) use clock::ProgramClock;
+use clock::{Placed, unwrapped};
+
 /// The name of a stream whose map does not say what it carries.
 pub(super) const PRIVATE: &str = "data of a private stream";
 /// Ticks a second of every time.
 pub(super) const CLOCK: Clock = Clock::hertz(90_000);
-/// Times have 33 bits.
-const WRAP: i64 = 1 << 33;
-/// A step larger than this, ten seconds, is a new beginning of the clock.
-const JUMP: i64 = 10 * 90_000;
-/// Decode times of one beginning never fall; half a second allows for damage.
-const FALL: i64 = 45_000;
 /// A packet of a stream larger than this is damage.
 const MAX_PES: usize = 64 * 1024 * 1024;
 /// Sound that is no frame is let go beyond so many bytes.
@@ -97,58 +95,6 @@ fn timestamp(bytes: &[u8]) -> Option<i64> {
     };
     let [a, b, c, d, e] = [a, b, c, d, e].map(i64::from);
     Some((a >> 1 & 7) << 30 | b << 22 | (c >> 1) << 15 | d << 7 | e >> 1)
-}
-
-/// The clock of a program, whose beginnings are put one behind another.
-#[derive(Debug, Default)]
-pub(super) struct ProgramClock {
-    /// What each beginning is moved by.
-    offsets: Vec<i64>,
-}
-
-/// A track's place on its program's clock.
-#[derive(Debug, Clone, Copy, Default)]
-struct Placed {
-    epoch: usize,
-    /// The last decode time, moved.
-    last: Option<i64>,
-}
-
-impl ProgramClock {
-    /// A raw time on the clock; `expected` is where it should be about. The second: whether a new
-    /// beginning was met.
-    fn place(&mut self, placed: &mut Placed, raw: i64, expected: Option<i64>) -> (i64, bool) {
-        if self.offsets.is_empty() {
-            self.offsets.push(0);
-        }
-        let offset = |epoch: usize| self.offsets.get(epoch).copied().unwrap_or(0);
-        let Some(expected) = expected else {
-            let offset = offset(placed.epoch);
-            return (unwrapped(raw + offset, offset), false);
-        };
-        let near = |epoch: usize| unwrapped(raw + offset(epoch), expected);
-        let is_near = |time: i64| (-FALL..=JUMP).contains(&(time - expected));
-        let here = near(placed.epoch);
-        if is_near(here) {
-            return (here, false);
-        }
-        if placed.epoch + 1 < self.offsets.len() {
-            let next = near(placed.epoch + 1);
-            if is_near(next) {
-                placed.epoch += 1;
-                return (next, true);
-            }
-        }
-        self.offsets.push(expected - raw);
-        placed.epoch = self.offsets.len() - 1;
-        (expected, true)
-    }
-}
-
-/// Of all times that a 33-bit one stands for the nearest to `expected`.
-fn unwrapped(time: i64, expected: i64) -> i64 {
-    let turns = (expected - time + WRAP / 2).div_euclid(WRAP);
-    time + turns * WRAP
 }
 
 /// One elementary stream while it is put together.
@@ -238,7 +184,35 @@ impl Stream {
         clock: &mut ProgramClock,
     ) -> Result<(), MediaError> {
         self.cut(clock, false)?;
-        self.marks.push((self.bytes.len(), times));
+        match &self.codec {
+            // A private stream may be recognised by the bytes that follow.
+            Codec::Other(name) if !name.starts_with("data") => self.announce(times, clock)?,
+            _ => self.marks.push((self.bytes.len(), times)),
+        }
+        Ok(())
+    }
+
+    /// A packet of pictures or sound in a codec that is not read: listed without its bytes, so that
+    /// the track has times and is refused by name.
+    fn announce(&mut self, times: Times, clock: &mut ProgramClock) -> Result<(), MediaError> {
+        let Some((dts, pts, is_break)) = self.place(clock, times, 0) else {
+            return Ok(());
+        };
+        self.placed.last = Some(dts);
+        self.bounded()?;
+        self.packets.push(Packet {
+            offset: self.extents.len() as u64,
+            size: 0,
+            description: 0,
+            flags: PacketFlags {
+                is_sync: true,
+                is_break,
+                ..PacketFlags::default()
+            },
+            dts,
+            pts,
+            duration: 0,
+        });
         Ok(())
     }
 
@@ -263,17 +237,22 @@ impl Stream {
         if self.bytes.is_empty() {
             return Ok(());
         }
-        if self.packets.len() >= MAX_PACKETS {
-            return Err(MediaError::Limit(format!(
-                "more than {MAX_PACKETS} packets"
-            )));
-        }
+        self.bounded()?;
         if self.is_picture() {
             self.pictures(clock, is_last);
         } else {
             self.frames(clock);
         }
         self.is_broken = false;
+        Ok(())
+    }
+
+    fn bounded(&self) -> Result<(), MediaError> {
+        if self.packets.len() >= MAX_PACKETS {
+            return Err(MediaError::Limit(format!(
+                "more than {MAX_PACKETS} packets"
+            )));
+        }
         Ok(())
     }
 

@@ -80,6 +80,9 @@ pub(super) fn sniff(input: &mut Input) -> Result<(Container, u64), MediaError> {
     if let Some(container) = recognised(head) {
         return Ok((container, start));
     }
+    if let Some(name) = unread(head) {
+        return Err(MediaError::Unsupported(format!("{name} is not read")));
+    }
     if start > 0 {
         // A tag is nearly always an MP3's; its reader looks for the first frame.
         return Ok((Container::Mp3, start));
@@ -92,6 +95,49 @@ pub(super) fn sniff(input: &mut Input) -> Result<(Container, u64), MediaError> {
         "not a media file of a known kind"
     };
     Err(MediaError::Invalid(what.into()))
+}
+
+/// The name of a kind of file that is known and not read.
+fn unread(head: &[u8]) -> Option<&'static str> {
+    let kinds: [(&[u8], &str); 18] = [
+        (
+            b"\x30\x26\xb2\x75\x8e\x66\xcf\x11",
+            "Advanced Systems Format (WMV, WMA)",
+        ),
+        (b"FLV\x01", "Flash video"),
+        (b"caff", "Core Audio Format"),
+        (b"riff\x2e\x91\xcf\x11", "Wave64"),
+        (b".RMF", "RealMedia"),
+        (b"\x06\x0e\x2b\x34", "Material Exchange Format (MXF)"),
+        (b"wvpk", "WavPack"),
+        (b"TTA1", "True Audio"),
+        (b"MAC ", "Monkey's Audio"),
+        (b"MPCK", "Musepack"),
+        (b"MP+", "Musepack"),
+        (b"#!AMR", "AMR"),
+        (b".snd", "Sun audio"),
+        (b"DKIF", "IVF"),
+        (b"YUV4MPEG2", "YUV4MPEG"),
+        (b"MThd", "MIDI"),
+        (b"nut/multimedia container", "NUT"),
+        (b"\x0b\x77", "AC-3 without a container"),
+    ];
+    let known = kinds.iter().find(|(magic, _)| head.starts_with(magic));
+    known.map(|&(_, name)| name).or_else(|| bare_pictures(head))
+}
+
+/// The name of a stream of pictures without a container, by its first start code.
+fn bare_pictures(head: &[u8]) -> Option<&'static str> {
+    let code = head
+        .strip_prefix(&[0, 0, 0, 1])
+        .or_else(|| head.strip_prefix(&[0, 0, 1]))?;
+    match code {
+        [0x09 | 0x27 | 0x47 | 0x67, ..] => Some("H.264 without a container"),
+        [0x40 | 0x42 | 0x46, 0x01, ..] => Some("H.265 without a container"),
+        [0xb3, ..] => Some("MPEG video without a container"),
+        [0xb0 | 0x00..=0x2f, ..] => Some("MPEG-4 video without a container"),
+        _ => None,
+    }
 }
 
 /// Where the file goes on behind `ID3v2` tags.
@@ -218,6 +264,23 @@ mod tests {
         ];
         for (head, expected) in cases {
             assert_eq!(recognised(head), expected, "{head:02x?}");
+        }
+    }
+
+    #[test]
+    fn what_is_known_and_not_read_is_named() {
+        for (head, name) in [
+            (&b"FLV\x01\x05\0\0\0\x09"[..], "Flash video"),
+            (b"caff\0\x01\0\0desc", "Core Audio Format"),
+            (&[0, 0, 0, 1, 0x67, 0x64], "H.264 without a container"),
+            (&[0, 0, 1, 0xb3, 0x14], "MPEG video without a container"),
+            (&[0x0b, 0x77, 1, 2], "AC-3 without a container"),
+        ] {
+            let refused = sniff(&mut Input::from_bytes(head.to_vec())).unwrap_err();
+            assert_eq!(
+                refused.to_string(),
+                format!("unsupported media: {name} is not read")
+            );
         }
     }
 

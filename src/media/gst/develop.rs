@@ -1,9 +1,9 @@
 //! From a decoded picture to a frame as the renderer takes it: colour decided, made progressive,
 //! cropped, turned upright.
 
-use super::super::bitstream::Coded;
+use super::super::bitstream::{Chroma, Coded};
 use super::super::container::{Crop, Orientation, VideoFormat};
-use super::super::pixels::{ColorDecision, Layout, decide, to_frame};
+use super::super::pixels::{ColorDecision, Layout, Native, decide, to_frame};
 use super::super::{Frame, MediaError, PixelFormat, YuvColor};
 use super::pictures::Decoded;
 use super::upright::{cropped, progressive, turned};
@@ -30,7 +30,7 @@ impl Development {
 
     /// What the numbers of a picture mean.
     pub(super) fn decision(&mut self, picture: &Decoded) -> &ColorDecision {
-        let key = (picture.layout, picture.height);
+        let key = (self.layout(picture), picture.height);
         let is_known =
             matches!(&self.decided, Some((layout, height, _)) if (*layout, *height) == key);
         if !is_known {
@@ -40,12 +40,22 @@ impl Development {
             let decision = decide(
                 &self.format.color,
                 self.coded.as_ref(),
-                picture.layout,
+                key.0,
                 picture.height,
             );
             (key.0, key.1, decision)
         });
         decision
+    }
+
+    /// How the samples lie. AV1's decoder calls green, blue and red luma and colour differences.
+    fn layout(&self, picture: &Decoded) -> Layout {
+        let is_rgb = self.coded.is_some_and(|coded| coded.chroma == Chroma::Rgb);
+        match picture.layout {
+            Layout::I444 if is_rgb => Layout::Gbr(8),
+            Layout::I444Deep(bits) if is_rgb => Layout::Gbr(bits),
+            layout => layout,
+        }
     }
 
     /// Width over height of one sample.
@@ -89,7 +99,11 @@ impl Development {
         }
         let is_interlaced = picture.is_interlaced;
         let (crop, orientation) = (self.format.crop, self.orientation);
-        let converted = to_frame(&picture.native(), self.decision(picture))?;
+        let native = Native {
+            layout: self.layout(picture),
+            ..picture.native()
+        };
+        let converted = to_frame(&native, self.decision(picture))?;
         let whole = if is_interlaced {
             progressive(&converted)
         } else {

@@ -52,6 +52,13 @@ pub(super) fn refusal(description: &Description) -> Option<String> {
             "sound of {channels} channels cannot be read, at most {MOST_CHANNELS} are"
         ));
     }
+    // The library has no whole numbers of 64 bits.
+    if let Codec::Pcm(pcm) = &description.codec
+        && pcm.bits == 64
+        && !pcm.is_float
+    {
+        return Some("sound of whole numbers of 64 bits cannot be read".to_owned());
+    }
     (!is_readable(&description.codec)).then(|| {
         format!(
             "sound coded as {} cannot be decoded",
@@ -63,8 +70,7 @@ pub(super) fn refusal(description: &Description) -> Option<String> {
 /// Whether sound of a codec can be decoded.
 fn is_readable(codec: &Codec) -> bool {
     match codec {
-        // The library has no whole numbers of 64 bits.
-        Codec::Pcm(pcm) => pcm.bits < 64 || pcm.is_float,
+        Codec::Pcm(_) => true,
         codec => decoder_name(codec).is_some(),
     }
 }

@@ -42,11 +42,7 @@ pub(super) fn read(input: &mut Input) -> Result<Contents, MediaError> {
         Codec::AdpcmImaQt => (34 * u64::from(common.channels), 64),
         _ => (0, 0),
     };
-    let packets = if block > 0 {
-        blocks(start, end.min(length), block, samples)?
-    } else {
-        Vec::new()
-    };
+    let packets = blocks(start, end.min(length), block, samples)?;
     let format = AudioFormat {
         sample_rate: common.rate,
         channels: common.channels,

@@ -140,6 +140,19 @@ impl Mapping {
         !matches!(self, Self::Other(_))
     }
 
+    /// What the stream carries.
+    pub(super) fn kind(&self) -> TrackKind {
+        match self {
+            Self::Opus { .. } | Self::Vorbis { .. } | Self::Flac { .. } => TrackKind::Audio,
+            Self::Theora { .. } => TrackKind::Video,
+            Self::Other(name) => match name.as_str() {
+                "speex" | "OGM audio" => TrackKind::Audio,
+                "dirac" | "OGM video" => TrackKind::Video,
+                _ => TrackKind::Other,
+            },
+        }
+    }
+
     /// Whether granule positions count samples.
     pub(super) fn is_sound(&self) -> bool {
         matches!(
@@ -269,7 +282,7 @@ impl Mapping {
                 }),
             }),
             Self::Other(name) => Some(Described {
-                kind: TrackKind::Other,
+                kind: self.kind(),
                 codec: Codec::Other(name.clone()),
                 config: Vec::new(),
                 detail: Detail::None,

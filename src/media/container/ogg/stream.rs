@@ -114,7 +114,11 @@ impl Stream {
             }
             return Ok(());
         }
-        let Some(mapping) = self.mapping.as_mut().filter(|mapping| mapping.is_read()) else {
+        // Of pictures or sound that are not read, the first packet says that there are any.
+        let is_listed = |mapping: &&mut Mapping| {
+            mapping.is_read() || mapping.kind() != TrackKind::Other && self.packets.is_empty()
+        };
+        let Some(mapping) = self.mapping.as_mut().filter(is_listed) else {
             self.extents.truncate(first);
             return Ok(());
         };

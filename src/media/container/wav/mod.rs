@@ -64,12 +64,9 @@ pub(super) fn read(input: &mut Input) -> Result<Contents, MediaError> {
         contents.container = Container::Wav;
         return Ok(contents);
     }
-    let mut packets = Vec::new();
     let per_block = u64::from(described.block_samples);
     let block = u64::from(described.block_align);
-    if per_block > 0 && block > 0 {
-        packets = blocks(start, end, block, per_block)?;
-    }
+    let packets = blocks(start, end, block, per_block)?;
     let tail = match declared {
         Some(declared) if per_block > 1 => {
             let all = packets
@@ -92,13 +89,29 @@ pub(super) fn read(input: &mut Input) -> Result<Contents, MediaError> {
 }
 
 /// Packets of blocks of a constant size: several frames of uncompressed sound, or one block of
-/// ADPCM, in each.
+/// ADPCM, in each. Where a block's size is not known the codec is not read: one packet, which says
+/// that there is sound.
 pub(super) fn blocks(
     start: u64,
     end: u64,
     block: u64,
     samples: u64,
 ) -> Result<Vec<Packet>, MediaError> {
+    let packet = |offset: u64, size: u64, time: i64, duration: u32| Packet {
+        offset,
+        size: u32::try_from(size).unwrap_or(u32::MAX),
+        description: 0,
+        flags: PacketFlags {
+            is_sync: true,
+            ..PacketFlags::default()
+        },
+        dts: time,
+        pts: time,
+        duration,
+    };
+    if block == 0 || samples == 0 {
+        return Ok(vec![packet(start, end.saturating_sub(start), 0, 0)]);
+    }
     let count = if samples == 1 { FRAMES } else { 1 };
     let mut packets = Vec::new();
     let (mut at, mut time) = (start, 0_i64);
@@ -112,18 +125,7 @@ pub(super) fn blocks(
         let blocks = ((end - at) / block).min(count);
         let size = blocks * block;
         let duration = u32::try_from(blocks * samples).unwrap_or(0);
-        packets.push(Packet {
-            offset: at,
-            size: u32::try_from(size).unwrap_or(0),
-            description: 0,
-            flags: PacketFlags {
-                is_sync: true,
-                ..PacketFlags::default()
-            },
-            dts: time,
-            pts: time,
-            duration,
-        });
+        packets.push(packet(at, size, time, duration));
         at += size;
         time += i64::from(duration);
     }
