@@ -7,10 +7,9 @@ use std::path::Path;
 
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
-use moxcms::{ColorProfile, DataColorSpace, Layout, TransformOptions};
 
-use super::RenderError;
 use super::pixels::rgba_frame;
+use super::{RenderError, icc};
 use crate::media::Frame;
 use crate::timeline::{FrameTable, Matrix, MediaInfo, VideoInfo, YuvColor};
 
@@ -73,17 +72,19 @@ pub fn is_image(bytes: &[u8]) -> bool {
 /// # Errors
 /// As [`probe_image`]; also when the file is damaged further in.
 pub fn decode_image(file: &Path, max_pixels: u64) -> Result<Frame, RenderError> {
-    let (mut decoder, _) = open(file, max_pixels)?;
+    let (mut decoder, format) = open(file, max_pixels)?;
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
     let profile = decoder.icc_profile().ok().flatten();
     let mut picture = DynamicImage::from_decoder(decoder).map_err(|error| refusal(&error))?;
+    if let Some(profile) = profile {
+        let jpeg = (format == ImageFormat::Jpeg).then(|| std::fs::read(file));
+        let jpeg = jpeg.and_then(Result::ok);
+        picture = icc::to_srgb(picture, &profile, jpeg.as_deref());
+    }
     picture.apply_orientation(orientation);
     let picture = picture.into_rgba8();
     let (width, height) = picture.dimensions();
     let mut pixels = picture.into_raw();
-    if let Some(profile) = profile {
-        pixels = to_srgb(pixels, &profile);
-    }
     for pixel in pixels.chunks_exact_mut(4) {
         let alpha = u16::from(pixel[3]);
         for channel in &mut pixel[..3] {
@@ -92,29 +93,6 @@ pub fn decode_image(file: &Path, max_pixels: u64) -> Result<Frame, RenderError> 
         }
     }
     Ok(rgba_frame(width, height, pixels))
-}
-
-/// Straight RGBA of a profile as that of sRGB. A profile that cannot be read, or that is not of
-/// red, green and blue (the decoder has turned CMYK and grey into them), leaves pixels as they are.
-fn to_srgb(pixels: Vec<u8>, profile: &[u8]) -> Vec<u8> {
-    let converted = || {
-        let own = ColorProfile::new_from_slice(profile).ok()?;
-        if own.color_space != DataColorSpace::Rgb {
-            return None;
-        }
-        let transform = own
-            .create_transform_8bit(
-                Layout::Rgba,
-                &ColorProfile::new_srgb(),
-                Layout::Rgba,
-                TransformOptions::default(),
-            )
-            .ok()?;
-        let mut out = vec![0; pixels.len()];
-        transform.transform(&pixels, &mut out).ok()?;
-        Some(out)
-    };
-    converted().unwrap_or(pixels)
 }
 
 /// A decoder whose header is read and within limits.
@@ -273,7 +251,7 @@ mod tests {
 
     #[test]
     fn a_profile_is_converted_to_srgb() {
-        let profile = ColorProfile::new_display_p3().encode().unwrap();
+        let profile = moxcms::ColorProfile::new_display_p3().encode().unwrap();
         let mut bytes = std::io::Cursor::new(Vec::new());
         let mut encoder = image::codecs::png::PngEncoder::new(&mut bytes);
         image::ImageEncoder::set_icc_profile(&mut encoder, profile).unwrap();

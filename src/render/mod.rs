@@ -5,6 +5,7 @@ pub mod damage;
 pub mod geometry;
 #[cfg(feature = "gpu")]
 pub mod gpu;
+mod icc;
 pub mod image;
 pub mod overlay;
 mod pixels;

@@ -205,30 +205,63 @@ fn packets_that_change_nothing_hold_the_picture_and_are_no_damage() {
     let frames = &info.video.as_ref().unwrap().frames;
     assert_eq!((frames.len(), frames.end()), (1, 1_000_000_000));
     assert_eq!(info.notices, []);
+}
 
-    // VP9's hidden reference pictures as packets of their own.
-    let film = numbered_clip(
-        dir,
-        "a.webm",
-        "30",
-        60,
-        &[
-            "-c:v",
-            "libvpx-vp9",
-            "-b:v",
-            "300k",
-            "-auto-alt-ref",
-            "1",
-            "-lag-in-frames",
-            "16",
-        ],
-    );
-    let split = ["-c", "copy", "-bsf:v", "vp9_superframe_split"];
-    let split = made(dir, &[], &film, &split, "split.webm");
-    let packets = |file: &Path| container::read(file).unwrap().tracks[0].packets.len();
-    assert!(packets(&split) > packets(&film), "nothing was hidden");
-    assert_eq!(shown(&split, 0, 60), numbers(0..60));
-    assert_eq!(engine().probe(&split).unwrap().notices, []);
+#[test]
+fn errors_that_a_decoder_conceals_are_damage() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    for (name, codec) in [
+        ("a.mp4", "libx264"),
+        ("b.mp4", "mpeg4"),
+        ("c.mkv", "mjpeg"),
+        ("d.mov", "prores_ks"),
+        ("e.mkv", "mpeg2video"),
+    ] {
+        let source = "testsrc2=s=320x240:r=30:d=1";
+        let film = dir.join(name);
+        let output = ["-c:v", codec, "-g", "10", film.to_str().unwrap()];
+        run(&[&["-f", "lavfi", "-i", source][..], &output].concat());
+        let mut bytes = std::fs::read(&film).unwrap();
+        let (at, size) = packet_of(&film, 20);
+        let middle = at + size as usize / 2;
+        for byte in &mut bytes[middle..middle + 200] {
+            *byte ^= 0x5a;
+        }
+        std::fs::write(&film, bytes).unwrap();
+        let video = engine().probe(&film).unwrap().video.unwrap();
+        let mut reader = engine().open(&film, &video, 0).expect("opened");
+        let damaged: Vec<u64> = (0..30)
+            .filter(|&index| {
+                reader.frame(index).expect("a picture");
+                reader.is_damaged()
+            })
+            .collect();
+        let near = damaged.iter().all(|index| (18..=24).contains(index));
+        assert!(!damaged.is_empty() && near, "{name}: {damaged:?}");
+    }
+}
+
+#[test]
+fn samples_that_are_not_read_are_refused_and_crash_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    for (name, codec, pixels) in [
+        ("a.mkv", "ffv1", "yuva444p"),
+        ("b.mkv", "ffv1", "yuv440p"),
+        ("c.mkv", "ffv1", "gray10le"),
+        ("d.mkv", "ffv1", "gbrp16le"),
+        ("e.mkv", "ffv1", "ya8"),
+        ("f.mp4", "libx265", "gray10le"),
+        ("g.mp4", "libx265", "gray12le"),
+    ] {
+        let film = dir.path().join(name);
+        let source = ["-f", "lavfi", "-i", "testsrc2=s=320x240:r=30:d=0.2"];
+        let output = ["-c:v", codec, "-pix_fmt", pixels, film.to_str().unwrap()];
+        run(&[&source[..], &output].concat());
+        let refused = engine().probe(&film);
+        let named = matches!(refused, Err(MediaError::Unsupported(_)));
+        assert!(named, "{name}, {pixels}: {refused:?}");
+    }
 }
 
 #[test]

@@ -131,3 +131,40 @@ fn mark(input: &mut Input, contents: &mut Contents) -> Result<(), MediaError> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hidden_pictures_of_vp9_are_marked_unless_one_that_is_shown_comes_with_them() {
+        // As in the bitstream's tests: a hidden frame alone, a superframe, a shown frame.
+        let (hidden, shown) = (0b1000_0100, 0b1000_0110);
+        let parts: [&[u8]; 3] = [&[hidden], &[hidden, shown, 0xc1, 1, 1, 0xc1], &[shown]];
+        let mut offset = 0;
+        let packets = parts.map(|part| {
+            let packet = Packet {
+                offset,
+                size: part.len() as u32,
+                description: 0,
+                flags: PacketFlags::default(),
+                dts: 0,
+                pts: 0,
+                duration: 0,
+            };
+            offset += part.len() as u64;
+            packet
+        });
+        let codec = Codec::Vp9;
+        let track = wav::track(codec, Vec::new(), AudioFormat::default(), packets.into(), 0);
+        let mut contents = Contents {
+            container: Container::Matroska,
+            tracks: vec![track],
+            findings: Vec::new(),
+        };
+        mark(&mut Input::from_bytes(parts.concat()), &mut contents).expect("marked");
+        let marks = contents.tracks[0].packets.iter();
+        let marks: Vec<bool> = marks.map(|packet| packet.flags.is_hidden).collect();
+        assert_eq!(marks, [true, false, false]);
+    }
+}

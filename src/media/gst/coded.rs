@@ -74,6 +74,12 @@ pub(super) fn decoder(description: &Description, is_open: bool) -> Result<Decode
             }
         }
     }
+    // Where it decodes into the next element's memory, the library's wrapper crashes on layouts of
+    // samples that it has no name for (FFV1 has dozens); copying, it refuses them.
+    let has_layouts = matches!(codec, Codec::Ffv1 | Codec::Huffyuv(_) | Codec::Mjpeg);
+    if has_layouts && decoder.find_property("direct-rendering").is_some() {
+        decoder.set_property("direct-rendering", false);
+    }
     Ok(Decoder {
         element: decoder,
         caps: caps(description),

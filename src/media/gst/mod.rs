@@ -6,6 +6,7 @@ mod coded;
 mod decode;
 mod develop;
 mod encode;
+mod errors;
 mod feed;
 mod init;
 mod join;

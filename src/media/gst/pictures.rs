@@ -15,6 +15,7 @@ use super::super::pixels::{Layout, Native, NativePlane};
 use super::super::{Frame, MediaError, PixelFormat, Plane, YuvColor};
 use super::bus::Running;
 use super::coded::decoder;
+use super::errors::DecodeErrors;
 use super::link::{add, link};
 use super::packets::{Fault, Feeding, rank_of, source};
 
@@ -29,6 +30,8 @@ pub(super) struct Pictures {
     running: Running,
     sink: gst_app::AppSink,
     fault: Fault,
+    /// Errors that the decoder found and does not flag.
+    errors: Arc<DecodeErrors>,
     /// The container's palette, which the decoder is not given.
     palette: Option<Bytes>,
 }
@@ -56,12 +59,14 @@ impl Pictures {
         let elements = [source.upcast_ref(), &decoder.element, sink.upcast_ref()];
         add(&pipeline, &elements)?;
         link(&elements)?;
+        let errors = DecodeErrors::of(&decoder.element);
         let running = Running::new(pipeline, stall)?;
         running.start()?;
         Ok(Self {
             running,
             sink,
             fault,
+            errors,
             palette: palette(description),
         })
     }
@@ -79,6 +84,7 @@ impl Pictures {
                 if let (Some(of_decoder), Some(palette)) = (&mut decoded.palette, &self.palette) {
                     of_decoder.clone_from(palette);
                 }
+                decoded.is_damaged |= self.errors.contains(decoded.rank);
                 return Ok(Some(decoded));
             }
             if let Some(error) = self.running.source_failure() {
@@ -144,7 +150,7 @@ pub(super) struct Decoded {
     pub(super) layout: Layout,
     pub(super) width: u32,
     pub(super) height: u32,
-    /// The decoder flagged it as decoded from damaged data.
+    /// It was decoded from damaged data, by the decoder's flag or its log.
     pub(super) is_damaged: bool,
     /// Made of two fields.
     pub(super) is_interlaced: bool,

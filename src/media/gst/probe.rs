@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::super::bitstream;
+use super::super::bitstream::{self, Chroma, Coded};
 use super::super::container::{
     Codec, Contents, Description, Detail, Finding, Input, Packets, Track, TrackKind, VideoFormat,
 };
@@ -261,6 +261,32 @@ fn readable(description: &Description) -> Result<(), MediaError> {
     Ok(())
 }
 
+/// Refuses depths of H.264 and H.265 that the library decodes and its wrapper has no layout for,
+/// which it crashes on.
+fn known_samples(codec: &Codec, coded: &Coded) -> Result<(), MediaError> {
+    let is_known = match (codec, coded.chroma) {
+        (Codec::H265 | Codec::H265ByteStream, Chroma::Monochrome) => coded.depth == 8,
+        (
+            Codec::H264 | Codec::H264ByteStream | Codec::H265 | Codec::H265ByteStream,
+            Chroma::Yuv420 | Chroma::Yuv422 | Chroma::Yuv444 | Chroma::Rgb | Chroma::Monochrome,
+        ) => matches!(coded.depth, 8 | 10 | 12),
+        _ => true,
+    };
+    if is_known {
+        return Ok(());
+    }
+    let colour = if coded.chroma == Chroma::Monochrome {
+        " without colour"
+    } else {
+        ""
+    };
+    Err(MediaError::Unsupported(format!(
+        "its {} pictures{colour} have {} bits a sample, which are not decoded",
+        codec.name(),
+        coded.depth
+    )))
+}
+
 fn format_of(description: &Description) -> VideoFormat {
     match &description.detail {
         Detail::Video(format) => format.clone(),
@@ -298,6 +324,7 @@ pub(super) fn development(
     let coded = bitstream::coded(&description.codec, &description.config, &bytes);
     if let Some(coded) = &coded {
         within(coded.width, coded.height, max_pixels)?;
+        known_samples(&description.codec, coded)?;
     }
     let format = format_of(description);
     let made = Development::new(format, coded, track.orientation);
