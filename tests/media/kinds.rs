@@ -224,9 +224,9 @@ fn errors_that_a_decoder_conceals_are_damage() {
         run(&[&["-f", "lavfi", "-i", source][..], &output].concat());
         let mut bytes = std::fs::read(&film).unwrap();
         let (at, size) = packet_of(&film, 20);
-        let middle = at + size as usize / 2;
-        for byte in &mut bytes[middle..middle + 200] {
-            *byte ^= 0x5a;
+        let size = size as usize;
+        for byte in &mut bytes[at + size / 2..at + size] {
+            *byte ^= 0xff;
         }
         std::fs::write(&film, bytes).unwrap();
         let video = engine().probe(&film).unwrap().video.unwrap();
