@@ -4,6 +4,8 @@
 //! Time 0 of a file is the earliest start of all its tracks, whichever are used; a track with an
 //! edit list starts at 0, because its list begins there (ISO 14496-12 §8.6.6).
 
+mod rounding;
+
 use super::MediaError;
 use super::container::{Clock, Contents, Edit, Packet, Track, TrackKind};
 use crate::timeline::{FrameTable, Notice};
@@ -95,15 +97,12 @@ fn start(track: &Track) -> Option<Moment> {
         return Some(Moment::ZERO);
     }
     let first = match track.kind {
-        TrackKind::Audio => time(track.first_sounding()?),
-        TrackKind::Video | TrackKind::Other => track
-            .packets
-            .iter()
-            .filter(|packet| !packet.flags.is_hidden)
-            .map(time)
-            .min()?,
+        TrackKind::Audio => Moment::of(time(track.first_sounding()?), track.clock),
+        TrackKind::Video | TrackKind::Other => {
+            let shown = track.packets.iter().filter(|one| !one.flags.is_hidden);
+            rounding::start(shown.map(time), track.clock)?
+        }
     };
-    let first = Moment::of(first, track.clock);
     let rate = sample_rate(track).filter(|_| track.lead > 0);
     Some(match rate {
         // The lead is not heard.

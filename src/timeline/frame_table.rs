@@ -97,17 +97,20 @@ impl FrameTable {
         let first = times.first().copied().unwrap_or(0);
         let last = times.last().copied().unwrap_or(0);
         let end = end.max(last);
-        let tick = i64::try_from(NANOS * i128::from(clock.1) / i128::from(clock.0.max(1)))
-            .unwrap_or(i64::MAX);
+        let half_tick = NANOS * i128::from(clock.1) / (2 * i128::from(clock.0.max(1)));
+        let half_tick = i64::try_from(half_tick).unwrap_or(i64::MAX);
         let count = i128::try_from(times.len()).unwrap_or(1).max(1);
         let length = (i128::from(end) - i128::from(first)) * NANOS * i128::from(seconds)
             / i128::from(ticks)
             / count;
-        // A clock on which all steps are equal is exact, not rounded. Otherwise a time is off by up
-        // to half a tick, and so is the earliest one, which all are counted from.
+        // A clock on which all steps are equal is exact, not rounded.
         let is_exact = runs.len() <= 1;
         let quarter_frame = i64::try_from(length / 4).unwrap_or(i64::MAX);
-        let rounding = if is_exact { 0 } else { tick.min(quarter_frame) };
+        let rounding = if is_exact {
+            0
+        } else {
+            half_tick.min(quarter_frame)
+        };
         let tolerance = rounding.max(LEAST_TOLERANCE);
         let common = runs
             .iter()
@@ -196,8 +199,8 @@ impl FrameTable {
     }
 
     /// How far a pts may lie after a wanted time and still count as not after it, in
-    /// nanoseconds: a container tick where steps are uneven (half of it for the rounding of the
-    /// pts, half for that of the file's start), at most a quarter of a frame; at least 0.5 ms.
+    /// nanoseconds: half a container tick where steps are uneven, at most a quarter of a frame;
+    /// at least 0.5 ms.
     pub fn tolerance(&self) -> i64 {
         self.packed.tolerance
     }
