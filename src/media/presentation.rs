@@ -107,9 +107,11 @@ fn start(track: &Track) -> Option<Moment> {
     Some(match rate {
         // The lead is not heard.
         Some(rate) => Moment {
-            numerator: first.numerator * i128::from(rate)
-                + i128::from(track.lead) * first.denominator,
-            denominator: first.denominator * i128::from(rate),
+            numerator: first
+                .numerator
+                .saturating_mul(i128::from(rate))
+                .saturating_add(i128::from(track.lead).saturating_mul(first.denominator)),
+            denominator: first.denominator.saturating_mul(i128::from(rate)),
         },
         None => first,
     })

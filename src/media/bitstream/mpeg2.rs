@@ -101,9 +101,9 @@ fn sequence_extension(bits: &mut Bits<'_>, found: &mut Sequence) -> Option<()> {
     found.coded.height |= bits.number(2)? << 12;
     bits.skip(12 + 1 + 8 + 1)?;
     let (numerator, denominator) = (bits.number(2)? + 1, bits.number(5)? + 1);
-    found.rate = found
-        .rate
-        .map(|(rate, per)| (rate * numerator, per * denominator));
+    found.rate = found.rate.and_then(|(rate, per)| {
+        Some((rate.checked_mul(numerator)?, per.checked_mul(denominator)?))
+    });
     Some(())
 }
 

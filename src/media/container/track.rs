@@ -111,7 +111,8 @@ impl Clock {
     /// Ticks in nanoseconds, rounded down.
     #[must_use]
     pub fn nanos(self, ticks: i64) -> i64 {
-        let scaled = i128::from(ticks) * i128::from(self.seconds) * 1_000_000_000;
+        let scaled = i128::from(ticks) * i128::from(self.seconds);
+        let scaled = scaled.saturating_mul(1_000_000_000);
         let nanos = scaled.div_euclid(i128::from(self.ticks.max(1)));
         i64::try_from(nanos).unwrap_or(if nanos < 0 { i64::MIN } else { i64::MAX })
     }

@@ -15,7 +15,7 @@ use super::packets::rank_of;
 /// Category that libavcodec's log appears in.
 const CATEGORY: &str = "libav";
 /// Parts of what is logged of damage; other errors are of streams that begin amid a group.
-const DAMAGE: [&str; 14] = [
+const DAMAGE: [&str; 15] = [
     "error while decoding",
     "concealing",
     "damaged",
@@ -30,6 +30,7 @@ const DAMAGE: [&str; 14] = [
     "slice mismatch",
     "mismatching checksum",
     "invalid mb type",
+    "skipped mb in i-frame",
 ];
 /// Ranks that are kept of one decoder.
 const MOST: usize = 100_000;
@@ -99,11 +100,12 @@ fn listen() {
         // Whoever asked for a log keeps it.
         if std::env::var_os("GST_DEBUG").is_none() {
             gst::log::remove_default_log_function();
-            category.set_threshold(gst::DebugLevel::Error);
+            // What is concealed is said at the level of information.
+            category.set_threshold(gst::DebugLevel::Info);
         }
         gst::log::set_active(true);
         gst::log::add_log_function(move |from, level, _, _, _, _, message| {
-            if from != category || level != gst::DebugLevel::Error {
+            if from != category || level > gst::DebugLevel::Info {
                 return;
             }
             if message.get().is_some_and(|text| is_damage(&text)) {

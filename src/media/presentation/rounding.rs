@@ -30,7 +30,7 @@ pub(super) fn start(times: impl Iterator<Item = i64>, clock: Clock) -> Option<Mo
     times.truncate(MOST);
     let exact = fitted(&times, first).unwrap_or(0);
     Some(Moment {
-        numerator: (i128::from(first) * PART + exact) * i128::from(seconds),
+        numerator: (i128::from(first) * PART + exact).saturating_mul(i128::from(seconds)),
         denominator: i128::from(clock.ticks.max(1)) * PART,
     })
 }
