@@ -9,6 +9,7 @@
 )]
 
 mod containers;
+mod damage;
 mod kinds;
 mod reading;
 mod sound;

@@ -91,16 +91,18 @@ fn without_differences(pixel: &mut [u8]) {
     let &mut [luma, blue, red, _] = pixel else {
         return;
     };
-    let [luma, blue, red] = [luma, blue, red].map(f32::from);
-    let (blue, red) = (blue - 128.0, red - 128.0);
+    let [luma, blue, red] = [luma, blue, red].map(i32::from);
+    let (blue, red) = (blue - 128, red - 128);
+    // The factors 1.402, 0.344136, 0.714136 and 1.772 in parts of 65,536.
+    let part = |sum: i32| (sum + 32_768) >> 16;
     let inks = [
-        luma + 1.402 * red,
-        luma - 0.344_136 * blue - 0.714_136 * red,
-        luma + 1.772 * blue,
+        luma + part(91_881 * red),
+        luma - part(22_554 * blue + 46_802 * red),
+        luma + part(116_130 * blue),
     ];
     for (stored, ink) in pixel.iter_mut().zip(inks) {
         // An ink is what its complement leaves out.
-        *stored = 255 - ink.round().clamp(0.0, 255.0) as u8;
+        *stored = 255 - u8::try_from(ink.clamp(0, 255)).unwrap_or(0);
     }
 }
 

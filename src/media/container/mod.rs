@@ -145,7 +145,7 @@ mod tests {
         let packets = parts.map(|part| {
             let packet = Packet {
                 offset,
-                size: part.len() as u32,
+                size: u32::try_from(part.len()).unwrap(),
                 description: 0,
                 flags: PacketFlags::default(),
                 dts: 0,

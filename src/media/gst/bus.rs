@@ -169,7 +169,7 @@ fn classified(error: &glib::Error, debug: &str, element: &str) -> MediaError {
                 MediaError::Unsupported("it has no track of a kind that can be read".into())
             }
             gst::StreamError::Failed if debug.contains("not-negotiated") => {
-                MediaError::Unsupported(format!("its samples lie in a way that is not read"))
+                MediaError::Unsupported("its samples lie in a way that is not read".into())
             }
             _ => MediaError::Engine(text),
         };
