@@ -195,6 +195,8 @@ async fn tried(bench: &Bench, goods: &[Good], changed: Changed, count: usize) ->
         Figure::new(format!("{of}: mutants"), format!("{count} in {took:.0} s")),
         Figure::new(format!("{of}: workers lost"), lost.to_string()),
     ];
+    let lost_to = lost_to.into_iter();
+    figures.extend(lost_to.map(|what| Figure::new(format!("{of}: lost to"), what)));
     let ends = ends.into_iter();
     figures.extend(ends.map(|(end, count)| Figure::new(format!("{of}: {end}"), count.to_string())));
     Ok(figures)
