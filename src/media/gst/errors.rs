@@ -69,7 +69,8 @@ impl DecodeErrors {
                 if let Some(time) = info.buffer().and_then(|buffer| buffer.pts()) {
                     given.given.store(rank_of(time), Ordering::Relaxed);
                 }
-                DECODING.set(Some(Arc::clone(&given)));
+                let now = Some(Arc::clone(&given));
+                drop(DECODING.try_with(|decoding| decoding.replace(now)));
                 gst::PadProbeReturn::Ok
             });
         }
@@ -121,8 +122,12 @@ fn is_damage(text: &str) -> bool {
 }
 
 fn note() {
-    let is_known = DECODING
-        .with_borrow(|decoding| decoding.as_ref().inspect(|errors| errors.note()).is_some());
+    // The library may log while a thread ends, when its values are gone already.
+    let decoding = DECODING.try_with(|decoding| decoding.try_borrow().ok()?.clone());
+    let is_known = decoding.ok().flatten().is_some_and(|errors| {
+        errors.note();
+        true
+    });
     if is_known {
         return;
     }
