@@ -5,7 +5,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, Once, PoisonError, Weak};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use gstreamer as gst;
 use gstreamer::prelude::*;
@@ -91,28 +91,34 @@ impl DecodeErrors {
     }
 }
 
-/// Has the library's log read, once for the process.
+/// Has the library's log read, once for the process. Its category exists from when the first of its
+/// elements is made: a decoder of another library may come before.
 fn listen() {
-    static LISTENING: Once = Once::new();
-    LISTENING.call_once(|| {
-        let Some(category) = gst::DebugCategory::get(CATEGORY) else {
+    static IS_LISTENING: Mutex<bool> = Mutex::new(false);
+    let mut is_listening = IS_LISTENING.lock().unwrap_or_else(PoisonError::into_inner);
+    if *is_listening {
+        return;
+    }
+    let Some(category) = gst::DebugCategory::get(CATEGORY) else {
+        return;
+    };
+    *is_listening = true;
+    // Whoever asked for a log keeps it.
+    if std::env::var_os("GST_DEBUG").is_none() {
+        gst::log::remove_default_log_function();
+    }
+    // What is concealed is said at the level of information.
+    if category.threshold() < gst::DebugLevel::Info {
+        category.set_threshold(gst::DebugLevel::Info);
+    }
+    gst::log::set_active(true);
+    gst::log::add_log_function(move |from, level, _, _, _, _, message| {
+        if from != category || level > gst::DebugLevel::Info {
             return;
-        };
-        // Whoever asked for a log keeps it.
-        if std::env::var_os("GST_DEBUG").is_none() {
-            gst::log::remove_default_log_function();
-            // What is concealed is said at the level of information.
-            category.set_threshold(gst::DebugLevel::Info);
         }
-        gst::log::set_active(true);
-        gst::log::add_log_function(move |from, level, _, _, _, _, message| {
-            if from != category || level > gst::DebugLevel::Info {
-                return;
-            }
-            if message.get().is_some_and(|text| is_damage(&text)) {
-                note();
-            }
-        });
+        if message.get().is_some_and(|text| is_damage(&text)) {
+            note();
+        }
     });
 }
 
