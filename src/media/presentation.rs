@@ -4,6 +4,7 @@
 //! Time 0 of a file is the earliest start of all its tracks, whichever are used; a track with an
 //! edit list starts at 0, because its list begins there (ISO 14496-12 §8.6.6).
 
+mod irregular;
 mod rounding;
 
 use super::MediaError;
@@ -207,7 +208,9 @@ pub fn present(
             span: Some((from.max(0), to.max(0))),
         });
     }
-    notices.extend(skipped(&placed.frames, &scale));
+    notices.extend(irregular::skipped(&placed.frames, &scale));
+    let gaps = irregular::gaps(track, &shown, usual_step(track, &shown));
+    notices.extend(irregular::held(&gaps, &placed.frames, &scale));
     let times: Vec<i64> = placed.frames.iter().map(|&(time, _)| time).collect();
     let blanks: Vec<u64> = (0_u64..)
         .zip(&placed.frames)
@@ -509,18 +512,6 @@ fn lcm(a: u128, b: u128) -> u128 {
 fn reduced(numerator: u128, denominator: u128) -> (u128, u128) {
     let common = gcd(numerator, denominator).max(1);
     (numerator / common, denominator / common)
-}
-
-/// Pictures that are never seen because another has the same time.
-fn skipped(frames: &[(i64, Option<u32>)], scale: &Scale) -> Option<Notice> {
-    let mut same = frames.windows(2).filter(|pair| pair[0].0 == pair[1].0);
-    let first = same.next()?[0].0;
-    let count = same.count() + 1;
-    Some(Notice {
-        code: "frames_skipped".into(),
-        message: format!("{count} of its frames have the same time as the next one"),
-        span: Some((scale.nanos(first), scale.nanos(first))),
-    })
 }
 
 #[cfg(test)]

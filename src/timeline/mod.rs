@@ -3,6 +3,7 @@
 mod draw_list;
 mod evaluate;
 mod frame_table;
+mod language;
 mod layout;
 mod mix;
 mod resolve;

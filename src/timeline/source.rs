@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::FrameTable;
+use super::language::{self, Match};
 use crate::composition::TrackChoice;
 
 /// What a source turned out to be.
@@ -45,10 +46,17 @@ impl MediaInfo {
         match choice {
             None => self.audio(),
             Some(TrackChoice::Number(number)) => self.sounds.get(usize::from(*number)),
-            Some(TrackChoice::Language(wanted)) => self.sounds.iter().find(|sound| {
-                let language = sound.language.as_deref();
-                language.is_some_and(|language| language.eq_ignore_ascii_case(wanted))
-            }),
+            Some(TrackChoice::Language(wanted)) => {
+                let matching = |how: Match| {
+                    let is = move |sound: &&AudioInfo| {
+                        let language = sound.language.as_deref();
+                        language.and_then(|one| language::compare(wanted, one)) == Some(how)
+                    };
+                    let flagged = self.sounds.iter().filter(is).find(|one| one.is_default);
+                    flagged.or_else(|| self.sounds.iter().find(is))
+                };
+                matching(Match::Exact).or_else(|| matching(Match::General))
+            }
         }
     }
 

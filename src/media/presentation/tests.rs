@@ -265,6 +265,70 @@ fn pictures_of_one_time_are_noted() {
 }
 
 #[test]
+fn pictures_missing_from_a_constant_rate_are_noted() {
+    // Pictures 20 to 22 and 40 are lost; the times of those behind them stay.
+    let is_lost = |n: usize| (20..23).contains(&n) || n == 40;
+    let kept: Vec<Packet> = (0..)
+        .zip(film(60))
+        .filter_map(|(n, one)| (!is_lost(n)).then_some(one))
+        .collect();
+    let spans = |packets: Vec<Packet>, edits| {
+        let shown = present(&track(packets, edits), Moment::ZERO, false).expect("presented");
+        let one = |notice: Notice| {
+            assert_eq!(notice.code, "frames_duplicated");
+            let (from, to) = notice.span.expect("a span");
+            (from / 1_000_000, to / 1_000_000, notice.message)
+        };
+        shown.notices.into_iter().map(one).collect::<Vec<_>>()
+    };
+    let found = spans(kept.clone(), None);
+    let [(633, 766, three), (1300, 1366, one)] = &found[..] else {
+        panic!("{found:?}");
+    };
+    assert!(three.starts_with("3 pictures are"), "{three}");
+    assert!(one.starts_with("a picture is"), "{one}");
+    // An edit from 0.7 s on passes the first gap over and moves the second.
+    let found = spans(kept.clone(), Some(vec![edit(Some(2500), Some(1000))]));
+    assert_eq!(found.len(), 1);
+    assert_eq!((found[0].0, found[0].1), (466, 533));
+    // Without durations the usual distance says what is missing.
+    let without = |one: &Packet| Packet {
+        duration: 0,
+        ..*one
+    };
+    assert_eq!(spans(kept.iter().map(without).collect(), None).len(), 2);
+}
+
+#[test]
+fn pictures_that_last_longer_on_purpose_are_not_noted() {
+    let noted = |packets: Vec<Packet>| {
+        let shown = present(&track(packets, None), Moment::ZERO, false).expect("presented");
+        shown.notices
+    };
+    // The container states that picture 20 lasts for four.
+    let mut stated: Vec<Packet> = film(60);
+    stated.drain(21..24);
+    stated[20].duration = 400;
+    assert_eq!(noted(stated), []);
+    // A packet that shows nothing of its own holds the one before.
+    let mut repeated: Vec<Packet> = film(60)
+        .into_iter()
+        .map(|one| Packet {
+            duration: 0,
+            ..one
+        })
+        .collect();
+    repeated[21].flags.is_repeat = true;
+    assert_eq!(noted(repeated), []);
+    // The rate varies.
+    let varying = (0..60_i64).map(|n| Packet {
+        duration: 0,
+        ..packet(n * 100 + n / 5 * 100, n * 100 + n / 5 * 100, n == 0)
+    });
+    assert_eq!(noted(varying.collect()), []);
+}
+
+#[test]
 fn without_presentation_times_pictures_are_counted() {
     let untimed = |n: i64, is_sync| Packet {
         pts: Packet::UNTIMED,
