@@ -10,6 +10,7 @@
 
 mod containers;
 mod damage;
+mod descriptions;
 mod kinds;
 mod reading;
 mod sound;

@@ -89,7 +89,12 @@ mod tests {
 
     #[test]
     fn other_languages_and_regions_differ() {
-        for (one, other) in [("de", "eng"), ("de-CH", "de-AT"), ("en", "enm"), ("qaa", "qab")] {
+        for (one, other) in [
+            ("de", "eng"),
+            ("de-CH", "de-AT"),
+            ("en", "enm"),
+            ("qaa", "qab"),
+        ] {
             assert_eq!(compare(one, other), None, "{one} {other}");
         }
     }

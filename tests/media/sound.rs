@@ -14,7 +14,7 @@ use crate::support::clips::{
 
 const SECONDS: u64 = 6;
 
-fn whole(source: usize, length: u64) -> MixClip {
+pub(super) fn whole(source: usize, length: u64) -> MixClip {
     MixClip {
         source,
         track: 0,
@@ -28,7 +28,7 @@ fn whole(source: usize, length: u64) -> MixClip {
 }
 
 /// The mix of `clips`, joined to pictures and decoded again by `ffmpeg`.
-fn heard(
+pub(super) fn heard(
     dir: &Path,
     files: &[PathBuf],
     mut clips: Vec<MixClip>,

@@ -76,6 +76,32 @@ impl Track {
         let second = self.packets.get(1).filter(|_| is_vorbis);
         second.or_else(|| self.packets.first())
     }
+
+    /// The description of packet `index`.
+    #[must_use]
+    pub fn description(&self, index: usize) -> Option<&Description> {
+        let packet = self.packets.get(index)?;
+        self.descriptions.get(usize::from(packet.description))
+    }
+
+    /// Packets whose description says something else than that of the packet before: QuickTime
+    /// editors join pieces of different formats in one track.
+    pub fn changes(&self) -> impl Iterator<Item = usize> {
+        let numbered = (1..).zip(self.packets.windows(2));
+        let of = |packet: &Packet| self.descriptions.get(usize::from(packet.description));
+        numbered
+            .filter(move |(_, pair)| {
+                pair[0].description != pair[1].description && of(&pair[0]) != of(&pair[1])
+            })
+            .map(|(index, _)| index)
+    }
+
+    /// Every description that packets are of, in the order of their first use; as often as the track
+    /// [changes](Self::changes) to it.
+    pub fn used_descriptions(&self) -> impl Iterator<Item = &Description> {
+        let places = std::iter::once(0).chain(self.changes());
+        places.filter_map(|index| self.description(index))
+    }
 }
 
 /// What a track carries.

@@ -13,7 +13,7 @@ use gstreamer_audio as gst_audio;
 use gstreamer_audio::AudioChannelPosition as Position;
 
 use super::super::MediaError;
-use super::super::container::{Codec, Detail, Role, Track};
+use super::super::container::{Codec, Description, Detail, Role};
 use super::super::sound::{self, Fold, Piece, Stereo};
 use super::bus::Running;
 use super::init::element;
@@ -185,9 +185,7 @@ impl AudioReader {
         let media = piece.media.saturating_add(nanos_in(self.at - piece.start));
         let from = sound::entry(track, media);
         let description = track
-            .packets
-            .get(from)
-            .and_then(|packet| track.descriptions.get(usize::from(packet.description)))
+            .description(from)
             .ok_or_else(|| MediaError::Invalid("its sound track has no format".into()))?;
         let length = track.packets.get(from).map_or(0, |packet| packet.duration);
         let jitter = match samples_in(track.clock.nanos(length.into())) {
@@ -238,7 +236,7 @@ impl AudioReader {
             sink,
             fault,
             piece,
-            fold: roles_of(track, &description.codec).map(Fold::of_roles),
+            fold: roles_of(description).map(Fold::of_roles),
             gain: decoder.gain,
             ready: VecDeque::new(),
             ready_at: self.at,
@@ -251,9 +249,9 @@ impl AudioReader {
 }
 
 /// The container's places of channels, of codecs that have none of their own.
-fn roles_of<'a>(track: &'a Track, codec: &Codec) -> Option<&'a [Role]> {
+fn roles_of(description: &Description) -> Option<&[Role]> {
     let is_plain = matches!(
-        codec,
+        description.codec,
         Codec::Pcm(_)
             | Codec::ALaw
             | Codec::MuLaw
@@ -261,7 +259,7 @@ fn roles_of<'a>(track: &'a Track, codec: &Codec) -> Option<&'a [Role]> {
             | Codec::AdpcmMs
             | Codec::AdpcmImaWav
     );
-    match &track.descriptions.first()?.detail {
+    match &description.detail {
         // One channel is heard on both sides, wherever it is said to be.
         Detail::Audio(format) if is_plain && format.channels > 2 => format.layout.as_deref(),
         _ => None,

@@ -148,6 +148,14 @@ impl Cursor {
             let Some(packet) = track.packets.get(index) else {
                 return Ok(None);
             };
+            let first = self.description.unwrap_or(packet.description);
+            // Another format of sound is another decoder's; pictures' decoders are given theirs.
+            if self.feeding.part == Part::Sound
+                && packet.description != first
+                && track.description(index) != track.descriptions.get(usize::from(first))
+            {
+                return Ok(None);
+            }
             self.next += 1;
             if packet.flags.is_repeat || packet.size == 0 {
                 continue;

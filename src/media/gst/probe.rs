@@ -120,10 +120,10 @@ fn sounds_of(opened: &Opened, notices: &mut Vec<Notice>) -> (Vec<AudioInfo>, Opt
         if track.kind != TrackKind::Audio || track.packets.is_empty() {
             continue;
         }
-        let Some(description) = track.descriptions.first() else {
+        let Some(description) = track.description(0) else {
             continue;
         };
-        if let Some(why) = unreadable_sound(track, description) {
+        if let Some(why) = unreadable_sound(track) {
             notices.push(whole("codec_unsupported", why.clone()));
             refused.get_or_insert(why);
             continue;
@@ -147,13 +147,16 @@ fn sounds_of(opened: &Opened, notices: &mut Vec<Notice>) -> (Vec<AudioInfo>, Opt
     (sounds, refused)
 }
 
-fn unreadable_sound(track: &Track, description: &Description) -> Option<String> {
+fn unreadable_sound(track: &Track) -> Option<String> {
     if let Some(speed) = sound::unread_speed(track) {
         return Some(format!(
             "its sound has an edit list that plays at {speed:.3} times normal speed"
         ));
     }
-    sounds::refusal(description)
+    if track.changes().nth(sound::MOST_CHANGES).is_some() {
+        return Some("its sound changes its format too often".into());
+    }
+    track.used_descriptions().find_map(sounds::refusal)
 }
 
 /// Tracks beside those that are used.
@@ -190,10 +193,17 @@ fn video_info(
     max_pixels: u64,
 ) -> Result<(VideoInfo, Vec<Notice>), MediaError> {
     let description = track
-        .descriptions
-        .first()
+        .description(0)
         .ok_or_else(|| MediaError::Invalid("its picture track has no format".into()))?;
-    readable(description)?;
+    track.used_descriptions().try_for_each(readable)?;
+    let other = |one: &&Description| one.codec != description.codec;
+    if let Some(other) = track.used_descriptions().find(other) {
+        return Err(MediaError::Unsupported(format!(
+            "its pictures change from {} to {}, which is not read",
+            description.codec.name(),
+            other.codec.name()
+        )));
+    }
     let format = format_of(description);
     within(format.width, format.height, max_pixels)?;
     let pictured = opened.pictured(file)?;

@@ -38,7 +38,9 @@ pub(super) fn gaps(track: &Track, shown: &[(i64, u32)], step: i64) -> Gaps {
     let mut found = Gaps::new();
     // Ticks of a millisecond move each time by up to half of one.
     let slack = (step / 8).max(1);
-    let distances = shown.windows(2).map(|pair| pair[1].0.saturating_sub(pair[0].0));
+    let distances = shown
+        .windows(2)
+        .map(|pair| pair[1].0.saturating_sub(pair[0].0));
     let usual = distances.filter(|one| (one - step).abs() <= slack).count();
     let all = shown.len().saturating_sub(1);
     if all < LEAST || step <= slack || usual * 100 < all * CONSTANT {
@@ -83,7 +85,9 @@ impl Unexplained {
             let end = pair[0].dts.saturating_add(i64::from(pair[0].duration));
             is_gap(pair[1].dts.saturating_sub(end).saturating_add(step), step)
         };
-        let jumping = (0_u32..).zip(packets.windows(2)).filter(|(_, pair)| jumps(pair));
+        let jumping = (0_u32..)
+            .zip(packets.windows(2))
+            .filter(|(_, pair)| jumps(pair));
         Self::Behind(jumping.map(|(index, _)| index).collect())
     }
 

@@ -313,10 +313,7 @@ fn pictures_that_last_longer_on_purpose_are_not_noted() {
     // A packet that shows nothing of its own holds the one before.
     let mut repeated: Vec<Packet> = film(60)
         .into_iter()
-        .map(|one| Packet {
-            duration: 0,
-            ..one
-        })
+        .map(|one| Packet { duration: 0, ..one })
         .collect();
     repeated[21].flags.is_repeat = true;
     assert_eq!(noted(repeated), []);

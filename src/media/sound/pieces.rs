@@ -12,6 +12,11 @@ const NANOS: i128 = 1_000_000_000;
 /// 1.0 as 16.16 fixed point.
 const NORMAL_RATE: i32 = 0x1_0000;
 
+/// Tracks that change their format more often are not read.
+pub const MOST_CHANGES: usize = 1_000;
+/// More pieces than this are damage.
+const MOST_PIECES: usize = 1_000_000;
+
 /// A stretch of media, as long on the timeline as in the media.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Piece {
@@ -23,9 +28,43 @@ pub struct Piece {
     pub media: i64,
 }
 
-/// The pieces of a track in order; `origin` is the file's time 0.
+/// The pieces of a track in order, each of one format; `origin` is the file's time 0.
 #[must_use]
 pub fn pieces(track: &Track, origin: Moment) -> Vec<Piece> {
+    let changes: Vec<i64> = track
+        .changes()
+        .take(MOST_CHANGES)
+        .filter_map(|index| track.packets.get(index))
+        .map(|packet| narrow(nanos_of(i128::from(packet.pts), track.clock)))
+        .collect();
+    let whole = played(track, origin);
+    if changes.is_empty() {
+        return whole;
+    }
+    let cut = |piece: Piece| {
+        let length = i128::from(piece.end - piece.start);
+        let mut rest = piece;
+        let mut parts = Vec::new();
+        for &change in &changes {
+            let offset = samples(i128::from(change) - i128::from(piece.media));
+            let at = piece.start.saturating_add(offset);
+            if offset > 0 && i128::from(offset) < length && at > rest.start {
+                parts.push(Piece { end: at, ..rest });
+                rest = Piece {
+                    start: at,
+                    media: change,
+                    ..rest
+                };
+            }
+        }
+        parts.push(rest);
+        parts
+    };
+    whole.into_iter().flat_map(cut).take(MOST_PIECES).collect()
+}
+
+/// What edits or, without them, the track's times say is heard.
+fn played(track: &Track, origin: Moment) -> Vec<Piece> {
     let Some(bounds) = media_bounds(track) else {
         return Vec::new();
     };
@@ -143,7 +182,8 @@ pub fn audible(track: &Track, origin: Moment) -> (i64, i64) {
     }
 }
 
-/// The packet that decoding begins at for media time `media` to be right.
+/// The packet that decoding begins at for media time `media` to be right, of the same description as
+/// the packet that covers it.
 #[must_use]
 pub fn entry(track: &Track, media: i64) -> usize {
     let packets = &track.packets;
@@ -152,9 +192,9 @@ pub fn entry(track: &Track, media: i64) -> usize {
             nanos_of(i128::from(packet.pts), track.clock) <= i128::from(media)
         })
         .saturating_sub(1);
-    let codec = track.descriptions.first().map(|one| &one.codec);
+    let codec = track.description(covering).map(|one| &one.codec);
     let time = |packet: &Packet| nanos_of(i128::from(packet.pts), track.clock);
-    match preroll(codec) {
+    let first = match preroll(codec) {
         Preroll::Packets(count) => covering.saturating_sub(count),
         Preroll::Time(length) => {
             let wanted = packets.get(covering).map_or(0, time)
@@ -163,7 +203,10 @@ pub fn entry(track: &Track, media: i64) -> usize {
                 .partition_point(|packet| time(packet) <= wanted)
                 .saturating_sub(1)
         }
-    }
+    };
+    let differs = |index: &usize| track.description(*index) != track.description(covering);
+    let other = (first..covering).rev().find(differs);
+    other.map_or(first, |other| other + 1)
 }
 
 /// What a decoder must be given before what it gives is right.
@@ -290,6 +333,29 @@ mod tests {
             panic!("one piece");
         };
         assert_eq!((piece.start, piece.end), (0, 50 * 1024 - 1105 - 495));
+    }
+
+    #[test]
+    fn pieces_and_decoding_end_where_the_format_changes() {
+        let mut track = track(0, 50, Some(vec![edit(Some(4800), Some(900))]));
+        let mut other = track.descriptions[0].clone();
+        track.descriptions.push(other.clone());
+        for packet in &mut track.packets[20..] {
+            packet.description = 1;
+        }
+        // The same once more is no change.
+        assert_eq!(spans(&track), [(0, 43_200, 100_000_000)]);
+        assert_eq!(entry(&track, 500_000_000), 11);
+        other.codec = Codec::Mp3;
+        track.descriptions[1] = other;
+        // Packet 20 begins at sample 20,480, of which 4,800 are cut off.
+        assert_eq!(
+            spans(&track),
+            [(0, 15_680, 100_000_000), (15_680, 43_200, 426_666_666)]
+        );
+        assert_eq!(entry(&track, 500_000_000), 20);
+        assert_eq!(entry(&track, 426_666_666), 20);
+        assert_eq!(entry(&track, 420_000_000), 7);
     }
 
     #[test]
