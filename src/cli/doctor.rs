@@ -49,7 +49,7 @@ pub(super) fn run(as_json: bool, flags: &ConfigFlags) -> anyhow::Result<ExitCode
     findings.extend(check_sandbox(&settings)?);
     let healthy = findings.iter().all(|finding| finding.ok);
     if as_json {
-        println!(
+        outln!(
             "{}",
             serde_json::json!({"ok": healthy, "findings": findings})
         );
@@ -60,9 +60,9 @@ pub(super) fn run(as_json: bool, flags: &ConfigFlags) -> anyhow::Result<ExitCode
                 (true, false) => "ok     ",
                 (true, true) => "absent ",
             };
-            println!("{mark} {}: {}", finding.what, finding.detail);
+            outln!("{mark} {}: {}", finding.what, finding.detail);
             if let Some(advice) = finding.advice {
-                println!("        {advice}");
+                outln!("        {advice}");
             }
         }
     }

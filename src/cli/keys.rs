@@ -138,12 +138,12 @@ async fn create(workspace: Option<&str>, name: &str, place: &Place) -> anyhow::R
         }
     };
     if place.json {
-        println!("{made}");
+        outln!("{made}");
         return Ok(ExitCode::SUCCESS);
     }
     let text = |field: &str| made[field].as_str().unwrap_or_default();
     // Alone on standard output, for scripts.
-    println!("{}", text("key"));
+    outln!("{}", text("key"));
     match workspace {
         Some(workspace) => eprintln!("{}: a key of workspace {workspace}", text("id")),
         None => eprintln!("{}: an admin key", text("id")),
@@ -165,14 +165,14 @@ async fn list(place: &Place) -> anyhow::Result<ExitCode> {
         }
     };
     if place.json {
-        println!("{listed}");
+        outln!("{listed}");
         return Ok(ExitCode::SUCCESS);
     }
     for key in listed["data"].as_array().into_iter().flatten() {
         let text = |field: &str| key[field].as_str().unwrap_or_default();
         let whose = key["workspace"].as_str().unwrap_or("(admin)");
         let (id, hint, made, name) = (text("id"), text("hint"), text("created_at"), text("name"));
-        println!("{id}  {hint:<10}  {made}  {whose:<16}  {name}");
+        outln!("{id}  {hint:<10}  {made}  {whose:<16}  {name}");
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -196,7 +196,7 @@ async fn revoke(id: KeyId, place: &Place) -> anyhow::Result<ExitCode> {
         }
     }
     if place.json {
-        println!("{}", json!({"id": id.to_string(), "revoked": true}));
+        outln!("{}", json!({"id": id.to_string(), "revoked": true}));
     } else {
         eprintln!("{id} is revoked");
     }

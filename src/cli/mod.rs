@@ -1,9 +1,12 @@
 //! The command line. Exit codes: 0 done, 1 it could not be done, 2 the call was wrong.
-#![expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "a command line prints"
-)]
+#![expect(clippy::print_stderr, reason = "a command line prints")]
+
+/// Prints a line on standard output, whose reader may be gone: `framelane doctor | head -1`.
+macro_rules! outln {
+    ($($part:tt)*) => {
+        $crate::cli::print_line(format_args!($($part)*))
+    };
+}
 
 mod doctor;
 mod keys;
@@ -13,6 +16,8 @@ mod render;
 mod serve;
 mod validate;
 
+use std::fmt::Arguments;
+use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -159,11 +164,21 @@ pub fn run() -> ExitCode {
 fn rotate_signing_key(flags: &ServerFlags, forget: bool, json: bool) -> anyhow::Result<ExitCode> {
     let id = crate::app::rotate_signing_key(&flags.load()?, forget)?;
     if json {
-        println!("{}", serde_json::json!({ "id": id }));
+        outln!("{}", serde_json::json!({ "id": id }));
     } else {
-        println!("key {id} signs links from the server's next start on");
+        outln!("key {id} signs links from the server's next start on");
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// A closed pipe ends the output and not the command, whose exit code still counts.
+fn print_line(line: Arguments<'_>) {
+    match writeln!(io::stdout(), "{line}") {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            eprintln!("framelane: standard output cannot be written: {error}");
+        }
+        _ => {}
+    }
 }
 
 fn report(result: anyhow::Result<ExitCode>) -> ExitCode {

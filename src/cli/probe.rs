@@ -25,7 +25,7 @@ pub(super) fn run(subject: &str, as_json: bool, flags: &ConfigFlags) -> anyhow::
         local(Path::new(subject), flags)?
     };
     if as_json {
-        println!("{}", report.to_json());
+        outln!("{}", report.to_json());
     } else {
         print(&report);
     }
@@ -82,16 +82,19 @@ fn print(report: &Report) {
     let length = report
         .duration
         .map_or(String::new(), |length| format!(", {length} s"));
-    println!("{}{length}", report.container);
+    outln!("{}{length}", report.container);
     for track in &report.tracks {
-        println!("{}", line(track));
+        outln!("{}", line(track));
         if let Some(video) = &track.video {
-            println!("    {}", pictures(video));
+            outln!("    {}", pictures(video));
         }
         if let Some(audio) = &track.audio {
-            println!(
+            outln!(
                 "    {} Hz, {} channels, {} samples of delay and {} of padding cut off",
-                audio.sample_rate, audio.channels, audio.delay, audio.padding
+                audio.sample_rate,
+                audio.channels,
+                audio.delay,
+                audio.padding
             );
         }
         for edit in track.edits.iter().flatten() {
@@ -101,14 +104,14 @@ fn print(report: &Report) {
             let length = edit
                 .duration
                 .map_or("to the end".to_owned(), |time| format!("{time} s"));
-            println!("    edit: {from}, {length}, speed {}", edit.rate);
+            outln!("    edit: {from}, {length}, speed {}", edit.rate);
         }
     }
     for notice in &report.notices {
         let at = notice
             .from
             .map_or(String::new(), |from| format!(" at {from} s"));
-        println!("{}{at}: {}", notice.code, notice.message);
+        outln!("{}{at}: {}", notice.code, notice.message);
     }
 }
 

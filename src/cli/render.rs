@@ -72,7 +72,7 @@ async fn render(
         .context("the render has no output")?;
     save(client, url, output).await?;
     if json {
-        println!("{render}");
+        outln!("{render}");
     } else {
         let seconds = render["timing"]["render_ms"].as_f64().unwrap_or_default() / 1000.0;
         eprintln!("{} written in {seconds:.1} s", output.display());
@@ -110,7 +110,7 @@ fn show_progress(bar: &ProgressBar, render: &Value) {
 
 fn show_refusal(answer: &Value, json: bool) {
     if json {
-        println!("{answer}");
+        outln!("{answer}");
         return;
     }
     let error = &answer["error"];

@@ -23,7 +23,7 @@ pub(super) fn run(flags: &ServerFlags) -> anyhow::Result<ExitCode> {
         let mut terminate = signal(SignalKind::terminate()).context("no signal handler")?;
         let mut interrupt = signal(SignalKind::interrupt()).context("no signal handler")?;
         let mut app = App::start(settings).await?;
-        println!("{}", app.listening_line());
+        outln!("{}", app.listening_line());
         let reason = tokio::select! {
             _ = terminate.recv() => None,
             _ = interrupt.recv() => None,

@@ -18,7 +18,7 @@ pub(super) fn run(file: &Path, as_json: bool, flags: &ConfigFlags) -> anyhow::Re
         };
     let is_valid = violations.is_empty();
     if as_json {
-        println!(
+        outln!(
             "{}",
             json!({"valid": is_valid, "violations": violations, "warnings": warnings})
         );
@@ -28,13 +28,13 @@ pub(super) fn run(file: &Path, as_json: bool, flags: &ConfigFlags) -> anyhow::Re
             let hint = hint
                 .map(|name| format!(" (did you mean `{name}`?)"))
                 .unwrap_or_default();
-            println!("{}: {}{hint}", violation.path, violation.message);
+            outln!("{}: {}{hint}", violation.path, violation.message);
         }
         for warning in &warnings {
-            println!("warning: {}: {}", warning.path, warning.message);
+            outln!("warning: {}: {}", warning.path, warning.message);
         }
         if is_valid {
-            println!("valid");
+            outln!("valid");
         }
     }
     Ok(if is_valid {

@@ -41,6 +41,26 @@ async fn render_makes_a_file_without_a_server() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_reader_that_is_gone_ends_the_output_and_not_the_command() -> Result<()> {
+    let turn = turn().await?;
+    let file = turn.bench.file("c.json");
+    tokio::fs::write(&file, plain("fine").to_string()).await?;
+    let mut command = framelane();
+    command
+        .arg("validate")
+        .arg(&file)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut child = command.spawn()?;
+    drop(child.stdout.take());
+    let done = child.wait_with_output().await?;
+    let said = String::from_utf8_lossy(&done.stderr);
+    ensure!(done.status.success(), "{}: {said}", done.status);
+    ensure!(said.is_empty(), "{said}");
+    Ok(())
+}
+
+#[tokio::test]
 async fn validate_says_what_is_wrong_and_exits_with_failure() -> Result<()> {
     let turn = turn().await?;
     let file = turn.bench.file("c.json");
