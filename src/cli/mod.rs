@@ -231,7 +231,7 @@ fn read(file: &std::path::Path) -> anyhow::Result<Vec<u8>> {
     use std::io::Read;
     if file.as_os_str() == "-" {
         let mut bytes = Vec::new();
-        std::io::stdin()
+        io::stdin()
             .read_to_end(&mut bytes)
             .context("standard input cannot be read")?;
         return Ok(bytes);

@@ -11,8 +11,11 @@ use crate::support::clips::{click_error, click_positions, clicks, numbered_clip,
 /// Boxes that hold others, down to the sample tables.
 const HOLDERS: [&[u8; 4]; 5] = [b"moov", b"trak", b"mdia", b"minf", b"stbl"];
 
+/// Gives some boxes, by name and body, another body.
+type Change<'a> = dyn Fn(&[u8; 4], &[u8]) -> Option<Vec<u8>> + 'a;
+
 /// The boxes in `bytes` one behind another; `change` gives another body for some.
-fn rewritten(bytes: &[u8], change: &dyn Fn(&[u8; 4], &[u8]) -> Option<Vec<u8>>) -> Vec<u8> {
+fn rewritten(bytes: &[u8], change: &Change<'_>) -> Vec<u8> {
     let mut out = Vec::new();
     let mut rest = bytes;
     while let Some(head) = rest.first_chunk::<8>() {

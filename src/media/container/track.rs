@@ -84,7 +84,7 @@ impl Track {
         self.descriptions.get(usize::from(packet.description))
     }
 
-    /// Packets whose description says something else than that of the packet before: QuickTime
+    /// Packets whose description says something else than that of the packet before: `QuickTime`
     /// editors join pieces of different formats in one track.
     pub fn changes(&self) -> impl Iterator<Item = usize> {
         let numbered = (1..).zip(self.packets.windows(2));
