@@ -12,6 +12,7 @@ mod containers;
 mod damage;
 mod descriptions;
 mod kinds;
+mod losses;
 mod reading;
 mod sound;
 mod writing;

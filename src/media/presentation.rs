@@ -5,7 +5,6 @@
 //! edit list starts at 0, because its list begins there (ISO 14496-12 §8.6.6).
 
 mod irregular;
-mod rounding;
 
 use super::MediaError;
 use super::container::{Clock, Contents, Edit, Packet, Track, TrackKind};
@@ -101,7 +100,7 @@ fn start(track: &Track) -> Option<Moment> {
         TrackKind::Audio => Moment::of(time(track.first_sounding()?), track.clock),
         TrackKind::Video | TrackKind::Other => {
             let shown = track.packets.iter().filter(|one| !one.flags.is_hidden);
-            rounding::start(shown.map(time), track.clock)?
+            Moment::of(shown.map(time).min()?, track.clock)
         }
     };
     let rate = sample_rate(track).filter(|_| track.lead > 0);

@@ -297,7 +297,7 @@ fn described(
                 crop: [crop.left, crop.right, crop.top, crop.bottom],
                 frames: video.frames.len(),
                 frame_rate: video.frames.average_rate(),
-                constant_rate: video.frames.is_constant(video.frames.tolerance() * 2),
+                constant_rate: video.frames.is_constant(video.frames.tolerance()),
                 interlaced: format.is_interlaced,
                 color: ColorReport::of(color),
             }

@@ -5,13 +5,16 @@ use std::fs::File;
 use std::io::{BufReader, Read, Seek};
 use std::path::Path;
 
+use image::codecs::png::PngDecoder;
+use image::codecs::webp::WebPDecoder;
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
 
+use super::jpeg::{Strictly, strictly};
 use super::pixels::rgba_frame;
 use super::{RenderError, icc};
 use crate::media::Frame;
-use crate::timeline::{FrameTable, Matrix, MediaInfo, VideoInfo, YuvColor};
+use crate::timeline::{FrameTable, Matrix, MediaInfo, Notice, VideoInfo, YuvColor};
 
 /// Bytes a decoder may hold for each pixel of the limit: RGBA at 16 bits, twice.
 const BYTES_A_PIXEL: u64 = 16;
@@ -56,9 +59,44 @@ pub fn probe_image(file: &Path, max_pixels: u64) -> Result<MediaInfo, RenderErro
             frames: FrameTable::from_nanos(&[0], 0),
         }),
         sounds: Vec::new(),
-        notices: Vec::new(),
+        notices: is_animated(file, format)
+            .then(first_of_many)
+            .into_iter()
+            .collect(),
         refusal: None,
     })
+}
+
+/// Whether a file holds pictures behind the first, which are not shown.
+fn is_animated(file: &Path, format: ImageFormat) -> bool {
+    let bytes = || File::open(file).ok().map(BufReader::new);
+    let animated = match format {
+        ImageFormat::Png => bytes()
+            .and_then(|bytes| PngDecoder::new(bytes).ok())
+            .and_then(|decoder| decoder.is_apng().ok()),
+        ImageFormat::WebP => bytes()
+            .and_then(|bytes| WebPDecoder::new(bytes).ok())
+            .map(|decoder| decoder.has_animation()),
+        _ => None,
+    };
+    animated.unwrap_or(false)
+}
+
+fn first_of_many() -> Notice {
+    Notice {
+        code: "frames_skipped".into(),
+        message: "it is animated; only its first picture is shown".into(),
+        span: None,
+    }
+}
+
+/// A decoded still.
+#[derive(Debug, Clone)]
+pub struct Still {
+    /// Premultiplied RGBA, upright.
+    pub frame: Frame,
+    /// Parts of it are missing from the file and made up.
+    pub is_damaged: bool,
 }
 
 /// Whether `bytes` begin like a picture file of a supported kind.
@@ -67,18 +105,26 @@ pub fn is_image(bytes: &[u8]) -> bool {
     image::guess_format(bytes).is_ok_and(is_supported)
 }
 
-/// Decodes a picture file to premultiplied RGBA, upright.
+/// Decodes a picture file.
 ///
 /// # Errors
-/// As [`probe_image`]; also when the file is damaged further in.
-pub fn decode_image(file: &Path, max_pixels: u64) -> Result<Frame, RenderError> {
+/// As [`probe_image`]; also when the file is damaged further in, of those that cannot be shown
+/// in part.
+pub fn decode_image(file: &Path, max_pixels: u64) -> Result<Still, RenderError> {
     let (mut decoder, format) = open(file, max_pixels)?;
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
     let profile = decoder.icc_profile().ok().flatten();
-    let mut picture = DynamicImage::from_decoder(decoder).map_err(|error| refusal(&error))?;
+    let jpeg = (format == ImageFormat::Jpeg).then(|| std::fs::read(file));
+    let jpeg = jpeg.and_then(Result::ok);
+    let strict = jpeg.as_deref().map_or(Strictly::Unknown, strictly);
+    let is_damaged = matches!(strict, Strictly::Damaged);
+    let mut picture = match strict {
+        Strictly::Whole(picture) => picture,
+        Strictly::Damaged | Strictly::Unknown => {
+            DynamicImage::from_decoder(decoder).map_err(|error| refusal(&error))?
+        }
+    };
     if let Some(profile) = profile {
-        let jpeg = (format == ImageFormat::Jpeg).then(|| std::fs::read(file));
-        let jpeg = jpeg.and_then(Result::ok);
         picture = icc::to_srgb(picture, &profile, jpeg.as_deref());
     }
     picture.apply_orientation(orientation);
@@ -92,7 +138,10 @@ pub fn decode_image(file: &Path, max_pixels: u64) -> Result<Frame, RenderError> 
             *channel = u8::try_from(product).unwrap_or(255);
         }
     }
-    Ok(rgba_frame(width, height, pixels))
+    Ok(Still {
+        frame: rgba_frame(width, height, pixels),
+        is_damaged,
+    })
 }
 
 /// A decoder whose header is read and within limits.
@@ -105,9 +154,7 @@ fn open(
     let bytes = BufReader::new(File::open(file).map_err(unreadable)?);
     let reader = limited(bytes, max_pixels).map_err(unreadable)?;
     let Some(format) = reader.format().filter(|format| is_supported(*format)) else {
-        return Err(RenderError::Picture(
-            "not a PNG, JPEG or WebP file".to_owned(),
-        ));
+        return Err(RenderError::Picture(unread(file)));
     };
     let decoder = reader.into_decoder().map_err(|error| refusal(&error))?;
     let (width, height) = decoder.dimensions();
@@ -121,6 +168,34 @@ fn open(
         return Err(RenderError::Picture("the picture is empty".to_owned()));
     }
     Ok((decoder, format))
+}
+
+/// Why a file is not shown: the name of a kind that is known and not read.
+fn unread(file: &Path) -> String {
+    let mut head = Vec::new();
+    let read = File::open(file).and_then(|file| file.take(512).read_to_end(&mut head));
+    let is_svg = |head: &[u8]| {
+        let text = String::from_utf8_lossy(head);
+        text.contains("<svg")
+    };
+    let name = match image::guess_format(&head) {
+        Ok(ImageFormat::Gif) => "GIF",
+        Ok(ImageFormat::Tiff) => "TIFF",
+        Ok(ImageFormat::Avif) => "AVIF",
+        Ok(ImageFormat::Bmp) => "BMP",
+        Ok(ImageFormat::Ico) => "ICO",
+        _ if matches!(
+            head.get(4..12),
+            Some(b"ftypheic" | b"ftypheix" | b"ftypmif1")
+        ) =>
+        {
+            "HEIF"
+        }
+        _ if head.starts_with(b"\xff\x0a") || head.starts_with(b"\0\0\0\x0cJXL ") => "JPEG XL",
+        _ if read.is_ok() && is_svg(&head) => "SVG",
+        _ => return "not a PNG, JPEG or WebP file".to_owned(),
+    };
+    format!("{name} pictures are not read; PNG, JPEG and WebP are")
 }
 
 fn limited<R: Read + Seek + std::io::BufRead>(
@@ -196,7 +271,7 @@ mod tests {
     #[test]
     fn colours_are_premultiplied() {
         let (_folder, path) = saved("a.png", &png(3, 2, [200, 100, 0, 128]));
-        let frame = decode_image(&path, 6).unwrap();
+        let frame = decode_image(&path, 6).unwrap().frame;
         assert_eq!((frame.width, frame.height), (3, 2));
         assert_eq!(frame.planes[0].data[..4], [100, 50, 0, 128]);
     }
@@ -241,7 +316,7 @@ mod tests {
         let info = probe_image(&path, 1000).unwrap();
         let video = info.video.unwrap();
         assert_eq!((video.width, video.height), (8, 16));
-        let frame = decode_image(&path, 1000).unwrap();
+        let frame = decode_image(&path, 1000).unwrap().frame;
         assert_eq!((frame.width, frame.height), (8, 16));
         // Turned clockwise: what was left is on top.
         let data = &frame.planes[0].data;
@@ -259,13 +334,59 @@ mod tests {
         let kind = image::ExtendedColorType::Rgb8;
         image::ImageEncoder::write_image(encoder, &pixels, 2, 2, kind).unwrap();
         let (_folder, path) = saved("p3.png", &bytes.into_inner());
-        let frame = decode_image(&path, 100).unwrap();
+        let frame = decode_image(&path, 100).unwrap().frame;
         // The same colour is more saturated in the smaller space.
         let [r, g, b] = [0, 1, 2].map(|channel| frame.planes[0].data[channel]);
         assert!(
             (212..=222).contains(&r) && (66..=76).contains(&g) && b < 30,
             "{r} {g} {b}"
         );
+    }
+
+    #[test]
+    fn a_picture_that_lacks_its_end_is_shown_and_called_damaged() {
+        let picture = image::RgbImage::from_fn(160, 120, |x, y| {
+            image::Rgb([x as u8, y as u8, (x * y % 251) as u8])
+        });
+        let mut bytes = std::io::Cursor::new(Vec::new());
+        picture.write_to(&mut bytes, ImageFormat::Jpeg).unwrap();
+        let whole = bytes.into_inner();
+        let (_folder, path) = saved("a.jpg", &whole);
+        assert!(!decode_image(&path, 20_000).unwrap().is_damaged);
+        let (_folder, path) = saved("a.jpg", &whole[..whole.len() * 3 / 5]);
+        let still = decode_image(&path, 20_000).unwrap();
+        assert!(still.is_damaged);
+        assert_eq!((still.frame.width, still.frame.height), (160, 120));
+    }
+
+    #[test]
+    fn pictures_behind_the_first_are_noted() {
+        let mut file = png(2, 2, [1, 2, 3, 255]);
+        let info = |bytes: &[u8]| {
+            let (_folder, path) = saved("a.png", bytes);
+            probe_image(&path, 100).unwrap()
+        };
+        assert_eq!(info(&file).notices, []);
+        // An animation of one frame, said in front of the data.
+        let mut chunk = b"acTL\0\0\0\x01\0\0\0\0".to_vec();
+        chunk.extend(crc(&chunk).to_be_bytes());
+        file.splice(33..33, [&[0, 0, 0, 8][..], &chunk].concat());
+        assert_eq!(info(&file).notices[0].code, "frames_skipped");
+    }
+
+    #[test]
+    fn known_kinds_that_are_not_read_are_named() {
+        for (head, name) in [
+            (&b"GIF89a\x01\0\x01\0"[..], "GIF"),
+            (b"II*\0\x08\0\0\0", "TIFF"),
+            (b"\0\0\0\x1cftypavif\0\0\0\0", "AVIF"),
+            (b"\0\0\0\x1cftypheic\0\0\0\0", "HEIF"),
+            (b"<?xml version='1.0'?><svg width='1'/>", "SVG"),
+        ] {
+            let (_folder, path) = saved("a", head);
+            let said = probe_image(&path, 100).unwrap_err().to_string();
+            assert!(said.contains(name), "{said}");
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@ pub mod geometry;
 pub mod gpu;
 mod icc;
 pub mod image;
+mod jpeg;
 pub mod overlay;
 mod pixels;
 pub mod reference;

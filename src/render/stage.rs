@@ -1,6 +1,7 @@
 //! Gathers what a draw list shows: text drawn, still pictures decoded, video frames asked
 //! for. Decides no placement and draws no canvas.
 
+use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -37,6 +38,8 @@ pub struct Stage {
     max_pixels: u64,
     /// Decoded stills, the one used last at the end.
     images: Vec<(usize, Frame)>,
+    /// Sources whose stills are damaged.
+    damaged: BTreeSet<usize>,
     /// Bytes that decoded stills may hold together.
     budget: usize,
     texts: Vec<(u64, Option<TextPicture>)>,
@@ -52,6 +55,7 @@ impl Stage {
             sources,
             max_pixels,
             images: Vec::new(),
+            damaged: BTreeSet::new(),
             budget: STILLS_KEPT,
             texts: Vec::new(),
         }
@@ -108,6 +112,12 @@ impl Stage {
             .collect()
     }
 
+    /// Whether the still of a source was found to be damaged when it was drawn.
+    #[must_use]
+    pub fn is_damaged(&self, source: usize) -> bool {
+        self.damaged.contains(&source)
+    }
+
     fn digest(&self, source: usize) -> (usize, &str) {
         // Without a digest, the index keeps sources of one timeline apart.
         match self.sources.get(source) {
@@ -127,7 +137,11 @@ impl Stage {
             .sources
             .get(source)
             .ok_or_else(|| RenderError::Picture(format!("source {source} is not there")))?;
-        let frame = decode_image(&file.file, self.max_pixels)?;
+        let still = decode_image(&file.file, self.max_pixels)?;
+        if still.is_damaged {
+            self.damaged.insert(source);
+        }
+        let frame = still.frame;
         self.images.push((source, frame.clone()));
         let mut held: usize = self.images.iter().map(|(_, frame)| bytes_of(frame)).sum();
         // The newest stays whatever it holds: it is shown now.

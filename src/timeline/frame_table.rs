@@ -97,20 +97,16 @@ impl FrameTable {
         let first = times.first().copied().unwrap_or(0);
         let last = times.last().copied().unwrap_or(0);
         let end = end.max(last);
-        let half_tick = NANOS * i128::from(clock.1) / (2 * i128::from(clock.0.max(1)));
-        let half_tick = i64::try_from(half_tick).unwrap_or(i64::MAX);
+        let tick = NANOS * i128::from(clock.1) / i128::from(clock.0.max(1));
+        let tick = i64::try_from(tick).unwrap_or(i64::MAX);
         let count = i128::try_from(times.len()).unwrap_or(1).max(1);
         let length = (i128::from(end) - i128::from(first)) * NANOS * i128::from(seconds)
             / i128::from(ticks)
             / count;
-        // A clock on which all steps are equal is exact, not rounded.
-        let is_exact = runs.len() <= 1;
-        let quarter_frame = i64::try_from(length / 4).unwrap_or(i64::MAX);
-        let rounding = if is_exact {
-            0
-        } else {
-            half_tick.min(quarter_frame)
-        };
+        // Equal steps of a few ticks are exact, not rounded; of many, they may be either.
+        let frame = i64::try_from(length).unwrap_or(i64::MAX);
+        let is_exact = runs.len() <= 1 && tick > frame / 8;
+        let rounding = if is_exact { 0 } else { tick.min(frame / 4) };
         let tolerance = rounding.max(LEAST_TOLERANCE);
         let common = runs
             .iter()
@@ -199,8 +195,9 @@ impl FrameTable {
     }
 
     /// How far a pts may lie after a wanted time and still count as not after it, in
-    /// nanoseconds: half a container tick where steps are uneven, at most a quarter of a frame;
-    /// at least 0.5 ms.
+    /// nanoseconds: a container tick where times may be rounded, at most a quarter of a frame; at least
+    /// 0.5 ms. Half a tick is what rounding moves the frame by, and half a tick what it moves the
+    /// file's start by, from which the frame's time is counted.
     pub fn tolerance(&self) -> i64 {
         self.packed.tolerance
     }
@@ -217,7 +214,10 @@ impl FrameTable {
 
     /// The last frame with a time not after `time`, within the tolerance.
     pub(super) fn last_not_after(&self, nanos: i64) -> Option<u64> {
-        let latest = nanos.saturating_add(self.packed.tolerance);
+        // Both were rounded down to nanoseconds, which must not part what is equal.
+        let latest = nanos
+            .saturating_add(self.packed.tolerance)
+            .saturating_add(1);
         let wanted = i128::from(latest) * i128::from(self.packed.ticks);
         let wanted = wanted.div_euclid(NANOS * i128::from(self.packed.seconds));
         let wanted = i64::try_from(wanted).unwrap_or(i64::MAX);

@@ -44,7 +44,10 @@ impl Timeline {
     ) -> Option<u64> {
         let (_, info) = self.source_of(element.index)?;
         let frames = &info.video.as_ref()?.frames;
-        let out_point = clip.out_point.unwrap_or(MediaTime::ZERO);
+        let out_point = clip
+            .out_point
+            .or_else(|| source_end(element, self))
+            .unwrap_or(MediaTime::ZERO);
         frames.at(
             clip.in_point + (at - element.time),
             (clip.in_point, out_point),
@@ -83,11 +86,18 @@ impl Timeline {
     }
 }
 
-/// Where the element's source ends: with its last frame, or for sound with its last sample.
+/// Where the element's source ends: for pictures with the last frame, unless the sound that is heard
+/// with them lasts longer by more than what a frame is held for; for sound with its last sample.
 pub(super) fn source_end(element: &Element, timeline: &Timeline) -> Option<MediaTime> {
     let (_, info) = timeline.source_of(element.index)?;
     let nanos = match &element.kind {
-        ElementKind::Video { .. } => info.video.as_ref()?.frames.end(),
+        ElementKind::Video { clip, .. } => {
+            let frames = &info.video.as_ref()?.frames;
+            let sound = info.sound(clip.audio_track.as_ref());
+            let sound = sound.filter(|_| clip.gain > 0.0).map(|sound| sound.end);
+            let longer = |&end: &i64| end.saturating_sub(frames.end()) > frames.hold();
+            sound.filter(longer).unwrap_or(frames.end())
+        }
         ElementKind::Audio { clip } => info.sound(clip.audio_track.as_ref())?.end,
         ElementKind::Image { .. } | ElementKind::Text { .. } => return None,
     };

@@ -70,7 +70,7 @@ struct Used<'a> {
     path: &'a str,
     from: i64,
     to: i64,
-    /// Where the picture track or, of an audio element, the sound ends.
+    /// Where the source ends: the picture track, or sound that lasts longer.
     end: Option<MediaTime>,
     /// Whether it lasts for a sample of sound at all.
     is_heard: bool,
@@ -122,24 +122,27 @@ impl<'a> Used<'a> {
         let table = table.filter(|_| self.is_video());
         let hold = table.map_or(HOLD_NANOS, FrameTable::hold);
         let mut found = Vec::new();
-        let Some(end) = self.end else { return found };
-        if let Some(out_point) = self.clip.out_point
-            && nanos(out_point).saturating_sub(nanos(end)) > hold
-        {
-            let gap = if table.is_some() {
-                "transparent"
+        let Some(source_end) = self.end else {
+            return found;
+        };
+        let end = table.map_or(nanos(source_end), FrameTable::end);
+        let wanted = self.clip.out_point.unwrap_or(source_end);
+        if nanos(wanted).saturating_sub(end) > hold {
+            let (what, gap) = if table.is_some() {
+                ("its pictures end", "transparent")
             } else {
-                "silent"
+                ("the source ends", "silent")
+            };
+            let asked = match self.clip.out_point {
+                Some(out_point) => format!("out_point is {out_point}"),
+                None => format!("its sound ends at {source_end}"),
             };
             let message = format!(
-                "out_point is {out_point}, the source ends at {end}; it is {gap} from there"
+                "{asked}, {what} at {}; it is {gap} from there",
+                MediaTime::from_nanos(end)
             );
-            found.extend(self.between(
-                "source_shorter_than_out_point",
-                message,
-                nanos(end),
-                nanos(out_point),
-            ));
+            let code = "source_shorter_than_out_point";
+            found.extend(self.between(code, message, end, nanos(wanted)));
         }
         if let Some(first) = table.and_then(FrameTable::first)
             && first.saturating_sub(self.from) > hold
@@ -205,7 +208,18 @@ impl<'a> Used<'a> {
             return None;
         }
         match notice.span {
-            Some((from, to)) => self.between(&notice.code, notice.message.clone(), from, to),
+            Some((from, to)) => {
+                // What is missing behind the end of all that can be read concerns whoever plays it to
+                // its end.
+                let end = self.end.map_or(i64::MAX, nanos);
+                let plays_to_end = from >= end && self.to >= end;
+                let from = if plays_to_end {
+                    from.min(self.to)
+                } else {
+                    from
+                };
+                self.between(&notice.code, notice.message.clone(), from, to)
+            }
             None => Some(Warning::new(self.path, &notice.code, &notice.message)),
         }
     }

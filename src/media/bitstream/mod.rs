@@ -48,6 +48,8 @@ pub enum Chroma {
     Yuv420,
     /// Half across.
     Yuv422,
+    /// Half down.
+    Yuv440,
     /// A quarter across.
     Yuv411,
     /// Full.

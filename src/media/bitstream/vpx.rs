@@ -147,6 +147,7 @@ pub(super) fn coded_vp9(_config: &[u8], packet: &[u8]) -> Option<Coded> {
             chroma = match (bits.flag()?, bits.flag()?) {
                 (true, false) => Chroma::Yuv422,
                 (false, false) => Chroma::Yuv444,
+                (false, true) => Chroma::Yuv440,
                 _ => Chroma::Yuv420,
             };
             bits.flag()?;

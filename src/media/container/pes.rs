@@ -23,6 +23,8 @@ pub(super) const CLOCK: Clock = Clock::hertz(90_000);
 const MAX_PES: usize = 64 * 1024 * 1024;
 /// Sound that is no frame is let go beyond so many bytes.
 const MAX_WAITING: usize = 1 << 20;
+/// Distances between pictures that tell their rate.
+const OBSERVED: usize = 5;
 /// A frame of pictures without any rate.
 const USUAL_FRAME: i64 = 3_600;
 
@@ -102,6 +104,8 @@ fn timestamp(bytes: &[u8]) -> Option<i64> {
 pub(super) struct Stream {
     pub(super) id: u64,
     pub(super) codec: Codec,
+    /// The codec that the program map names, which frames may name more exactly.
+    named: Codec,
     pub(super) language: Option<String>,
     pub(super) encryption: Option<String>,
     bytes: Vec<u8>,
@@ -109,8 +113,8 @@ pub(super) struct Stream {
     pieces: Vec<(usize, u64)>,
     placed: Placed,
     units: Units,
-    /// Pictures: the last distance between decode times.
-    observed: Option<i64>,
+    /// Pictures: the last distances between decode times.
+    observed: [i64; OBSERVED],
     extents: Vec<Extent>,
     packets: Vec<Packet>,
     /// Pictures: places in their groups, of packets from an index on.
@@ -129,10 +133,11 @@ impl Stream {
         Self {
             id,
             units: Units::new(&codec),
+            named: codec.clone(),
             codec,
             language: None,
             encryption: None,
-            observed: None,
+            observed: [0; OBSERVED],
             bytes: Vec::new(),
             pieces: Vec::new(),
             placed: Placed::default(),
@@ -145,6 +150,11 @@ impl Stream {
             sound: None,
             is_broken: false,
         }
+    }
+
+    /// Whether it goes on in packets of `codec`, as a program map names it.
+    pub(super) fn is_of(&self, codec: &Codec) -> bool {
+        self.named == *codec
     }
 
     fn is_picture(&self) -> bool {
@@ -265,8 +275,7 @@ impl Stream {
     ) -> Option<(i64, i64, bool)> {
         let pts = times.pts?;
         let dts = times.dts.unwrap_or(pts);
-        let expected = self.placed.last.map(|last| last + step);
-        let (placed, is_break) = clock.place(&mut self.placed, dts, expected);
+        let (placed, is_break) = clock.place(&mut self.placed, dts, step);
         let shown = placed + unwrapped(pts - dts, 0);
         Some((placed, shown, is_break))
     }
@@ -290,7 +299,8 @@ impl Stream {
                 && (1..=90_000).contains(&(dts - last))
                 && !is_break
             {
-                self.observed = Some(dts - last);
+                self.observed.rotate_left(1);
+                self.observed[OBSERVED - 1] = dts - last;
             }
             self.placed.last = Some(dts);
             if let Some(reference) = unit.reference {
@@ -337,7 +347,12 @@ impl Stream {
     fn pace(&self) -> (i64, i64) {
         match self.units.rate {
             Some((rate, per)) if rate > 0 => (90_000 * i64::from(per), i64::from(rate)),
-            _ => (self.observed.unwrap_or(USUAL_FRAME), 1),
+            // The middle one: lost pictures make a distance longer.
+            _ => {
+                let mut seen: Vec<i64> = self.observed.into_iter().filter(|&one| one > 0).collect();
+                seen.sort_unstable();
+                (seen.get(seen.len() / 2).copied().unwrap_or(USUAL_FRAME), 1)
+            }
         }
     }
 

@@ -76,12 +76,16 @@ pub(super) fn sniff(input: &mut Input) -> Result<(Container, u64), MediaError> {
         return Err(MediaError::Invalid("not a media file: it is empty".into()));
     }
     let start = behind_tags(input)?;
-    let head = input.available(start, LOOK)?;
+    let head = input.available(start, LOOK)?.to_vec();
+    let head = head.as_slice();
     if let Some(container) = recognised(head) {
         return Ok((container, start));
     }
     if let Some(name) = unread(head) {
         return Err(MediaError::Unsupported(format!("{name} is not read")));
+    }
+    if let Some(found) = sound_within(input, start)? {
+        return Ok(found);
     }
     if start > 0 {
         // A tag is nearly always an MP3's; its reader looks for the first frame.
@@ -95,6 +99,39 @@ pub(super) fn sniff(input: &mut Input) -> Result<(Container, u64), MediaError> {
         "not a media file of a known kind"
     };
     Err(MediaError::Invalid(what.into()))
+}
+
+/// Bare MPEG audio or ADTS behind something else: half a frame where a recording was cut, zeros, a tag.
+/// So many frames one behind another are no accident.
+fn sound_within(input: &mut Input, start: u64) -> Result<Option<(Container, u64)>, MediaError> {
+    const SEARCH: u64 = 64 * 1024;
+    const FRAMES: usize = 5;
+    let bytes = input.available(start, SEARCH)?;
+    let size_at = |at: usize, container: Container| -> Option<usize> {
+        let head = bytes.get(at..)?;
+        let size = match container {
+            Container::Adts => super::adts::Header::read(head)?.size,
+            _ => super::mp3::Header::read(*head.first_chunk()?)?.size,
+        };
+        usize::try_from(size).ok().filter(|&size| size > 4)
+    };
+    let follow = |from: usize, container: Container| {
+        let mut at = from;
+        (0..FRAMES).all(|_| {
+            let size = size_at(at, container);
+            at += size.unwrap_or(0);
+            size.is_some()
+        })
+    };
+    let syncs = (0..bytes.len()).filter(|&at| bytes[at] == 0xff);
+    for at in syncs {
+        for container in [Container::Adts, Container::Mp3] {
+            if follow(at, container) {
+                return Ok(Some((container, start + at as u64)));
+            }
+        }
+    }
+    Ok(None)
 }
 
 /// The name of a kind of file that is known and not read.
@@ -122,6 +159,9 @@ fn unread(head: &[u8]) -> Option<&'static str> {
         (b"nut/multimedia container", "NUT"),
         (b"\x0b\x77", "AC-3 without a container"),
     ];
+    if matches!(head, [0x56, 0xe0..=0xff, ..]) {
+        return Some("AAC in LOAS");
+    }
     let known = kinds.iter().find(|(magic, _)| head.starts_with(magic));
     known.map(|&(_, name)| name).or_else(|| bare_pictures(head))
 }

@@ -16,6 +16,8 @@ pub struct Contents {
 pub enum Finding {
     /// The file ends before what it announces; what is there is used.
     Truncated,
+    /// Part of the file is left alone: a sentence.
+    Ignored(String),
     /// Bytes that are no packet were passed over, before media time `at` (nanoseconds) of the
     /// first track.
     Damaged {

@@ -169,7 +169,8 @@ impl AudioReader {
         let next = packets.partition_point(|packet| track.clock.nanos(packet.pts) <= media);
         let covering = next.checked_sub(1).and_then(|at| packets.get(at));
         covering.is_some_and(|packet| {
-            let end = packet.pts.saturating_add(packet.duration.into());
+            let length = sound::packet_ticks(track, packet);
+            let end = packet.pts.saturating_add(length);
             media < track.clock.nanos(end)
         })
     }

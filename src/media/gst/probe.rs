@@ -102,6 +102,7 @@ fn findings(contents: &Contents) -> Vec<Notice> {
                 "source_damaged",
                 "the file ends before what it announces; what is there is used".into(),
             ),
+            Finding::Ignored(what) => whole("tracks_ignored", what.clone()),
             Finding::Damaged { at, what } => Notice {
                 code: "source_damaged".into(),
                 message: format!("the file is damaged: {what}"),
@@ -274,6 +275,12 @@ fn readable(description: &Description) -> Result<(), MediaError> {
 /// Refuses depths of H.264 and H.265 that the library decodes and its wrapper has no layout for,
 /// which it crashes on.
 fn known_samples(codec: &Codec, coded: &Coded) -> Result<(), MediaError> {
+    if coded.chroma == Chroma::Yuv440 {
+        return Err(MediaError::Unsupported(format!(
+            "its {} pictures have colour for every second row (4:4:0), which is not decoded",
+            codec.name()
+        )));
+    }
     let is_known = match (codec, coded.chroma) {
         (Codec::H265 | Codec::H265ByteStream, Chroma::Monochrome) => coded.depth == 8,
         (

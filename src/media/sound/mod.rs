@@ -10,7 +10,7 @@ mod true_peak;
 pub use envelope::amplitude;
 pub use fold::{Fold, Speaker};
 pub use limiter::Limiter;
-pub use pieces::{MOST_CHANGES, Piece, audible, entry, pieces, unread_speed};
+pub use pieces::{MOST_CHANGES, Piece, audible, entry, packet_ticks, pieces, unread_speed};
 
 /// One sample of both channels, left first.
 pub type Stereo = [f32; 2];

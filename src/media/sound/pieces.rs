@@ -160,6 +160,26 @@ fn packet_samples(track: &Track) -> u32 {
     }
 }
 
+/// Ticks that a packet lasts: what its container says, but no more than its codec allows. Fragments
+/// state a pause as the length of the packet before it.
+#[must_use]
+pub fn packet_ticks(track: &Track, packet: &Packet) -> i64 {
+    let stated = i64::from(packet.duration);
+    let description = track.descriptions.get(usize::from(packet.description));
+    let most = match description.map(|one| &one.codec) {
+        // With SBR each is of twice as many samples.
+        Some(Codec::Aac | Codec::AacAdts) => 2048,
+        Some(Codec::Mp3 | Codec::Mp2) => 1152,
+        Some(Codec::Ac3 | Codec::Eac3) => 1536,
+        Some(Codec::Opus) => 5760,
+        Some(Codec::Vorbis) => 8192,
+        _ => return stated,
+    };
+    let seconds = i128::from(coded_rate(track)) * i128::from(track.clock.seconds.max(1));
+    let most = most * i128::from(track.clock.ticks) / seconds.max(1);
+    stated.min(i64::try_from(most + 1).unwrap_or(i64::MAX))
+}
+
 /// An edit that plays sound at another speed than 0 and 1, which is not read.
 #[must_use]
 pub fn unread_speed(track: &Track) -> Option<f64> {

@@ -4,8 +4,10 @@ use cluster::model::{FrameRange, FrameRate};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::super::testing::{LINES, frames, picture, timeline, try_resolve, video, with_sound};
-use super::super::{Affine, FrameTable, MediaInfo};
+use super::super::testing::{
+    LINES, frames, picture, sound, timeline, try_resolve, video, with_sound,
+};
+use super::super::{Affine, FrameTable, MediaInfo, Notice};
 use super::*;
 use crate::plan::cut;
 
@@ -101,6 +103,44 @@ fn a_source_that_is_a_little_short_is_held_and_one_much_shorter_is_transparent()
     assert_eq!(gap[..4], [None, None, None, Some(0)]);
     let (_, warnings) = try_resolve(&body(1.0, 0.0), vec![late(300_000_000)]).expect("valid");
     assert_eq!(warnings[0].code, "source_starts_late");
+}
+
+#[test]
+fn sound_that_lasts_longer_than_the_pictures_is_heard_to_its_end() {
+    let source = || with_sound(video(64, 36, frames(0, 10, 10)), 3);
+    let body = |fields: Value| json!({"frame_rate": 10, "elements": [clip(&fields)]});
+    let shown_whole = shown(&body(json!({})), source());
+    assert_eq!(
+        (shown_whole.len(), shown_whole[9], shown_whole[10]),
+        (30, Some(9), None)
+    );
+    let (_, warnings) = try_resolve(&body(json!({})), vec![source()]).expect("valid");
+    let codes: Vec<&str> = warnings.iter().map(|one| one.code.as_str()).collect();
+    assert_eq!(codes, ["source_shorter_than_out_point"]);
+    assert_eq!((warnings[0].from, warnings[0].to), (Some(1.0), Some(3.0)));
+    // Sound that is not heard prolongs nothing.
+    assert_eq!(shown(&body(json!({"volume": 0})), source()).len(), 10);
+}
+
+#[test]
+fn what_is_missing_behind_the_end_concerns_whoever_plays_to_the_end() {
+    let mut source = sound(2);
+    source.notices.push(Notice {
+        code: "source_damaged".into(),
+        message: "another stream is left out".into(),
+        span: Some((2_020_000_000, 2_020_000_000)),
+    });
+    let body = |out_point: Value| {
+        json!({"width": 64, "height": 36, "elements": [{
+            "type": "audio", "source_url": "http://a.example/a.ogg", "out_point": out_point,
+        }]})
+    };
+    let codes = |out_point: Value| {
+        let (_, warnings) = try_resolve(&body(out_point), vec![source.clone()]).expect("valid");
+        warnings.into_iter().map(|one| one.code).collect::<Vec<_>>()
+    };
+    assert_eq!(codes(Value::Null), ["source_damaged"]);
+    assert_eq!(codes(json!(1)), Vec::<String>::new());
 }
 
 #[test]

@@ -185,8 +185,12 @@ impl<'a> Painter<'a> {
         };
         let path = || format!("elements[{}].source_url", layer.element);
         let drawn = self.stage.pictures(&alone, timeline, &mut decode);
-        if matches!(layer.content, Content::Video { .. }) && self.decoders.is_damaged(layer.element)
-        {
+        let is_damaged = match layer.content {
+            Content::Video { .. } => self.decoders.is_damaged(layer.element),
+            Content::Image { source } => self.stage.is_damaged(source),
+            Content::Text { .. } => false,
+        };
+        if is_damaged {
             self.damaged.push(layer.element);
         }
         match drawn {

@@ -5,7 +5,12 @@
 pub(in crate::media::container) struct StreamInfo {
     /// Block size of all frames but the last, where it is fixed.
     block: u32,
+    /// The largest block.
+    largest: u32,
     pub(super) least_frame: u32,
+    /// 0: not known.
+    greatest_frame: u32,
+    bits: u32,
     pub(in crate::media::container) rate: u32,
     pub(in crate::media::container) channels: u16,
     /// All samples a channel; 0: not known.
@@ -20,10 +25,29 @@ impl StreamInfo {
         (rate > 0).then_some(Self {
             block: u32::from(u16::from_be_bytes([bytes[2], bytes[3]])),
             least_frame: u32::from_be_bytes([0, bytes[4], bytes[5], bytes[6]]),
+            largest: u32::from(u16::from_be_bytes([bytes[2], bytes[3]])),
+            greatest_frame: u32::from_be_bytes([0, bytes[7], bytes[8], bytes[9]]),
+            bits: u32::try_from((packed >> 36 & 31) + 1).ok()?,
             rate,
             channels: u16::try_from((packed >> 41 & 7) + 1).ok()?,
             samples: packed & 0xf_ffff_ffff,
         })
+    }
+}
+
+impl StreamInfo {
+    /// Bytes that no frame is longer than.
+    pub(super) fn longest_frame(&self) -> u64 {
+        let raw = u64::from(self.largest) * u64::from(self.channels) * u64::from(self.bits) / 8;
+        // Frames are hardly ever larger than what they hold.
+        let bound = raw + raw / 8 + 1024;
+        u64::from(self.greatest_frame).max(bound)
+    }
+
+    /// Samples that so many bytes hold at the most.
+    pub(super) fn most_samples(&self, bytes: u64) -> u64 {
+        let frames = bytes / u64::from(self.least_frame.max(10)) + 1;
+        frames.saturating_mul(u64::from(self.largest.max(1)))
     }
 }
 
@@ -120,6 +144,9 @@ mod tests {
     use super::*;
 
     const INFO: StreamInfo = StreamInfo {
+        largest: 4096,
+        greatest_frame: 0,
+        bits: 16,
         block: 4096,
         least_frame: 14,
         rate: 48_000,

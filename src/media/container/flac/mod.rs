@@ -16,7 +16,7 @@ use crate::media::MediaError;
 const MAX_BLOCKS: usize = 10_000;
 /// Bytes that are searched together.
 const WINDOW: u64 = 256 * 1024;
-/// Frames are at most this long; further on any frame is taken for the next one.
+/// Packets are at most this long.
 const MAX_FRAME: u64 = 16 * 1024 * 1024;
 
 /// Takes the file apart; `start` is where its marker stands.
@@ -81,9 +81,13 @@ fn frames(
     while at < end {
         let bytes = input.available(at, WINDOW.min(end - at))?;
         let since = last.as_ref().map_or(at - start, |(place, _)| at - place);
-        let found = search(bytes, info, |frame| {
+        let found = search(bytes, info, |frame, index| {
+            let since = since + index as u64;
+            let beyond = frame.first.saturating_sub(expected);
             frame.first == expected
-                || (since > MAX_FRAME && frame.first > expected && last.is_some())
+                || (last.is_some()
+                    && since > info.longest_frame()
+                    && (1..=info.most_samples(since)).contains(&beyond))
                 || (last.is_none() && since < WINDOW)
         });
         let Some((index, frame)) = found else {
@@ -137,14 +141,14 @@ fn push(packets: &mut Vec<Packet>, from: u64, to: u64, frame: &Frame) -> Result<
 fn search(
     bytes: &[u8],
     info: &StreamInfo,
-    is_wanted: impl Fn(&Frame) -> bool,
+    is_wanted: impl Fn(&Frame, usize) -> bool,
 ) -> Option<(usize, Frame)> {
     let mut from = 0;
     while let Some(found) = bytes.get(from..)?.iter().position(|&byte| byte == 0xff) {
         let at = from + found;
         if bytes.get(at + 1).is_some_and(|next| next & 0xfe == 0xf8)
             && let Some(frame) = Frame::read(&bytes[at..], info)
-            && is_wanted(&frame)
+            && is_wanted(&frame, at)
         {
             return Some((at, frame));
         }

@@ -2,6 +2,7 @@
 //! the blocks' headers are read, so that a long film costs no more than its number of blocks.
 
 mod blocks;
+mod chapters;
 mod codec;
 mod ebml;
 mod entry;
@@ -20,15 +21,16 @@ const INFO: u32 = 0x1549_a966;
 const TRACKS: u32 = 0x1654_ae6b;
 const CLUSTER: u32 = 0x1f43_b675;
 const SEEK_HEAD: u32 = 0x114d_9b74;
-/// Elements that lie in a segment beside those above: cues, chapters, tags, attachments.
-const OTHERS: [u32; 4] = [0x1c53_bb6b, 0x1043_a770, 0x1254_c367, 0x1941_a469];
+const CHAPTERS: u32 = 0x1043_a770;
+/// Elements that lie in a segment beside those above: cues, tags, attachments.
+const OTHERS: [u32; 3] = [0x1c53_bb6b, 0x1254_c367, 0x1941_a469];
 /// Headers that are held as a whole may be this large.
 const MAX_HEADER: u64 = 64 * 1024 * 1024;
 /// The search for a cluster behind damage looks at this many bytes at a time.
 const SEARCH: u64 = 64 * 1024;
 
 pub(super) fn is_segment_child(id: u32) -> bool {
-    [INFO, TRACKS, CLUSTER, SEEK_HEAD].contains(&id) || OTHERS.contains(&id)
+    [INFO, TRACKS, CLUSTER, SEEK_HEAD, CHAPTERS].contains(&id) || OTHERS.contains(&id)
 }
 
 /// Takes the file apart.
@@ -65,6 +67,7 @@ pub(super) fn read(input: &mut Input) -> Result<Contents, MediaError> {
         clock: Clock::hertz(1000),
         keeps_delay: false,
         has_tracks: false,
+        ordered: None,
         findings: Vec::new(),
     };
     // Tracks that lie behind the clusters are found by the seek head.
@@ -73,15 +76,22 @@ pub(super) fn read(input: &mut Input) -> Result<Contents, MediaError> {
     if !reading.has_tracks {
         return Err(invalid("it has no tracks"));
     }
+    if end < length && header(input, end)?.is_some_and(|one| one.id == EBML) {
+        reading.another_file();
+    }
     let is_cut = segment
         .size
         .is_some_and(|size| segment.body.saturating_add(size) > length);
     if is_cut && !reading.findings.contains(&Finding::Truncated) {
         reading.findings.push(Finding::Truncated);
     }
+    let mut tracks = reading.blocks.finish();
+    if let Some(ordered) = &reading.ordered {
+        chapters::apply(ordered, &mut tracks);
+    }
     Ok(Contents {
         container: Container::Matroska,
-        tracks: reading.blocks.finish(),
+        tracks,
         findings: reading.findings,
     })
 }
@@ -92,6 +102,8 @@ struct Reading {
     /// Times of blocks do not hold the codec's delay, although RFC 9559 §5.1.4.1.25 has them.
     keeps_delay: bool,
     has_tracks: bool,
+    /// The chapters that play one behind another, instead of the whole.
+    ordered: Option<Vec<chapters::Chapter>>,
     findings: Vec<Finding>,
 }
 
@@ -158,8 +170,12 @@ impl Reading {
     fn walk(&mut self, input: &mut Input, start: u64, end: u64) -> Result<(), MediaError> {
         let mut at = start;
         while at < end {
-            let one = header(input, at)?
-                .filter(|one| is_segment_child(one.id) || matches!(one.id, 0xec | 0xbf));
+            let one = header(input, at)?;
+            if one.as_ref().is_some_and(|one| one.id == EBML) {
+                self.another_file();
+                return Ok(());
+            }
+            let one = one.filter(|one| is_segment_child(one.id) || matches!(one.id, 0xec | 0xbf));
             let Some(one) = one else {
                 match next_cluster(input, at + 1, end)? {
                     Some(next) => {
@@ -183,6 +199,12 @@ impl Reading {
                     self.tracks(&held(input, &one)?)?;
                     one.end(end)
                 }
+                CHAPTERS => {
+                    if self.ordered.is_none() {
+                        self.ordered = chapters::ordered(&held(input, &one)?)?;
+                    }
+                    one.end(end).max(at + 1)
+                }
                 CLUSTER => {
                     let is_cut = one
                         .size
@@ -202,6 +224,10 @@ impl Reading {
             };
         }
         Ok(())
+    }
+
+    fn another_file(&mut self) {
+        self.damaged("another file is joined behind it, and left out");
     }
 
     fn damaged(&mut self, what: &str) {

@@ -63,7 +63,11 @@ pub(super) fn read(input: &mut Input) -> Result<Contents, MediaError> {
         }
         traced.extend(movie::read(trak.body, movie, file_length)?);
     }
+    let is_fragmented = traced.iter().all(|one| one.track.packets.is_empty());
     add_fragments(input, &moov, &walk.fragments, &mut traced)?;
+    if is_fragmented {
+        begin_at_zero(&mut traced);
+    }
     chapters_are_not_shown(&mut traced);
     one_default_a_group(&mut traced);
     apply_gapless(&moov, &mut traced);
@@ -176,6 +180,26 @@ fn add_fragments(
         fragments::add(&moof, start, &defaults, file_length, traced)?;
     }
     Ok(())
+}
+
+/// Fragments cut out of a longer stream keep their times; edit lists, which take the reordering of
+/// pictures back, would begin long before them.
+fn begin_at_zero(traced: &mut [Traced]) {
+    let shown = |one: &&Traced| one.track.kind != TrackKind::Other;
+    let starts = traced.iter().filter(shown).filter_map(|one| {
+        let first = one.track.packets.first()?;
+        Some(one.track.clock.nanos(first.dts))
+    });
+    let Some(start) = starts.min().filter(|&start| start > 0) else {
+        return;
+    };
+    for Traced { track, .. } in traced {
+        let shift = track.clock.ticks_in(start);
+        for packet in &mut track.packets {
+            packet.dts = packet.dts.saturating_sub(shift);
+            packet.pts = packet.pts.saturating_sub(shift);
+        }
+    }
 }
 
 /// Pictures that another track uses as its chapters' are not part of the film.

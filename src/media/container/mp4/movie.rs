@@ -155,8 +155,7 @@ fn language(packed: u16) -> Option<String> {
         "eng", "fra", "deu", "ita", "nld", "swe", "spa", "dan", "por", "nor", "heb", "jpn",
     ];
     if packed < 0x400 {
-        // English is what writers put who know nothing.
-        let known = QUICKTIME.get(usize::from(packed)).filter(|_| packed > 0)?;
+        let known = QUICKTIME.get(usize::from(packed))?;
         return Some((*known).to_owned());
     }
     let letter = |shift: u16| {

@@ -22,6 +22,8 @@ struct Page {
     flags: u8,
     granule: i64,
     serial: u32,
+    /// Its number among the pages of its stream.
+    number: u32,
     /// First byte of its packets.
     body: u64,
     /// Lengths of its segments.
@@ -43,10 +45,12 @@ impl Page {
         };
         let granule: [u8; 8] = fixed[6..14].try_into().unwrap_or_default();
         let serial: [u8; 4] = fixed[14..18].try_into().unwrap_or_default();
+        let number: [u8; 4] = fixed[18..22].try_into().unwrap_or_default();
         Ok(Some(Self {
             flags: fixed[5],
             granule: i64::from_le_bytes(granule),
             serial: u32::from_le_bytes(serial),
+            number: u32::from_le_bytes(number),
             body: at + 27 + count as u64,
             segments: segments.to_vec(),
         }))
@@ -86,11 +90,29 @@ pub(super) fn read(input: &mut Input) -> Result<Contents, MediaError> {
             at = next;
             continue;
         };
-        if page.end() > length {
+        // A page that no other follows, but that holds the beginning of one, lacks a part of itself.
+        let end = page.end();
+        let is_followed = end == length || input.available(end, 4)? == b"OggS";
+        let within = if is_followed {
+            None
+        } else {
+            next_page(input, at + 1)?.filter(|&next| next < end)
+        };
+        if let Some(next) = within {
+            if findings.len() < 100 {
+                findings.push(Finding::Damaged {
+                    at: streams.get(&page.serial).map_or(0, Stream::nanos),
+                    what: "a page lacks a part of itself".into(),
+                });
+            }
+            at = next;
+            continue;
+        }
+        if end > length {
             findings.push(Finding::Truncated);
             break;
         }
-        at = page.end();
+        at = end;
         if page.flags & Page::FIRST != 0 && !streams.contains_key(&page.serial) {
             if has_sound {
                 // A second link of a chain.
@@ -106,6 +128,12 @@ pub(super) fn read(input: &mut Input) -> Result<Contents, MediaError> {
         let Some(stream) = streams.get_mut(&page.serial) else {
             continue;
         };
+        if !stream.follows(&page) && findings.len() < 100 {
+            findings.push(Finding::Damaged {
+                at: stream.nanos(),
+                what: "pages are missing".into(),
+            });
+        }
         stream.page(input, &page)?;
         has_sound |= stream.has_packets();
     }

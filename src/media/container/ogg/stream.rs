@@ -23,6 +23,8 @@ pub(super) struct Stream {
     packets: Vec<Packet>,
     /// The packet that is not whole yet: its first extent and its bytes.
     open: Option<(usize, u64)>,
+    /// Number of the last page.
+    number: Option<u32>,
     /// Samples, or pictures, so far.
     time: i64,
     /// Whether a page has said where the first packets lie.
@@ -43,8 +45,15 @@ impl Stream {
             .map_or(0, |mapping| mapping.clock().nanos(self.time))
     }
 
+    /// Whether a page is the next one of the stream: none between is lost.
+    pub(super) fn follows(&self, page: &Page) -> bool {
+        self.number
+            .is_none_or(|number| page.number == number.wrapping_add(1))
+    }
+
     /// Takes in one page.
     pub(super) fn page(&mut self, input: &mut Input, page: &Page) -> Result<(), MediaError> {
+        self.number = Some(page.number);
         let first_new = self.packets.len();
         let begun = self.time;
         let mut at = page.body;

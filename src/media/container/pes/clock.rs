@@ -23,24 +23,20 @@ pub(super) struct Placed {
 }
 
 impl ProgramClock {
-    /// A raw time on the clock; `expected` is where it should be about. The second: whether a new
-    /// beginning was met.
-    pub(super) fn place(
-        &mut self,
-        placed: &mut Placed,
-        raw: i64,
-        expected: Option<i64>,
-    ) -> (i64, bool) {
+    /// A raw time on the clock; a new beginning lies `step` behind the last time. The second:
+    /// whether a new beginning was met.
+    pub(super) fn place(&mut self, placed: &mut Placed, raw: i64, step: i64) -> (i64, bool) {
         if self.offsets.is_empty() {
             self.offsets.push(0);
         }
         let offset = |epoch: usize| self.offsets.get(epoch).copied().unwrap_or(0);
-        let Some(expected) = expected else {
+        let Some(last) = placed.last else {
             let offset = offset(placed.epoch);
             return (unwrapped(raw + offset, offset), false);
         };
-        let near = |epoch: usize| unwrapped(raw + offset(epoch), expected);
-        let is_near = |time: i64| (-FALL..=JUMP).contains(&(time - expected));
+        // Against the last time itself: a step that was measured over a gap is no measure.
+        let near = |epoch: usize| unwrapped(raw + offset(epoch), last);
+        let is_near = |time: i64| (-FALL..=JUMP).contains(&(time - last));
         let here = near(placed.epoch);
         if is_near(here) {
             return (here, false);
@@ -52,9 +48,9 @@ impl ProgramClock {
                 return (next, true);
             }
         }
-        self.offsets.push(expected - raw);
+        self.offsets.push(last + step - raw);
         placed.epoch = self.offsets.len() - 1;
-        (expected, true)
+        (last + step, true)
     }
 }
 

@@ -3,7 +3,7 @@
 
 mod tables;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tables::{Section, program_map, programs};
 
@@ -64,6 +64,10 @@ struct Reading {
     /// The program that is read.
     chosen: Option<u16>,
     streams: BTreeMap<u16, Stream>,
+    /// PIDs under which streams go on that had another when their program map was another.
+    renamed: BTreeMap<u16, u16>,
+    /// Maps of programs that are not read.
+    others: BTreeSet<u16>,
     counters: BTreeMap<u16, u8>,
     clock: ProgramClock,
     findings: Vec<Finding>,
@@ -94,7 +98,8 @@ impl Reading {
         if pid == 0 || self.maps.contains(&pid) {
             return self.table(pid, begins, payload);
         }
-        let Some(stream) = self.streams.get_mut(&pid) else {
+        let known = self.renamed.get(&pid).unwrap_or(&pid);
+        let Some(stream) = self.streams.get_mut(known) else {
             return Ok(());
         };
         let counter = packet[3] & 15;
@@ -153,11 +158,32 @@ impl Reading {
             self.chosen = Some(pid);
         }
         if self.chosen != Some(pid) {
+            if is_useful {
+                self.others.insert(pid);
+            }
             return Ok(());
         }
+        let listed: BTreeSet<u16> = entries.iter().map(|entry| entry.pid).collect();
         for entry in entries {
             if self.streams.len() >= MAX_TRACKS {
                 return Err(MediaError::Limit(format!("more than {MAX_TRACKS} tracks")));
+            }
+            if self.streams.contains_key(&entry.pid) || self.renamed.contains_key(&entry.pid) {
+                continue;
+            }
+            // A stream that is listed no longer goes on as a new one of its kind.
+            let is_taken = |old: &u16| {
+                let mut renamed = self.renamed.iter();
+                listed.contains(old)
+                    || renamed.any(|(new, taken)| taken == old && listed.contains(new))
+            };
+            let gone = self
+                .streams
+                .iter()
+                .find(|&(old, stream)| stream.is_of(&entry.codec) && !is_taken(old));
+            if let Some((&old, _)) = gone {
+                self.renamed.insert(entry.pid, old);
+                continue;
             }
             self.streams.entry(entry.pid).or_insert_with(|| {
                 let mut stream = Stream::new(u64::from(entry.pid), entry.codec);
@@ -189,6 +215,12 @@ impl Reading {
             TrackKind::Audio => 1,
             TrackKind::Other => 2,
         });
+        if !self.others.is_empty() {
+            let count = self.others.len();
+            self.findings.push(Finding::Ignored(format!(
+                "of its programs one plays, {count} more are not shown"
+            )));
+        }
         if self.maps.is_empty() {
             return Err(MediaError::Invalid("it has no program map".into()));
         }

@@ -51,7 +51,14 @@ pub(super) fn read(input: &mut Input) -> Result<Contents, MediaError> {
     let (start, size) = data.ok_or_else(|| MediaError::Invalid("it has no data chunk".into()))?;
     let end = start.saturating_add(size).min(length);
     let is_cut = start.saturating_add(size) > length && size < 0xffff_ff00 && size != length;
-    let (codec, config) = format.codec();
+    let (codec, config) = match format.codec() {
+        // Packets of those are of no fixed size, and nothing says where each begins.
+        (codec @ (Codec::Aac | Codec::AacAdts | Codec::Ac3 | Codec::Flac), _) => {
+            let name = format!("{} in a WAVE file", codec.name());
+            (Codec::Other(name), Vec::new())
+        }
+        read => read,
+    };
     let mut described = AudioFormat::default();
     format.describe(&mut described);
     if described.channels == 0 || described.sample_rate == 0 {
