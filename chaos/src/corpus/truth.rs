@@ -5,9 +5,9 @@ use super::canvas::{CLICKS, SECONDS};
 use super::films::Film;
 use super::tables::{DROPPED, Edit, GROUP, HOLD, LATE, MIDDLE, PIECES, Part, Rate, Start, TRIM};
 
-/// Times closer than this to a picture's begin may show it or the one before: containers keep
-/// milliseconds, and half a tick is the contract's own tolerance.
-const SLACK: f64 = 0.0012;
+/// Times closer than this to a picture's begin may show it or the one before: containers round to
+/// milliseconds, and one more is the product's own tolerance.
+const SLACK: f64 = 0.0016;
 /// A late start or an early end shows the nearest picture up to this long.
 const HELD: f64 = 0.1;
 /// Longest distance of two pictures.
@@ -258,6 +258,10 @@ fn warnings(film: &Film, shown: &[(f64, f64, u16)]) -> Vec<&'static str> {
     };
     if film.has_sound() && silent - from > HELD {
         codes.push("audio_starts_late");
+    }
+    // The sound ends after the pictures do.
+    if film.has_sound() && film.part == Part::Whole && film.start == Start::SoundLate {
+        codes.push("source_shorter_than_out_point");
     }
     // The pictures end after the sound does.
     if film.has_sound() && film.part == Part::Whole && film.start == Start::PicturesLate {
