@@ -121,7 +121,8 @@ mod tests {
         let mut state = 1_u32;
         RgbImage::from_fn(width, height, |_, _| {
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            image::Rgb([state >> 24, state >> 16, state >> 8].map(|one| one as u8))
+            let [_, blue, green, red] = state.to_le_bytes();
+            image::Rgb([red, green, blue])
         })
     }
 
