@@ -41,7 +41,9 @@ pub(super) fn gaps(track: &Track, shown: &[(i64, u32)], step: i64) -> Gaps {
     let distances = shown
         .windows(2)
         .map(|pair| pair[1].0.saturating_sub(pair[0].0));
-    let usual = distances.filter(|one| (one - step).abs() <= slack).count();
+    let usual = distances
+        .filter(|one| one.saturating_sub(step).saturating_abs() <= slack)
+        .count();
     let all = shown.len().saturating_sub(1);
     if all < LEAST || step <= slack || usual * 100 < all * CONSTANT {
         return found;

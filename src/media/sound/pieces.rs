@@ -42,7 +42,7 @@ pub fn pieces(track: &Track, origin: Moment) -> Vec<Piece> {
         return whole;
     }
     let cut = |piece: Piece| {
-        let length = i128::from(piece.end - piece.start);
+        let length = i128::from(piece.end) - i128::from(piece.start);
         let mut rest = piece;
         let mut parts = Vec::new();
         for &change in &changes {
