@@ -132,7 +132,7 @@ fn line(track: &TrackReport) -> String {
 }
 
 fn pictures(video: &PictureReport) -> String {
-    let rate = video.frame_rate.map_or("one frame".to_owned(), |rate| {
+    let rate = video.frame_rate.map_or("a still".to_owned(), |rate| {
         let kind = if video.constant_rate {
             "constant"
         } else {

@@ -162,7 +162,7 @@ impl Report {
         Self {
             container: info.container.clone(),
             duration: end.filter(|_| !info.is_still()).map(seconds),
-            tracks: Vec::new(),
+            tracks: still(info).into_iter().collect(),
             notices: info.notices.iter().map(NoticeReport::of).collect(),
         }
     }
@@ -225,6 +225,45 @@ impl Report {
     pub fn to_json(&self) -> String {
         serde_json::to_string(self).expect("words and numbers always serialise")
     }
+}
+
+/// The picture of a still, as a track of one frame; nothing of other files.
+fn still(info: &MediaInfo) -> Option<TrackReport> {
+    let video = info.video.as_ref().filter(|_| info.is_still())?;
+    let said = || "container".to_owned();
+    Some(TrackReport {
+        id: 1,
+        kind: "video".to_owned(),
+        codec: video.codec.clone(),
+        default: true,
+        enabled: true,
+        used: true,
+        packets: 1,
+        video: Some(PictureReport {
+            width: video.width,
+            height: video.height,
+            coded_width: video.coded_width,
+            coded_height: video.coded_height,
+            rotation: video.rotation,
+            mirrored: video.mirrored,
+            pixel_aspect: None,
+            crop: [0; 4],
+            frames: 1,
+            frame_rate: None,
+            constant_rate: true,
+            interlaced: None,
+            // Whatever it is coded as, it is decoded to what an ICC profile turns into sRGB.
+            color: ColorReport {
+                matrix: "rgb".to_owned(),
+                matrix_from: said(),
+                range: "full".to_owned(),
+                range_from: said(),
+                primaries: None,
+                curve: "sdr".to_owned(),
+            },
+        }),
+        ..TrackReport::default()
+    })
 }
 
 fn described(

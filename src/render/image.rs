@@ -360,6 +360,19 @@ mod tests {
     }
 
     #[test]
+    fn a_still_is_reported_as_a_track_of_one_frame() {
+        let (_folder, path) = saved("a.png", &png(7, 5, [1, 2, 3, 255]));
+        let report = crate::media::Report::of(&probe_image(&path, 100).unwrap());
+        let [track] = &report.tracks[..] else {
+            panic!("{report:?}");
+        };
+        let video = track.video.as_ref().unwrap();
+        assert_eq!((video.width, video.height, video.frames), (7, 5, 1));
+        assert_eq!((track.codec.as_str(), track.used), ("png", true));
+        assert_eq!(report.duration, None);
+    }
+
+    #[test]
     fn pictures_behind_the_first_are_noted() {
         let mut file = png(2, 2, [1, 2, 3, 255]);
         let info = |bytes: &[u8]| {
