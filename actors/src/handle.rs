@@ -15,7 +15,7 @@ use crate::jobs::JobsArgs;
 use crate::leader::LocalLeader;
 use crate::live::{Health, LiveFacts, LiveNode, NodeView};
 use crate::node::NodeArgs;
-use crate::ports::{Clock, Coordinator, Postman, TaskHost};
+use crate::ports::{Clock, Coordinator, TaskHost, WebhookSender};
 use crate::progress::ProgressBoard;
 use crate::root::{RootArgs, RootMsg, RootSupervisor};
 use crate::scheduler::SchedulerArgs;
@@ -33,7 +33,7 @@ pub struct Ports {
     /// Inputs in, outputs out.
     pub host: Arc<dyn TaskHost>,
     /// Webhooks out.
-    pub postman: Arc<dyn Postman>,
+    pub webhooks: Arc<dyn WebhookSender>,
     /// Time.
     pub clock: Arc<dyn Clock>,
 }
@@ -58,7 +58,7 @@ pub async fn start(config: Config, ports: Ports) -> Result<RootHandle, StartErro
     let Ports {
         coordinator,
         host,
-        postman,
+        webhooks,
         clock,
     } = ports;
     let timings = config.timings;
@@ -84,7 +84,7 @@ pub async fn start(config: Config, ports: Ports) -> Result<RootHandle, StartErro
             node: config.node.id,
             incarnation: config.node.incarnation,
             coordinator: Arc::clone(&coordinator),
-            postman,
+            webhooks,
             clock: Arc::clone(&clock),
             board: board.clone(),
             schedule: config.webhooks,

@@ -85,7 +85,7 @@ pub struct Answered {
 }
 
 /// Sends webhooks. Implemented by the binary.
-pub trait Postman: Send + Sync + 'static {
+pub trait WebhookSender: Send + Sync + 'static {
     /// Sends an event to its receiver, once. The body is the same at every try.
     fn send(&self, delivery: Delivery) -> BoxFuture<'static, Answered>;
 

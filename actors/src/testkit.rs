@@ -425,11 +425,11 @@ pub fn planned(job: JobId, segments: u32, frames: u64) -> (State, Vec<Epoch>) {
     )
 }
 
-/// A postman whose every letter is taken.
+/// A receiver that accepts every webhook.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct FakePostman;
+pub struct FakeWebhookSender;
 
-impl crate::ports::Postman for FakePostman {
+impl crate::ports::WebhookSender for FakeWebhookSender {
     fn send(&self, _delivery: Delivery) -> BoxFuture<'static, Answered> {
         taken()
     }

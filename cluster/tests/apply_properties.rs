@@ -152,7 +152,7 @@ proptest! {
             let is_join_failure = batch.reports[0].result.is_err();
             let job = batch.reports[0].task.job;
             // The tasks of a job that a failure ended are gone, and with them the memory of it.
-            // A chore that has ended is gone altogether.
+            // A transfer job that has ended is gone altogether.
             let Some(reported) = after.jobs.get(&job) else {
                 return Ok(());
             };

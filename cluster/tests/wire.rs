@@ -290,7 +290,7 @@ fn later_commands() -> Vec<(&'static str, Command)> {
             },
         )],
     };
-    let chores = Batch {
+    let transfers = Batch {
         reports: vec![
             report(
                 TaskKind::Ingest,
@@ -306,7 +306,7 @@ fn later_commands() -> Vec<(&'static str, Command)> {
         ..Batch::default()
     };
     vec![
-        ("batch_chores", Command::Batch(chores)),
+        ("batch_transfers", Command::Batch(transfers)),
         ("admit", Command::Admit(admission)),
         ("create_asset", Command::CreateAsset(new)),
         (

@@ -33,7 +33,7 @@ const GRACE_MILLIS: u64 = 10 * 60 * 1000;
 const USAGE_DAYS: u32 = 400;
 
 /// Looks after assets.
-pub(super) struct Keeper {
+pub(super) struct AssetJanitor {
     coordinator: Arc<dyn Coordinator>,
     clock: Arc<dyn Clock>,
     store: Arc<dyn ObjectStore>,
@@ -47,7 +47,7 @@ pub(super) struct Keeper {
     has_swept: bool,
 }
 
-impl Keeper {
+impl AssetJanitor {
     pub(super) fn new(
         coordinator: Arc<dyn Coordinator>,
         clock: Arc<dyn Clock>,
@@ -198,7 +198,7 @@ fn before(now: LogTime, age: Duration) -> LogTime {
 }
 
 /// Looks after assets until told to stop.
-pub(super) async fn run(mut keeper: Keeper, stop: CancellationToken) {
+pub(super) async fn run(mut janitor: AssetJanitor, stop: CancellationToken) {
     let mut rounds = tokio::time::interval(ROUND);
     rounds.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
@@ -206,6 +206,6 @@ pub(super) async fn run(mut keeper: Keeper, stop: CancellationToken) {
             () = stop.cancelled() => return,
             _ = rounds.tick() => {}
         }
-        keeper.round().await;
+        janitor.round().await;
     }
 }

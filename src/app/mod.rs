@@ -123,7 +123,7 @@ impl App {
             host_settings,
             storage::buckets(&settings)?,
         );
-        let letters = edge::Letters::default();
+        let webhooks = edge::HttpWebhooks::default();
         let actors = actors::start(
             actors::Config {
                 node: node_info(&settings, &identity, address, facts),
@@ -143,7 +143,7 @@ impl App {
             actors::Ports {
                 coordinator: Arc::clone(&port),
                 host: Arc::new(host),
-                postman: Arc::new(letters.clone()),
+                webhooks: Arc::new(webhooks.clone()),
                 clock: Arc::clone(&clock),
             },
         )
@@ -163,11 +163,11 @@ impl App {
             draining: draining.clone(),
             exposition: telemetry::metrics::Exposition::install()?,
         })?;
-        letters.attach(&edge);
+        webhooks.attach(&edge);
         let memory = tokio::spawn(edge::remember_jobs(edge.clone(), stopped.clone()));
         let changes = tokio::spawn(edge::tell_changes(edge.clone(), stopped.clone()));
-        let keeper = tokio::spawn(assets::run(
-            assets::Keeper::new(
+        let assets_janitor = tokio::spawn(assets::run(
+            assets::AssetJanitor::new(
                 Arc::clone(&port),
                 Arc::clone(&clock),
                 Arc::clone(&store),
@@ -197,7 +197,7 @@ impl App {
             draining,
             stopped,
             server,
-            background: [memory, changes, janitor, keeper],
+            background: [memory, changes, janitor, assets_janitor],
         })
     }
 

@@ -44,7 +44,7 @@ pub use admin::{key_description, remember_jobs};
 pub use changes::tell_changes;
 pub use config::{Access, EdgeConfig, EdgeLimits, SigningKey};
 pub use context::{Edge, Parts};
-pub use notify::{Letters, SealError, Sealer};
+pub use notify::{HttpWebhooks, SealError, Sealer};
 pub use ports::{ActorBody, JobProgress, MemberBody, NodeHealth, NodeSight, Observer, RaftBody};
 pub use router::{admin_router, router};
 pub use uploads::{ArrivalError, notice_arrival};

@@ -4,14 +4,14 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
-use actors::ports::Postman;
+use actors::ports::WebhookSender;
 use axum::Router;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use bytes::Bytes;
 use cluster::command::{Command, Courier, DeliveryResult, DeliveryVerdict};
 use cluster::model::{Delivery, DeliveryAttempt, EventKind, LogTime};
-use framelane::edge::Letters;
+use framelane::edge::HttpWebhooks;
 use serde_json::{Value, json};
 
 use super::world::World;
@@ -77,10 +77,10 @@ fn deliveries(world: &World) -> Vec<Delivery> {
         .collect()
 }
 
-fn letters(world: &World) -> Letters {
-    let letters = Letters::default();
-    letters.attach(&world.edge);
-    letters
+fn sender(world: &World) -> HttpWebhooks {
+    let sender = HttpWebhooks::default();
+    sender.attach(&world.edge);
+    sender
 }
 
 /// Whether the standard library, given `secret`, signs request number `index` as it is signed.
@@ -204,11 +204,11 @@ async fn an_event_is_sent_signed_as_it_was_and_the_same_at_every_try() {
     // The render goes on before its first event is sent.
     world.complete(job, b"film").await;
     receiver.answer(&[StatusCode::INTERNAL_SERVER_ERROR, StatusCode::FOUND]);
-    let letters = letters(&world);
+    let sender = sender(&world);
     let answers = [
-        letters.send(queued.clone()).await.status,
-        letters.send(queued.clone()).await.status,
-        letters.send(queued.clone()).await.status,
+        sender.send(queued.clone()).await.status,
+        sender.send(queued.clone()).await.status,
+        sender.send(queued.clone()).await.status,
     ];
     assert_eq!(
         answers,
@@ -248,7 +248,7 @@ async fn a_completed_render_is_told_with_its_file() {
             EventKind::RenderCompleted
         ]
     );
-    letters(&world).send(told[2].clone()).await;
+    sender(&world).send(told[2].clone()).await;
     let body: Value = serde_json::from_slice(&receiver.bodies()[0]).unwrap();
     let object = &body["data"]["object"];
     assert_eq!(object["status"], "completed");
@@ -267,13 +267,13 @@ async fn a_rotated_secret_and_the_former_both_sign_for_a_day() {
     assert_ne!(rotated["secret"], made["secret"]);
     world.submit().await;
     let delivery = deliveries(&world).remove(0);
-    let letters = letters(&world);
-    letters.send(delivery.clone()).await;
+    let sender = sender(&world);
+    sender.send(delivery.clone()).await;
     world
         .clock
         .0
         .fetch_add(86_400_000, std::sync::atomic::Ordering::SeqCst);
-    letters.send(delivery).await;
+    sender.send(delivery).await;
     let signatures = receiver.headers("framelane-signature");
     let counts: Vec<_> = signatures
         .iter()
@@ -303,7 +303,7 @@ async fn a_requests_own_url_is_signed_with_the_workspaces_secret() {
     );
     let told = deliveries(&world);
     assert_eq!(told.len(), 1, "instead of the endpoints");
-    letters(&world).send(told[0].clone()).await;
+    sender(&world).send(told[0].clone()).await;
     let secret = world.get("/v1/webhooks/secret").await.json();
     assert!(is_signed(&receiver, 0, &secret["secret"]));
 }

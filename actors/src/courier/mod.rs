@@ -22,7 +22,7 @@ use tokio::task::JoinSet;
 pub use self::core::Schedule;
 
 use self::core::Core;
-use crate::ports::{Answered, Clock, Coordinator, Postman};
+use crate::ports::{Answered, Clock, Coordinator, WebhookSender};
 use crate::progress::ProgressBoard;
 use crate::tree::ActorNode;
 
@@ -61,7 +61,7 @@ pub(crate) struct CourierArgs {
     pub(crate) node: NodeId,
     pub(crate) incarnation: Incarnation,
     pub(crate) coordinator: Arc<dyn Coordinator>,
-    pub(crate) postman: Arc<dyn Postman>,
+    pub(crate) webhooks: Arc<dyn WebhookSender>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) board: ProgressBoard,
     pub(crate) schedule: Schedule,
@@ -187,8 +187,8 @@ impl CourierState {
             };
             let delivery = Box::new(delivery.as_ref().clone());
             let began = self.args.clock.log_time();
-            let sending = self.args.postman.send(delivery.as_ref().clone());
-            // Beyond the postman's own limit only by a fault.
+            let sending = self.args.webhooks.send(delivery.as_ref().clone());
+            // Beyond the sender's own limit only by a fault.
             let limit = self.args.schedule.lease;
             let myself = myself.clone();
             self.tasks.spawn(async move {
@@ -236,7 +236,7 @@ impl CourierState {
                 if follows && let Some(room) = room {
                     let telling = self
                         .args
-                        .postman
+                        .webhooks
                         .progress(endpoint.clone(), Arc::clone(job));
                     let limit = self.args.schedule.lease;
                     self.tasks.spawn(async move {

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use actix::prelude::Addr;
 
 use super::child::{Input, Worker};
-use super::watch::{Heard, Watch};
+use super::watch::{Observed, Watch};
 use super::{Execute, Keep, SlotActor, SlotEvent, SlotParts};
 use crate::node::book::engine_error;
 use crate::node::slots::RunId;
@@ -265,27 +265,27 @@ impl Slot {
                     generation,
                     message,
                     ..
-                }) if self.is_current(generation) => match watch.hear(message) {
-                    Heard::Nothing => {}
-                    Heard::Progress { output, units } => self.say(SlotEvent::Progress {
+                }) if self.is_current(generation) => match watch.observe(message) {
+                    Observed::Nothing => {}
+                    Observed::Progress { output, units } => self.say(SlotEvent::Progress {
                         run: order.run,
                         output,
                         units,
                     }),
-                    Heard::Output { output, body } => self.say(SlotEvent::Output {
+                    Observed::Output { output, body } => self.say(SlotEvent::Output {
                         run: order.run,
                         output,
                         body,
                     }),
-                    Heard::Failed { output, failure } => {
+                    Observed::Failed { output, failure } => {
                         return Err(SlotEvent::Failed {
                             run: order.run,
                             output,
                             failure,
                         });
                     }
-                    Heard::Finished => return Ok(()),
-                    Heard::Nonsense(message) => {
+                    Observed::Finished => return Ok(()),
+                    Observed::ProtocolViolation(message) => {
                         self.drop_worker();
                         return Err(failed(watch.output(), message.to_owned()));
                     }

@@ -20,7 +20,7 @@ const LONGEST_CODE: usize = 40;
 
 /// What a message comes to.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Heard {
+pub(super) enum Observed {
     /// Nothing worth passing on.
     Nothing,
     /// Work goes on.
@@ -32,7 +32,7 @@ pub(super) enum Heard {
     /// The run is at its end.
     Finished,
     /// The child cannot be trusted any more.
-    Nonsense(&'static str),
+    ProtocolViolation(&'static str),
 }
 
 /// Watches one run.
@@ -103,36 +103,38 @@ impl Watch {
     }
 
     /// Takes in what the child says.
-    pub(super) fn hear(&mut self, message: FromWorker) -> Heard {
+    pub(super) fn observe(&mut self, message: FromWorker) -> Observed {
         let now = Instant::now();
         if self.is_flooding(now) {
-            return Heard::Nonsense("worker says too much");
+            return Observed::ProtocolViolation("worker says too much");
         }
         match message {
             FromWorker::Progress { output, units } => self.progress(output, units, now),
             FromWorker::Output { output, body } => {
                 if output != self.output || self.limit(output).is_none() {
-                    return Heard::Nonsense("worker made an output it was not asked for");
+                    return Observed::ProtocolViolation(
+                        "worker made an output it was not asked for",
+                    );
                 }
                 self.begin(output + 1, now);
-                Heard::Output { output, body }
+                Observed::Output { output, body }
             }
-            FromWorker::Failed { output, failure } => Heard::Failed {
+            FromWorker::Failed { output, failure } => Observed::Failed {
                 output,
                 failure: believable(failure),
             },
-            FromWorker::Finished => Heard::Finished,
-            FromWorker::Ready { .. } => Heard::Nonsense("worker forgot its run"),
+            FromWorker::Finished => Observed::Finished,
+            FromWorker::Ready { .. } => Observed::ProtocolViolation("worker forgot its run"),
         }
     }
 
-    fn progress(&mut self, output: u32, units: u64, now: Instant) -> Heard {
+    fn progress(&mut self, output: u32, units: u64, now: Instant) -> Observed {
         if output > self.output {
-            return Heard::Nonsense("worker is ahead of its own outputs");
+            return Observed::ProtocolViolation("worker is ahead of its own outputs");
         }
         // Said before the output that is already here.
         if output < self.output {
-            return Heard::Nothing;
+            return Observed::Nothing;
         }
         if units != self.units {
             self.units = units;
@@ -140,10 +142,10 @@ impl Watch {
         }
         let is_due = self.passed_on.is_none_or(|last| now >= last + PASS_ON);
         if !is_due {
-            return Heard::Nothing;
+            return Observed::Nothing;
         }
         self.passed_on = Some(now);
-        Heard::Progress { output, units }
+        Observed::Progress { output, units }
     }
 
     fn is_flooding(&mut self, now: Instant) -> bool {
@@ -201,18 +203,21 @@ mod tests {
 
     #[test]
     fn outputs_come_in_order_and_no_more_than_were_asked_for() {
-        let is_output = |heard: &Heard| matches!(heard, Heard::Output { .. });
+        let is_output = |observed: &Observed| matches!(observed, Observed::Output { .. });
         let mut behaves = watch(2);
-        assert!(is_output(&behaves.hear(made(0))));
-        assert!(is_output(&behaves.hear(made(1))));
-        assert_eq!(behaves.hear(FromWorker::Finished), Heard::Finished);
+        assert!(is_output(&behaves.observe(made(0))));
+        assert!(is_output(&behaves.observe(made(1))));
+        assert_eq!(behaves.observe(FromWorker::Finished), Observed::Finished);
         for (said, then) in [(vec![0], 0), (vec![], 1), (vec![0, 1], 2)] {
             let mut lies = watch(2);
             for output in said {
-                lies.hear(made(output));
+                lies.observe(made(output));
             }
-            let heard = lies.hear(made(then));
-            assert!(matches!(heard, Heard::Nonsense(_)), "{then}: {heard:?}");
+            let observed = lies.observe(made(then));
+            assert!(
+                matches!(observed, Observed::ProtocolViolation(_)),
+                "{then}: {observed:?}"
+            );
         }
     }
 
@@ -224,7 +229,10 @@ mod tests {
             output: 2,
             units: 1,
         };
-        assert!(matches!(lies.hear(ahead), Heard::Nonsense(_)));
+        assert!(matches!(
+            lies.observe(ahead),
+            Observed::ProtocolViolation(_)
+        ));
         assert_eq!(lies.hard_at, hard_at);
     }
 
@@ -233,9 +241,9 @@ mod tests {
         let mut floods = watch(1);
         let mut passed_on = 0;
         let ended = (0..=u64::from(TOO_MANY) * 2).any(|units| {
-            let heard = floods.hear(FromWorker::Progress { output: 0, units });
-            passed_on += u32::from(matches!(heard, Heard::Progress { .. }));
-            matches!(heard, Heard::Nonsense(_))
+            let observed = floods.observe(FromWorker::Progress { output: 0, units });
+            passed_on += u32::from(matches!(observed, Observed::Progress { .. }));
+            matches!(observed, Observed::ProtocolViolation(_))
         });
         assert!(ended);
         assert!(passed_on < 100, "{passed_on}");

@@ -64,7 +64,7 @@ impl Tree {
         let ports = Ports {
             coordinator: coordinator.clone(),
             host: host.clone(),
-            postman: Arc::new(actors::testkit::FakePostman),
+            webhooks: Arc::new(actors::testkit::FakeWebhookSender),
             clock: Arc::new(SystemClock),
         };
         let handle = start(config, ports).await.unwrap();

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::follow::Consequence;
+use super::side_effects::SideEffect;
 use super::{State, TaskPhase};
 use crate::command::{Outcome, Rejection};
 use crate::model::{
@@ -155,7 +155,7 @@ impl State {
         asset.settled_at = Some(now);
         asset.sequence.0 += 1;
         asset.changed_at = index;
-        self.consequences.push(Consequence::AssetSettled(id));
+        self.side_effects.push(SideEffect::AssetSettled(id));
     }
 
     /// Jobs that waited for a settled asset go on, or end with it.
@@ -172,13 +172,13 @@ impl State {
             .copied()
             .collect();
         for job in waiting {
-            let Some((job, mut ledger)) = self.open_job(job) else {
+            let Some((job, mut editor)) = self.open_job(job) else {
                 continue;
             };
             if asset.status == AssetStatus::Failed {
                 let used = job.waits_on.iter().find(|used| used.asset == id).cloned();
                 if let Some(used) = used {
-                    ledger.fail(job, failure_of(asset, &used));
+                    editor.fail(job, failure_of(asset, &used));
                 }
                 continue;
             }

@@ -7,7 +7,7 @@ use crate::model::{JobId, JobStatus};
 
 impl State {
     pub(super) fn cancel(&mut self, job: JobId, workspace: &str) -> Outcome {
-        let Some((job, mut ledger)) = self.open_job(job) else {
+        let Some((job, mut editor)) = self.open_job(job) else {
             return Outcome::Rejected(Rejection::UnknownJob);
         };
         if job.workspace != workspace || !job.is_render() {
@@ -15,7 +15,7 @@ impl State {
         }
         match job.status {
             JobStatus::Queued | JobStatus::Processing => {
-                ledger.cancel(job);
+                editor.cancel(job);
                 Outcome::Accepted
             }
             JobStatus::Cancelled => Outcome::Accepted,

@@ -1,6 +1,6 @@
 //! An accepted output and what it opens. The fence was passed already.
 
-use super::ledger::Ledger;
+use super::job_editor::JobEditor;
 use super::{Job, TaskPhase, plan};
 use crate::model::{
     AttemptOutcome, Digest, Epoch, Fingerprint, NodeId, ObjectRef, SegmentMark, TaskKind,
@@ -10,7 +10,7 @@ use crate::model::{
 /// Ends the attempt as done and takes what it made.
 pub(super) fn accept(
     job: &mut Job,
-    ledger: &mut Ledger<'_>,
+    editor: &mut JobEditor<'_>,
     kind: TaskKind,
     epoch: Epoch,
     output: TaskOutput,
@@ -23,9 +23,9 @@ pub(super) fn accept(
         return;
     };
     let node = attempt.node;
-    task.record(attempt, ledger.now, AttemptOutcome::Done);
+    task.record(attempt, editor.now, AttemptOutcome::Done);
     // A rival attempt of a straggler has nothing left to do.
-    task.drop_attempts(ledger.now);
+    task.drop_attempts(editor.now);
     let mark = |object: ObjectRef, from_cache: bool| SegmentMark {
         object,
         epoch,
@@ -40,30 +40,30 @@ pub(super) fn accept(
         TaskOutput::Plan { object, facts } => {
             task.phase = TaskPhase::Done(None);
             plan::adopt(job, object, facts, node);
-            ledger.touch(job);
+            editor.touch(job);
         }
         TaskOutput::Segment { object, from_cache } | TaskOutput::Audio { object, from_cache } => {
             task.phase = TaskPhase::Done(Some(mark(object, from_cache)));
             if let TaskKind::Segment(segment) = kind {
-                job.accepted.insert(segment, ledger.index);
+                job.accepted.insert(segment, editor.index);
             }
-            open_join(job, ledger);
-            ledger.touch(job);
+            open_join(job, editor);
+            editor.touch(job);
         }
-        TaskOutput::Artifact(artifact) => ledger.complete(job, artifact),
-        // A chore's report ends its job and never comes here.
+        TaskOutput::Artifact(artifact) => editor.complete(job, artifact),
+        // A transfer job's report ends its job and never comes here.
         TaskOutput::Ingested(_) | TaskOutput::Delivered => {}
     }
 }
 
 /// Brings the counts up to date and opens the join once all that it needs is there.
-fn open_join(job: &mut Job, ledger: &Ledger<'_>) {
+fn open_join(job: &mut Job, editor: &JobEditor<'_>) {
     job.segments_from_cache = job.count_from_cache();
     job.frames_done = job.frames_done.max(job.frames_committed());
     if !job.is_rendered() {
         return;
     }
-    job.rendered_at = Some(ledger.now);
+    job.rendered_at = Some(editor.now);
     if let Some(join) = job.tasks.get_mut(&TaskKind::Join) {
         join.phase = TaskPhase::Open;
     }

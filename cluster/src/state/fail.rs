@@ -1,7 +1,7 @@
 //! What goes wrong: failures that attempts report, attempts lost with their node, and the
 //! point at which either ends the job.
 
-use super::ledger::Ledger;
+use super::job_editor::JobEditor;
 use super::{Job, State};
 use crate::command::{Outcome, Rejection};
 use crate::model::{Attempt, AttemptOutcome, Epoch, Failure, JobError, JobId, LogTime, TaskKind};
@@ -14,13 +14,13 @@ pub(super) const MAX_LOSSES: u32 = 3;
 
 impl State {
     pub(super) fn fail(&mut self, job: JobId, error: JobError) -> Outcome {
-        let Some((job, mut ledger)) = self.open_job(job) else {
+        let Some((job, mut editor)) = self.open_job(job) else {
             return Outcome::Rejected(Rejection::UnknownJob);
         };
         if job.status.is_terminal() {
             return Outcome::Rejected(Rejection::JobEnded);
         }
-        ledger.fail(job, error);
+        editor.fail(job, error);
         Outcome::Accepted
     }
 }
@@ -28,7 +28,7 @@ impl State {
 /// Ends the attempt as failed; a permanent failure, or one too many, ends the job with it.
 pub(super) fn count_failure(
     job: &mut Job,
-    ledger: &mut Ledger<'_>,
+    editor: &mut JobEditor<'_>,
     kind: TaskKind,
     epoch: Epoch,
     failure: Failure,
@@ -40,7 +40,7 @@ pub(super) fn count_failure(
     let Some(attempt) = task.take(epoch) else {
         return;
     };
-    task.record(attempt, ledger.now, AttemptOutcome::Failed(failure.clone()));
+    task.record(attempt, editor.now, AttemptOutcome::Failed(failure.clone()));
     task.failures += 1;
     task.not_before = task.not_before.max(retry_at);
     if failure.permanent || task.failures >= MAX_FAILURES {
@@ -55,18 +55,23 @@ pub(super) fn count_failure(
             message,
             path,
         };
-        ledger.fail(job, error);
+        editor.fail(job, error);
     }
 }
 
 /// Counts an attempt, taken from its task already, as lost with its node; one too many ends
 /// the job.
-pub(super) fn count_loss(job: &mut Job, ledger: &mut Ledger<'_>, kind: TaskKind, attempt: Attempt) {
+pub(super) fn count_loss(
+    job: &mut Job,
+    editor: &mut JobEditor<'_>,
+    kind: TaskKind,
+    attempt: Attempt,
+) {
     let Some(task) = job.tasks.get_mut(&kind) else {
         return;
     };
     let node = attempt.node;
-    task.record(attempt, ledger.now, AttemptOutcome::Lost);
+    task.record(attempt, editor.now, AttemptOutcome::Lost);
     task.losses += 1;
     if task.losses >= MAX_LOSSES {
         let work = match kind {
@@ -82,6 +87,6 @@ pub(super) fn count_loss(job: &mut Job, ledger: &mut Ledger<'_>, kind: TaskKind,
             message: format!("{work} was lost {MAX_LOSSES} times, last with node {node}"),
             path: None,
         };
-        ledger.fail(job, error);
+        editor.fail(job, error);
     }
 }

@@ -11,7 +11,7 @@ impl State {
     pub(super) fn grant(&mut self, grant: &Grant) -> Result<Granted, Rejection> {
         let epoch = self.next_epoch;
         let node = self.nodes.get(&grant.node).cloned();
-        let (job, mut ledger) = self.open_job(grant.task.job).ok_or(Rejection::UnknownJob)?;
+        let (job, mut editor) = self.open_job(grant.task.job).ok_or(Rejection::UnknownJob)?;
         check(job, node.as_ref(), grant)?;
         let kind = grant.task.kind;
         let generation = job.generation;
@@ -26,14 +26,14 @@ impl State {
             node: grant.node,
             incarnation: grant.incarnation,
             generation,
-            granted_at: ledger.now,
+            granted_at: editor.now,
         });
         if matches!(kind, TaskKind::Segment(_)) {
             job.fingerprint = Some(grant.fingerprint);
         }
         if job.status == JobStatus::Queued {
-            job.started_at = Some(ledger.now);
-            ledger.enter(job, JobStatus::Processing);
+            job.started_at = Some(editor.now);
+            editor.enter(job, JobStatus::Processing);
         }
         let granted = Granted {
             task: grant.task,

@@ -75,8 +75,8 @@ fn check_assets(state: &State) -> Result<(), Violation> {
             "exactly ready assets have their bytes",
             id,
         )?;
-        let chore = asset.job.and_then(|job| state.jobs.get(&job));
-        let is_taken_in = chore.is_some_and(|job| job.kind == JobKind::Ingest(*id));
+        let transfer = asset.job.and_then(|job| state.jobs.get(&job));
+        let is_taken_in = transfer.is_some_and(|job| job.kind == JobKind::Ingest(*id));
         require(
             is_taken_in == (asset.status == AssetStatus::Processing),
             "exactly assets being processed have a job that takes them in",

@@ -115,7 +115,7 @@ impl Job {
         }
     }
 
-    /// Whether it is a client's render; other jobs are the server's own chores.
+    /// Whether it is a client's render; other jobs are the server's own transfer jobs.
     pub fn is_render(&self) -> bool {
         self.kind == JobKind::Render
     }

@@ -7,17 +7,15 @@
 mod assets;
 mod batch;
 mod cancel;
-mod chores;
 mod complete;
 mod deliveries;
 mod endpoints;
 mod fail;
-mod follow;
 mod grant;
 pub mod invariants;
 mod job;
+mod job_editor;
 mod keys;
-mod ledger;
 mod node;
 mod plan;
 mod priority;
@@ -25,8 +23,10 @@ mod release;
 mod reopen;
 mod replan;
 mod report;
+mod side_effects;
 mod submit;
 mod sweep;
+mod transfer_jobs;
 mod trim;
 mod upgrade;
 mod usage;
@@ -44,7 +44,7 @@ pub use job::{HISTORY_LEN, Job, PlanState, Task, TaskPhase};
 pub use submit::IDEMPOTENCY_WINDOW_MILLIS;
 pub use upgrade::{decode, encode};
 
-use follow::Consequence;
+use side_effects::SideEffect;
 
 use crate::command::{Command, Outcome, Stamped};
 use crate::model::{
@@ -95,7 +95,7 @@ pub struct State {
     pub usage: OrdMap<(String, Day), DayUsage>,
     /// What the command being applied has set off; empty between commands.
     #[serde(skip)]
-    pub(crate) consequences: Vec<Consequence>,
+    pub(crate) side_effects: Vec<SideEffect>,
 }
 
 /// Debug builds check every invariant after every command while there are at most this many
@@ -161,7 +161,7 @@ impl State {
             } => self.retry_delivery(delivery, &workspace),
             Command::Trim(trim) => self.trim(trim),
         };
-        self.follow();
+        self.carry_out_side_effects();
         if cfg!(debug_assertions) && self.jobs.len() <= CHECKED_JOBS {
             debug_assert_eq!(invariants::check(self), Ok(()));
         }

@@ -56,7 +56,7 @@ impl State {
             .collect();
         let mut blamed: Option<JobId> = None;
         for (id, kind) in affected {
-            let Some((job, mut ledger)) = self.open_job(id) else {
+            let Some((job, mut editor)) = self.open_job(id) else {
                 continue;
             };
             let Some(task) = job.tasks.get_mut(&kind) else {
@@ -79,9 +79,9 @@ impl State {
             };
             for attempt in former {
                 if is_blamed {
-                    fail::count_loss(job, &mut ledger, kind, attempt);
+                    fail::count_loss(job, &mut editor, kind, attempt);
                 } else if let Some(task) = job.tasks.get_mut(&kind) {
-                    task.record(attempt, ledger.now, AttemptOutcome::Lost);
+                    task.record(attempt, editor.now, AttemptOutcome::Lost);
                 }
             }
         }

@@ -7,7 +7,7 @@ use crate::model::AttemptOutcome;
 impl State {
     /// An attempt that is gone already stays gone: there is nothing to answer.
     pub(super) fn release(&mut self, release: &Release) {
-        let Some((job, mut ledger)) = self.open_job(release.task.job) else {
+        let Some((job, mut editor)) = self.open_job(release.task.job) else {
             return;
         };
         let kind = release.task.kind;
@@ -19,7 +19,7 @@ impl State {
             if let Some(attempt) = task.take(release.epoch)
                 && was_live
             {
-                task.record(attempt, ledger.now, AttemptOutcome::Released);
+                task.record(attempt, editor.now, AttemptOutcome::Released);
             }
             return;
         }
@@ -34,6 +34,6 @@ impl State {
         let attempt = task.live.remove(at);
         // Cut off is not dead: its report is still welcome until someone else has the task.
         task.lingering = Some(attempt.clone());
-        fail::count_loss(job, &mut ledger, kind, attempt);
+        fail::count_loss(job, &mut editor, kind, attempt);
     }
 }

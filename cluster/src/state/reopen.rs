@@ -11,7 +11,7 @@ impl State {
         generation: Generation,
         kinds: &[TaskKind],
     ) -> Outcome {
-        let Some((job, mut ledger)) = self.open_job(job) else {
+        let Some((job, mut editor)) = self.open_job(job) else {
             return Outcome::Rejected(Rejection::UnknownJob);
         };
         if job.status.is_terminal() {
@@ -36,12 +36,12 @@ impl State {
         }
         if is_changed {
             if let Some(join) = job.tasks.get_mut(&TaskKind::Join) {
-                join.drop_attempts(ledger.now);
+                join.drop_attempts(editor.now);
                 join.phase = TaskPhase::Blocked;
             }
             job.rendered_at = None;
             job.segments_from_cache = job.count_from_cache();
-            ledger.touch(job);
+            editor.touch(job);
         }
         Outcome::Accepted
     }

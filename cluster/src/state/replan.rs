@@ -7,7 +7,7 @@ use crate::model::{Generation, JobId, LogTime, TaskKind};
 
 impl State {
     pub(super) fn replan(&mut self, job: JobId, generation: Generation) -> Outcome {
-        let Some((job, mut ledger)) = self.open_job(job) else {
+        let Some((job, mut editor)) = self.open_job(job) else {
             return Outcome::Rejected(Rejection::UnknownJob);
         };
         if job.status.is_terminal() {
@@ -27,7 +27,7 @@ impl State {
                 TaskKind::Join => TaskPhase::Blocked,
             };
             if let Some(task) = job.tasks.get_mut(&kind) {
-                task.drop_attempts(ledger.now);
+                task.drop_attempts(editor.now);
                 task.phase = phase;
                 // What went wrong under the old fingerprint says nothing about the new one.
                 task.failures = 0;
@@ -40,7 +40,7 @@ impl State {
         job.rendered_at = None;
         job.segments_from_cache = 0;
         job.accepted.clear();
-        ledger.touch(job);
+        editor.touch(job);
         Outcome::Accepted
     }
 }

@@ -7,7 +7,7 @@ use crate::model::{AttemptOutcome, TaskKind, TaskOutput};
 impl State {
     pub(super) fn report(&mut self, report: Report) -> Result<(), Rejection> {
         let nodes = self.nodes.clone();
-        let (job, mut ledger) = self
+        let (job, mut editor) = self
             .open_job(report.task.job)
             .ok_or(Rejection::UnknownJob)?;
         if is_repeated(job, &report) {
@@ -15,7 +15,7 @@ impl State {
         }
         admit(job, &report)?;
         if !job.is_render() && report.result.is_ok() {
-            return self.finish_chore(report);
+            return self.finish_transfer(report);
         }
         match report.result {
             Ok(output) => {
@@ -33,7 +33,7 @@ impl State {
                 }
                 super::complete::accept(
                     job,
-                    &mut ledger,
+                    &mut editor,
                     report.task.kind,
                     report.epoch,
                     output,
@@ -43,7 +43,7 @@ impl State {
             Err(failure) => {
                 super::fail::count_failure(
                     job,
-                    &mut ledger,
+                    &mut editor,
                     report.task.kind,
                     report.epoch,
                     failure,

@@ -79,10 +79,10 @@ impl State {
             )
         };
         self.jobs.insert(id, Arc::new(job));
-        if let Some((job, mut ledger)) = self.open_job(id) {
-            ledger.enter(job, JobStatus::Queued);
+        if let Some((job, mut editor)) = self.open_job(id) {
+            editor.enter(job, JobStatus::Queued);
             if let Some(error) = unusable {
-                ledger.fail(job, error);
+                editor.fail(job, error);
             }
         }
         Outcome::Submitted(id)

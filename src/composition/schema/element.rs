@@ -1,9 +1,9 @@
 //! The tables of the four kinds of elements, from groups of fields that they share.
 
 use super::field::{Field, Kind, Object};
-use super::letters::LETTERS;
 use super::looks::{PICTURE, PICTURE_BOX, VISUAL, Z_INDEX};
 use super::names;
+use super::typography::TYPOGRAPHY;
 
 /// Moving pictures, with their sound.
 pub(crate) static VIDEO: Object = Object {
@@ -122,7 +122,7 @@ pub(crate) static TEXT: Object = Object {
                 .unsupported(),
         ],
         VISUAL,
-        LETTERS,
+        TYPOGRAPHY,
     ],
 };
 

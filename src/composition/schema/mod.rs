@@ -5,10 +5,10 @@ mod composition;
 mod element;
 mod export;
 mod field;
-mod letters;
 mod looks;
 pub(super) mod names;
 mod requests;
+mod typography;
 
 pub(super) use composition::{COMPOSITION, ENCODING};
 pub(super) use element::{AUDIO, IMAGE, TEXT, VIDEO};

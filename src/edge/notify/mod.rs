@@ -7,7 +7,7 @@ mod send;
 mod sign;
 
 pub use seal::{SealError, Sealer};
-pub use send::Letters;
+pub use send::HttpWebhooks;
 
-pub(super) use send::{Letter, Sender};
+pub(super) use send::{Sender, WebhookRequest};
 pub(super) use sign::{fresh_secret, text_of};

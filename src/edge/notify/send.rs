@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use actors::ports::{Answered, Postman};
+use actors::ports::{Answered, WebhookSender};
 use bytes::Bytes;
 use cluster::model::{Delivery, Endpoint, Event, EventId, EventKind, Secret, Target};
 use cluster::state::Job;
@@ -27,14 +27,14 @@ const LIMIT: Duration = Duration::from_secs(10);
 /// Bytes of an answer that are read: nothing of it is used.
 const ANSWER: usize = 16 << 10;
 
-/// Sends webhooks for the actors. Made before the edge that knows what to write; a letter
-/// waits until that is there.
+/// Sends webhooks for the actors, over HTTP. Made before the edge, which knows what to write; a
+/// request waits until that is there.
 #[derive(Debug, Clone)]
-pub struct Letters {
+pub struct HttpWebhooks {
     edge: watch::Sender<Option<Edge>>,
 }
 
-impl Default for Letters {
+impl Default for HttpWebhooks {
     fn default() -> Self {
         Self {
             edge: watch::Sender::new(None),
@@ -42,8 +42,8 @@ impl Default for Letters {
     }
 }
 
-impl Letters {
-    /// From now on letters are written by `edge`.
+impl HttpWebhooks {
+    /// From now on requests are made by `edge`.
     pub fn attach(&self, edge: &Edge) {
         self.edge.send_replace(Some(edge.clone()));
     }
@@ -55,11 +55,11 @@ impl Letters {
     }
 }
 
-impl Postman for Letters {
+impl WebhookSender for HttpWebhooks {
     fn send(&self, delivery: Delivery) -> BoxFuture<'static, Answered> {
-        let letters = self.clone();
+        let sender = self.clone();
         async move {
-            let Some(edge) = letters.edge().await else {
+            let Some(edge) = sender.edge().await else {
                 return failed("this server stops");
             };
             let answered = send(&edge, &delivery).await;
@@ -70,9 +70,9 @@ impl Postman for Letters {
     }
 
     fn progress(&self, endpoint: Endpoint, job: Arc<Job>) -> BoxFuture<'static, Answered> {
-        let letters = self.clone();
+        let sender = self.clone();
         async move {
-            let Some(edge) = letters.edge().await else {
+            let Some(edge) = sender.edge().await else {
                 return failed("this server stops");
             };
             progress(&edge, &endpoint, &job).await
@@ -103,13 +103,13 @@ async fn send(edge: &Edge, delivery: &Delivery) -> Answered {
         Ok(None) => return failed("what the event is about is no longer kept"),
         Err(words) => return failed(words),
     };
-    let letter = Letter {
+    let request = WebhookRequest {
         id: delivery.event.id.to_string(),
         url: &url,
         secret: &secret,
         body,
     };
-    letter.answered(edge).await
+    request.answered(edge).await
 }
 
 /// The body of an event: made before its first try, and the same ever after.
@@ -153,36 +153,36 @@ async fn progress(edge: &Edge, endpoint: &Endpoint, job: &Arc<Job>) -> Answered 
     let Ok(body) = written else {
         return failed("the event cannot be written");
     };
-    let letter = Letter {
+    let request = WebhookRequest {
         id,
         url: &endpoint.url,
         secret: &endpoint.secret,
         body,
     };
-    letter.answered(edge).await
+    request.answered(edge).await
 }
 
 /// Something to be sent once.
-pub(in crate::edge) struct Letter<'a> {
+pub(in crate::edge) struct WebhookRequest<'a> {
     pub(in crate::edge) id: String,
     pub(in crate::edge) url: &'a str,
     pub(in crate::edge) secret: &'a Secret,
     pub(in crate::edge) body: Bytes,
 }
 
-/// What came of a letter.
+/// What came of a request.
 pub(in crate::edge) type Outcome = Result<u16, String>;
 
-impl Letter<'_> {
-    /// A letter that only tries whether letters arrive.
+impl WebhookRequest<'_> {
+    /// A request that only tests whether webhooks arrive.
     pub(in crate::edge) fn test<'a>(
         edge: &Edge,
         endpoint: &'a Endpoint,
-    ) -> Result<Letter<'a>, crate::edge::error::ApiError> {
+    ) -> Result<WebhookRequest<'a>, crate::edge::error::ApiError> {
         let id = EventId(edge.fresh_ulid().0).to_string();
         let about = serde_json::json!({"id": endpoint.id.to_string(), "object": "webhook"});
         let body = body::named(&id, "webhook.test", rfc3339(edge.now()), about)?;
-        Ok(Letter {
+        Ok(WebhookRequest {
             id,
             url: &endpoint.url,
             secret: &endpoint.secret,

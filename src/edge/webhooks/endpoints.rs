@@ -12,7 +12,7 @@ use super::{WebhookId, endpoint};
 use crate::edge::context::Edge;
 use crate::edge::error::{ApiError, Code, ErrorBody};
 use crate::edge::extract::Workspace;
-use crate::edge::notify::Letter;
+use crate::edge::notify::WebhookRequest;
 use crate::edge::params::Params;
 
 /// List the workspace's webhook endpoints.
@@ -143,7 +143,7 @@ pub(crate) async fn test(
         .with_header(header::RETRY_AFTER, HeaderValue::from_static("5"))
     })?;
     let begun = Instant::now();
-    let outcome = Letter::test(&edge, &endpoint)?.post(&edge).await;
+    let outcome = WebhookRequest::test(&edge, &endpoint)?.post(&edge).await;
     let duration_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
     let (status, error) = match outcome {
         Ok(status) => (Some(status), None),

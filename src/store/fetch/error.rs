@@ -48,7 +48,7 @@ pub enum FetchError {
     /// A share link that opens only for some people.
     #[error("the {0} link asks to sign in: share the file with everyone who has the link")]
     NotShared(&'static str),
-    /// A shared file that its keeper refuses because of too many downloads.
+    /// A shared file that its service refuses because of too many downloads.
     #[error("{0} refuses this file: it was downloaded too often within a day")]
     Withheld(&'static str),
     /// A share link that gives a page in place of its file.

@@ -40,7 +40,7 @@ pub use sniff::{LOOK, Sniffed, sniff};
 use crate::store::{ObjectStore, StoreError, keys};
 use download::{Body, Download, Downloaded};
 use progress::Meter;
-use share::{Direct, Keeper};
+use share::{Direct, ShareService};
 use validators::{Known, Validators};
 
 /// Downloads at a time, over all jobs of this node.
@@ -57,9 +57,9 @@ pub struct Fetcher {
     limits: FetchLimits,
     /// Asked for the videos of web pages.
     pages: Option<YtDlp>,
-    /// Stands in for every keeper of shared files.
+    /// Stands in for every service of shared files.
     #[cfg(test)]
-    keeper: Option<Url>,
+    service: Option<Url>,
     validators: Validators,
     permits: Semaphore,
     /// Held while an object is looked up and put, so that equal bytes from two URLs do not
@@ -95,7 +95,7 @@ impl Fetcher {
             limits,
             pages: None,
             #[cfg(test)]
-            keeper: None,
+            service: None,
             validators: Validators::open(memory),
             permits: Semaphore::new(CONCURRENCY),
             storing: Mutex::new(()),
@@ -168,16 +168,16 @@ impl Fetcher {
         known: Option<&Known>,
         meter: &dyn Meter,
     ) -> Result<Downloaded, FetchError> {
-        let keeper = shared.keeper;
+        let service = shared.service;
         let mut download = self.download(self.placed(shared.url), meter);
         // The second is the one that a button on the first's page leads to.
-        let mut may_confirm = keeper == Keeper::GoogleDrive;
+        let mut may_confirm = service == ShareService::GoogleDrive;
         loop {
             let body = match download.run(file, known).await {
                 Ok(Downloaded::Body(body)) => body,
                 Ok(Downloaded::Unchanged) => return Ok(Downloaded::Unchanged),
                 Err(FetchError::Refused(401 | 403)) => {
-                    return Err(FetchError::NotShared(keeper.name()));
+                    return Err(FetchError::NotShared(service.name()));
                 }
                 Err(error) => return Err(error),
             };
@@ -186,7 +186,7 @@ impl Fetcher {
             };
             let target = share::confirm(&page, &body.answer.url).filter(|_| may_confirm);
             let Some(target) = target else {
-                return Err(share::refusal(keeper, &page, &body.answer.url));
+                return Err(share::refusal(service, &page, &body.answer.url));
             };
             may_confirm = false;
             download = self.download(target, meter);
@@ -212,10 +212,10 @@ impl Fetcher {
 
     #[cfg(test)]
     fn placed(&self, mut url: Url) -> Url {
-        if let Some(keeper) = &self.keeper {
-            url.set_scheme(keeper.scheme()).unwrap();
-            url.set_host(keeper.host_str()).unwrap();
-            url.set_port(keeper.port()).unwrap();
+        if let Some(service) = &self.service {
+            url.set_scheme(service.scheme()).unwrap();
+            url.set_host(service.host_str()).unwrap();
+            url.set_port(service.port()).unwrap();
         }
         url
     }

@@ -49,14 +49,14 @@ fn a_job_waits_for_its_upload_and_then_goes_on() {
     );
     assert_eq!(world.apply(arrived()), Outcome::Accepted);
     assert_eq!(world.apply(arrived()), Outcome::Accepted, "sent twice");
-    world.do_chore(
+    world.do_transfer(
         is_ingest,
         TaskKind::Ingest,
         Ok(TaskOutput::Ingested(ingested())),
     );
     let asset = &world.state.assets[&UPLOAD];
     assert_eq!(asset.status, AssetStatus::Ready);
-    assert_eq!(world.state.jobs.len(), 1, "the chore is gone");
+    assert_eq!(world.state.jobs.len(), 1, "the transfer job is gone");
     assert_eq!(world.task(TaskKind::Prepare).phase, TaskPhase::Open);
     world.grant(TaskKind::Prepare).unwrap();
 }
@@ -67,7 +67,7 @@ fn a_job_fails_with_an_upload_that_cannot_be_used() {
     world.apply(Command::CreateAsset(upload(5)));
     world.apply(uses(UPLOAD));
     world.apply(arrived());
-    world.do_chore(is_ingest, TaskKind::Ingest, Err(failure(true)));
+    world.do_transfer(is_ingest, TaskKind::Ingest, Err(failure(true)));
     assert_eq!(world.job().status, JobStatus::Failed);
     let error = world.job().error.clone().unwrap();
     assert_eq!(error.code, "invalid_source");
@@ -205,7 +205,7 @@ fn retention_keeps_an_asset_that_a_job_uses() {
     let mut world = World::new();
     world.apply(Command::CreateAsset(upload(5)));
     world.apply(arrived());
-    world.do_chore(
+    world.do_transfer(
         is_ingest,
         TaskKind::Ingest,
         Ok(TaskOutput::Ingested(ingested())),
@@ -247,7 +247,7 @@ fn a_destination_is_filled_after_the_render_is_completed() {
         assert_eq!(world.job().status, JobStatus::Completed);
         assert_eq!(world.job().destination, Some(DestinationStatus::Pending));
         let sequence = world.job().sequence;
-        world.do_chore(
+        world.do_transfer(
             |kind| kind == JobKind::Deliver(JOB),
             TaskKind::Deliver,
             result,

@@ -122,8 +122,8 @@ impl World {
         granted
     }
 
-    /// Grants the one task of the chore of this kind and reports.
-    pub(in crate::state) fn do_chore(
+    /// Grants the one task of the transfer job of this kind and reports.
+    pub(in crate::state) fn do_transfer(
         &mut self,
         is_it: impl Fn(JobKind) -> bool,
         kind: TaskKind,
@@ -135,7 +135,7 @@ impl World {
             .keys()
             .copied()
             .find(|id| is_it(self.state.jobs[id].kind))
-            .expect("the chore is active");
+            .expect("the transfer job is active");
         let task = TaskRef { job, kind };
         let granted = self
             .try_grant(Grant {

@@ -8,14 +8,14 @@ pub(super) use page::{confirm, refusal};
 
 /// Who keeps a shared file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Keeper {
+pub enum ShareService {
     /// dropbox.com
     Dropbox,
     /// drive.google.com
     GoogleDrive,
 }
 
-impl Keeper {
+impl ShareService {
     /// Its name, for people.
     pub(super) fn name(self) -> &'static str {
         match self {
@@ -31,7 +31,7 @@ pub struct Direct {
     /// To be fetched in place of the link.
     pub url: Url,
     /// Whose it is.
-    pub keeper: Keeper,
+    pub service: ShareService,
 }
 
 /// The direct form of a share link; nothing for any other URL.
@@ -72,7 +72,7 @@ fn dropbox(link: &Url, steps: &[&str]) -> Option<Direct> {
     url.set_host(Some("www.dropbox.com")).ok()?;
     Some(Direct {
         url,
-        keeper: Keeper::Dropbox,
+        service: ShareService::Dropbox,
     })
 }
 
@@ -100,7 +100,7 @@ fn drive(link: &Url, steps: &[&str]) -> Option<Direct> {
     }
     Some(Direct {
         url,
-        keeper: Keeper::GoogleDrive,
+        service: ShareService::GoogleDrive,
     })
 }
 

@@ -1,9 +1,9 @@
-//! The pages that keepers of shared files show in place of a file: one asks for a click,
+//! The pages that services of shared files show in place of a file: one asks for a click,
 //! the others say no.
 
 use url::Url;
 
-use super::Keeper;
+use super::ShareService;
 use crate::store::fetch::error::FetchError;
 
 /// Where the "download anyway" button of a page leads, if that is where the page itself came
@@ -35,8 +35,12 @@ pub(in crate::store::fetch) fn confirm(html: &str, page: &Url) -> Option<Url> {
 }
 
 /// What a page in place of a shared file means.
-pub(in crate::store::fetch) fn refusal(keeper: Keeper, html: &str, page: &Url) -> FetchError {
-    let name = keeper.name();
+pub(in crate::store::fetch) fn refusal(
+    service: ShareService,
+    html: &str,
+    page: &Url,
+) -> FetchError {
+    let name = service.name();
     let path = page.path().to_ascii_lowercase();
     let host = page.host_str().unwrap_or_default();
     let asks_who = [
@@ -207,7 +211,7 @@ mod tests {
                 "source_not_found",
             ),
         ] {
-            let error = refusal(Keeper::GoogleDrive, html, &url(page));
+            let error = refusal(ShareService::GoogleDrive, html, &url(page));
             assert_eq!(error.code(), code, "{page}: {error}");
         }
     }

@@ -1,4 +1,4 @@
-//! Share links, with their keepers' pages served on loopback.
+//! Share links, with their services' pages served on loopback.
 
 use std::sync::Mutex;
 
@@ -67,8 +67,8 @@ async fn dropbox(UrlPath(path): UrlPath<String>, Query(asked): Pairs) -> Respons
     }
 }
 
-/// Keepers on loopback, and what was asked of Google's.
-async fn keepers() -> (Bench, Arc<Mutex<Vec<String>>>) {
+/// Share services on loopback, and what was asked of Google's.
+async fn services() -> (Bench, Arc<Mutex<Vec<String>>>) {
     let log = Arc::new(Mutex::new(Vec::new()));
     let page = || async { Html("<!doctype html><title>Sign in</title>") };
     let app = Router::new()
@@ -81,13 +81,13 @@ async fn keepers() -> (Bench, Arc<Mutex<Vec<String>>>) {
     let origin = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async move { axum::serve(listener, app).await });
     let mut bench = Bench::new();
-    bench.fetcher.keeper = Some(origin.parse().unwrap());
+    bench.fetcher.service = Some(origin.parse().unwrap());
     (bench, log)
 }
 
 #[tokio::test]
 async fn a_share_link_gives_its_file_to_imports_and_to_compositions() {
-    let (bench, log) = keepers().await;
+    let (bench, log) = services().await;
     let dropbox = "https://www.dropbox.com/scl/fi/k3y/clip.mp4?rlkey=s3cret&dl=0";
     let cases = [
         (dropbox.to_owned(), "clip.mp4"),
@@ -117,7 +117,7 @@ async fn a_share_link_gives_its_file_to_imports_and_to_compositions() {
 
 #[tokio::test]
 async fn a_share_link_without_a_file_says_why() {
-    let (bench, log) = keepers().await;
+    let (bench, log) = services().await;
     let cases = [
         (
             "https://drive.google.com/file/d/private/view",

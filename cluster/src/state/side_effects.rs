@@ -1,5 +1,5 @@
 //! What a change of one thing sets off elsewhere: events for receivers, jobs that waited,
-//! chores, usage. Written down while a command changes something, carried out before it ends.
+//! transfer jobs, usage. Written down while a command changes something, carried out before it ends.
 
 use super::State;
 use crate::model::{
@@ -7,9 +7,9 @@ use crate::model::{
     Target,
 };
 
-/// Something that has consequences beyond what it changed.
+/// Something that has effects beyond what it changed.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Consequence {
+pub(crate) enum SideEffect {
     /// A job reached a status.
     JobReached {
         job: JobId,
@@ -23,16 +23,16 @@ pub(crate) enum Consequence {
 impl State {
     /// Carries out what the command has set off, and what that sets off in turn. Ends:
     /// statuses only move forward.
-    pub(super) fn follow(&mut self) {
-        while !self.consequences.is_empty() {
-            for consequence in std::mem::take(&mut self.consequences) {
-                match consequence {
-                    Consequence::JobReached {
+    pub(super) fn carry_out_side_effects(&mut self) {
+        while !self.side_effects.is_empty() {
+            for side_effect in std::mem::take(&mut self.side_effects) {
+                match side_effect {
+                    SideEffect::JobReached {
                         job,
                         status,
                         sequence,
                     } => self.job_reached(job, status, sequence),
-                    Consequence::AssetSettled(asset) => self.asset_settled(asset),
+                    SideEffect::AssetSettled(asset) => self.asset_settled(asset),
                 }
             }
         }
@@ -44,7 +44,7 @@ impl State {
         };
         if job.kind != JobKind::Render {
             if status.is_terminal() {
-                self.settle_chore(id);
+                self.settle_transfer(id);
             }
             return;
         }

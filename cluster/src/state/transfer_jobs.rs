@@ -32,7 +32,7 @@ impl State {
             size,
         };
         let workspace = asset.new.workspace.clone();
-        self.begin_chore(
+        self.begin_transfer(
             job,
             JobKind::Ingest(id),
             TaskKind::Ingest,
@@ -50,10 +50,10 @@ impl State {
         // Far from the ids that are drawn in the same millisecond.
         let job = self.free_job_id(render.0 ^ (1 << 79));
         let kind = JobKind::Deliver(render);
-        self.begin_chore(job, kind, TaskKind::Deliver, workspace, request);
+        self.begin_transfer(job, kind, TaskKind::Deliver, workspace, request);
     }
 
-    fn begin_chore(
+    fn begin_transfer(
         &mut self,
         id: JobId,
         kind: JobKind,
@@ -67,8 +67,8 @@ impl State {
             ..Job::new(id, kind, workspace, request, tasks)
         };
         self.jobs.insert(id, Arc::new(job));
-        if let Some((job, mut ledger)) = self.open_job(id) {
-            ledger.enter(job, JobStatus::Queued);
+        if let Some((job, mut editor)) = self.open_job(id) {
+            editor.enter(job, JobStatus::Queued);
         }
     }
 
@@ -80,18 +80,18 @@ impl State {
         id
     }
 
-    /// A chore's accepted report: it has done what it was for.
-    pub(super) fn finish_chore(&mut self, report: Report) -> Result<(), Rejection> {
+    /// A transfer job's accepted report: it has done what it was for.
+    pub(super) fn finish_transfer(&mut self, report: Report) -> Result<(), Rejection> {
         let job = report.task.job;
         let kind = self.jobs.get(&job).map(|job| job.kind);
         match (kind, report.result) {
             (Some(JobKind::Ingest(asset)), Ok(TaskOutput::Ingested(ingested))) => {
-                self.remove_chore(job);
+                self.remove_transfer(job);
                 self.settle_asset(asset, Ok(ingested));
                 Ok(())
             }
             (Some(JobKind::Deliver(render)), Ok(TaskOutput::Delivered)) => {
-                self.remove_chore(job);
+                self.remove_transfer(job);
                 self.settle_destination(render, None);
                 Ok(())
             }
@@ -99,12 +99,12 @@ impl State {
         }
     }
 
-    /// A chore that ended without doing what it was for.
-    pub(super) fn settle_chore(&mut self, id: JobId) {
+    /// A transfer job that ended without doing what it was for.
+    pub(super) fn settle_transfer(&mut self, id: JobId) {
         let Some(job) = self.jobs.get(&id).cloned() else {
             return;
         };
-        self.remove_chore(id);
+        self.remove_transfer(id);
         let error = job.error.clone().unwrap_or_else(|| JobError {
             code: "engine_error".to_owned(),
             message: "it was cancelled".to_owned(),
@@ -117,21 +117,21 @@ impl State {
         }
     }
 
-    fn remove_chore(&mut self, id: JobId) {
+    fn remove_transfer(&mut self, id: JobId) {
         self.jobs.remove(&id);
         self.active.remove(&id);
     }
 
     fn settle_destination(&mut self, render: JobId, error: Option<JobError>) {
         let at = self.now;
-        if let Some((job, mut ledger)) = self.open_job(render)
+        if let Some((job, mut editor)) = self.open_job(render)
             && job.destination == Some(DestinationStatus::Pending)
         {
             job.destination = Some(match error {
                 None => DestinationStatus::Delivered { at },
                 Some(error) => DestinationStatus::Failed(error),
             });
-            ledger.touch(job);
+            editor.touch(job);
         }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use imbl::OrdMap;
 
-use super::follow::Consequence;
+use super::side_effects::SideEffect;
 use super::{Job, State};
 use crate::model::{Artifact, JobError, JobId, JobStatus, LogIndex, LogTime};
 
@@ -16,28 +16,28 @@ const MESSAGE_LEN: usize = 192;
 const PATH_LEN: usize = 64;
 
 /// The parts of the state that a change of one job writes besides the job.
-pub(super) struct Ledger<'a> {
+pub(super) struct JobEditor<'a> {
     pub(super) index: LogIndex,
     pub(super) now: LogTime,
     active: &'a mut OrdMap<JobId, ()>,
-    consequences: &'a mut Vec<Consequence>,
+    side_effects: &'a mut Vec<SideEffect>,
 }
 
 impl State {
-    /// A job, to be changed, and the ledger that the change is written to.
-    pub(super) fn open_job(&mut self, job: JobId) -> Option<(&mut Job, Ledger<'_>)> {
-        let ledger = Ledger {
+    /// A job, to be changed, and the editor that the change is written to.
+    pub(super) fn open_job(&mut self, job: JobId) -> Option<(&mut Job, JobEditor<'_>)> {
+        let editor = JobEditor {
             index: self.applied,
             now: self.now,
             active: &mut self.active,
-            consequences: &mut self.consequences,
+            side_effects: &mut self.side_effects,
         };
         let job = self.jobs.get_mut(&job)?;
-        Some((Arc::make_mut(job), ledger))
+        Some((Arc::make_mut(job), editor))
     }
 }
 
-impl Ledger<'_> {
+impl JobEditor<'_> {
     /// A client can see a difference in `job`.
     pub(super) fn touch(&mut self, job: &mut Job) {
         job.sequence.0 += 1;
@@ -49,7 +49,7 @@ impl Ledger<'_> {
         job.status = status;
         self.touch(job);
         job.reached.push((self.index, status));
-        self.consequences.push(Consequence::JobReached {
+        self.side_effects.push(SideEffect::JobReached {
             job: job.id,
             status,
             sequence: job.sequence,

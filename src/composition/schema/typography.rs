@@ -5,7 +5,7 @@ use super::looks::PERCENT;
 use super::names;
 
 /// Of text.
-pub(super) static LETTERS: &[Field] = &[
+pub(super) static TYPOGRAPHY: &[Field] = &[
     Field::new(
         "text",
         Kind::Words,
