@@ -51,25 +51,27 @@ fn sound(track: &mut Track, pictures: i64) {
         _ => return,
     };
     let length = |samples: i64| Clock::hertz(rate).nanos(samples);
+    // Times of damaged files may lie as far apart as numbers go.
+    let later = pictures.saturating_sub(first);
+    let is_later_by = |time: i64| later.saturating_sub(time).saturating_abs() <= SLACK;
     if track.lead > 0 {
         // Both began together before their times were rounded; or the delay was taken off the
         // sound's times, and the pictures were moved by it as well: the writer meant times that
         // still hold it.
         let lead = length(i64::try_from(track.lead).unwrap_or(0));
-        let is_later_by = |time: i64| (pictures - first - time).abs() <= SLACK;
-        if lead > SLACK && (is_later_by(lead) || is_later_by(2 * lead)) {
-            shift(track, pictures - first - lead);
+        if lead > SLACK && (is_later_by(lead) || is_later_by(lead.saturating_mul(2))) {
+            shift(track, later.saturating_sub(lead));
         }
         return;
     }
     let delay = delays(&description.codec)
         .iter()
         .copied()
-        .find(|&samples| (pictures - first - length(samples)).abs() <= SLACK);
+        .find(|&samples| is_later_by(length(samples)));
     if let Some(samples) = delay {
         track.lead = samples.unsigned_abs();
         // Both began together before their times were rounded.
-        shift(track, pictures - first - length(samples));
+        shift(track, later.saturating_sub(length(samples)));
     }
 }
 
