@@ -110,10 +110,11 @@ impl Unexplained {
 /// Pictures of `frames` that are shown longer because those behind them are missing.
 pub(super) fn held(gaps: &Gaps, frames: &[(i64, Option<u32>)], scale: &Scale) -> Vec<Notice> {
     let mut found: Vec<(u64, i64, i64)> = Vec::new();
+    if gaps.is_empty() {
+        return Vec::new();
+    }
     for pair in frames.windows(2) {
-        let ([(time, Some(before)), (next, Some(behind))], true) =
-            ([pair[0], pair[1]], !gaps.is_empty())
-        else {
+        let [(time, Some(before)), (next, Some(behind))] = [pair[0], pair[1]] else {
             continue;
         };
         let Some(&(_, missing)) = gaps.get(&before).filter(|(one, _)| *one == behind) else {
