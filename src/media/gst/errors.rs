@@ -15,7 +15,7 @@ use super::packets::rank_of;
 /// Category that libavcodec's log appears in.
 const CATEGORY: &str = "libav";
 /// Parts of what is logged of damage; other errors are of streams that begin amid a group.
-const DAMAGE: [&str; 15] = [
+const DAMAGE: [&str; 17] = [
     "error while decoding",
     "concealing",
     "damaged",
@@ -31,6 +31,9 @@ const DAMAGE: [&str; 15] = [
     "mismatching checksum",
     "invalid mb type",
     "skipped mb in i-frame",
+    // H.265.
+    "cabac_max_bin",
+    "outside the valid range",
 ];
 /// Ranks that are kept of one decoder.
 const MOST: usize = 100_000;
@@ -155,6 +158,8 @@ mod tests {
             "concealing 299 DC, 299 AC, 299 MV errors in P frame",
             "ac tex damaged 512, 512",
             "Error at MB: 11",
+            "CABAC_MAX_BIN : 7",
+            "The cu_qp_delta 41 is outside the valid range [-26, 25].",
         ] {
             assert!(is_damage(text), "{text}");
         }
