@@ -58,6 +58,10 @@ pub struct Settings {
     pub webhooks: Webhooks,
     /// Logs.
     pub log: Log,
+    /// Takes the wall clock at this start, however far it is from the log's time. For one
+    /// start alone: not a key of the configuration.
+    #[serde(skip)]
+    pub accept_clock: bool,
 }
 
 /// One role of a process.
@@ -310,6 +314,7 @@ impl Default for Settings {
             retention: Retention::default(),
             webhooks: Webhooks::default(),
             log: Log::default(),
+            accept_clock: false,
         }
     }
 }

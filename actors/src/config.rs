@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use cluster::model::NodeInfo;
+use cluster::model::{Boot, NodeInfo};
 
 use crate::courier::Schedule;
 
@@ -12,6 +12,8 @@ use crate::courier::Schedule;
 pub struct Config {
     /// This process as it registers; `slots` workers are run if it has the render role.
     pub node: NodeInfo,
+    /// Which start of this process on its data directory it is.
+    pub boot: Boot,
     /// How a worker child is started.
     pub worker: WorkerCommand,
     /// Workers beside those of `slots` that take in assets and deliver artifacts.

@@ -91,6 +91,7 @@ pub async fn start(config: Config, ports: Ports) -> Result<RootHandle, StartErro
         },
         node: config.node.roles.render.then(|| NodeArgs {
             info: config.node,
+            boot: config.boot,
             transfer_slots: config.transfer_slots,
             worker: config.worker,
             timings,

@@ -1,11 +1,11 @@
 //! What a node and the leader say to each other. These cross machines.
 
 use cluster::command::{Rejection, Report};
-use cluster::model::{Epoch, Incarnation, NodeId, TaskRef};
+use cluster::model::{Epoch, Incarnation, NodeId, RunNumber, TaskRef};
 use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
-/// A node's second-by-second word to the leader, sent at once when a slot frees.
+/// What a node sends to the leader every second, and at once when a slot frees.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Poll {
     /// Who.
@@ -36,6 +36,7 @@ pub struct Held {
     /// Units done so far (frames, samples, bytes).
     pub units: u64,
 }
+
 /// The leader's answer.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PollReply {
@@ -45,6 +46,9 @@ pub struct PollReply {
     pub revoke: Vec<(TaskRef, Epoch)>,
     /// Reports that were dealt with, and whether each was accepted.
     pub reported: Vec<(TaskRef, Epoch, Result<(), Rejection>)>,
+    /// Runs whose segments that have not begun are to be handed back: another workspace
+    /// waits for the slot.
+    pub hand_back: Vec<RunNumber>,
     /// Leases renewed.
     pub renewed: u32,
 }
@@ -55,7 +59,10 @@ pub type WireAssignment = crate::ports::Assignment;
 impl PollReply {
     /// Whether it says anything a node must act on.
     pub fn is_empty(&self) -> bool {
-        self.assign.is_empty() && self.revoke.is_empty() && self.reported.is_empty()
+        self.assign.is_empty()
+            && self.revoke.is_empty()
+            && self.reported.is_empty()
+            && self.hand_back.is_empty()
     }
 }
 

@@ -9,7 +9,7 @@ use cluster::State;
 use cluster::command::{Command, Granted, Outcome};
 use cluster::model::{
     Artifact, Asset, AssetId, Delivery, Endpoint, Failure, JobId, LogIndex, LogTime, ObjectRef,
-    TaskOutput,
+    RanTime, TaskOutput,
 };
 use cluster::state::Job;
 use futures::future::BoxFuture;
@@ -34,8 +34,10 @@ pub use cluster::coordinator::{Leadership, ProposeError};
 pub trait Clock: Send + Sync + 'static {
     /// For intervals.
     fn now(&self) -> Instant;
-    /// For stamps.
+    /// Log time: for people and retention.
     fn log_time(&self) -> LogTime;
+    /// Running time: for deadlines, retries and leases.
+    fn ran(&self) -> RanTime;
 }
 
 /// A granted attempt with what its node must fetch to carry it out.

@@ -8,11 +8,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use cluster::State;
-use cluster::command::{Batch, Command, Grant, Outcome, Report, Stamped};
+use cluster::command::{Command, Grant, Granted, Outcome, Report, Round, Stamped};
 use cluster::model::{
     Artifact, Delivery, Digest, Endpoint, Epoch, Failure, Fingerprint, FrameRange, FrameRate,
-    Incarnation, Ingested, JobId, LogIndex, LogTime, NodeId, NodeInfo, NodeState, ObjectKey,
-    ObjectRef, PlanFacts, Roles, Submission, TaskKind, TaskOutput, TaskRef,
+    Incarnation, Ingested, JobId, Level, LogIndex, LogTime, NodeId, NodeInfo, NodeState, ObjectKey,
+    ObjectRef, PlanFacts, RanTime, Roles, Submission, TaskKind, TaskOutput,
 };
 use cluster::state::Job;
 use futures::FutureExt as _;
@@ -22,6 +22,13 @@ use tokio::sync::watch;
 use crate::ports::{
     Answered, Assignment, Clock, Coordinator, Leadership, ProposeError, Staged, TaskHost,
 };
+
+/// An empty state of the newest level.
+pub fn newest() -> State {
+    let mut state = State::default();
+    state.level = Level::NEWEST;
+    state
+}
 
 /// Applies what is proposed at once, in memory.
 #[derive(Debug)]
@@ -36,7 +43,7 @@ pub struct FakeCoordinator {
 impl Default for FakeCoordinator {
     fn default() -> Self {
         Self {
-            state: Mutex::default(),
+            state: Mutex::new(Arc::new(newest())),
             applied: watch::Sender::new(LogIndex(0)),
             leadership: watch::Sender::new(Leadership::Leader { term: 1 }),
             log: Mutex::default(),
@@ -63,6 +70,7 @@ impl FakeCoordinator {
             let index = LogIndex(next.applied.0 + 1);
             let stamped = Stamped {
                 at: SystemClock.log_time(),
+                ran: Some(SystemClock.ran()),
                 command: command.clone(),
             };
             let outcome = next.apply(index, stamped);
@@ -124,6 +132,10 @@ impl Clock for SystemClock {
             .unwrap_or_default();
         LogTime(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
     }
+
+    fn ran(&self) -> RanTime {
+        RanTime(self.log_time().0)
+    }
 }
 
 /// A clock that moves when told to.
@@ -157,6 +169,10 @@ impl Clock for ManualClock {
 
     fn log_time(&self) -> LogTime {
         LogTime(self.millis.load(Ordering::Relaxed))
+    }
+
+    fn ran(&self) -> RanTime {
+        RanTime(self.log_time().0)
     }
 }
 
@@ -288,6 +304,7 @@ impl TaskHost for FakeHost {
                 probe: "{}".to_owned(),
             }),
             TaskKind::Deliver => TaskOutput::Delivered,
+            TaskKind::Fetch => TaskOutput::Fetched,
             TaskKind::Join => TaskOutput::Artifact(Artifact {
                 object,
                 filename: "out.mp4".to_owned(),
@@ -357,7 +374,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// A state in which node 1 (two slots) has planned `job` as `segments` segments of `frames`
 /// frames and holds all of them, and the epochs of these attempts.
 pub fn planned(job: JobId, segments: u32, frames: u64) -> (State, Vec<Epoch>) {
-    let mut state = State::default();
+    let mut state = newest();
     let info = node(1, 1, 2);
     let mut apply = |command| {
         let index = LogIndex(state.applied.0 + 1);
@@ -365,28 +382,31 @@ pub fn planned(job: JobId, segments: u32, frames: u64) -> (State, Vec<Epoch>) {
             index,
             Stamped {
                 at: LogTime(1000),
+                ran: Some(RanTime(1000)),
                 command,
             },
         )
     };
     let granted = |outcome| match outcome {
-        Outcome::Batch(batch) => batch.grants.into_iter().flatten().collect::<Vec<_>>(),
+        Outcome::Round(round) => round.grants.into_iter().flatten().flatten().collect(),
         _ => Vec::new(),
     };
-    let grant = |kind| Grant {
-        task: TaskRef { job, kind },
-        node: info.id,
-        incarnation: info.incarnation,
-        fingerprint: info.fingerprint,
-        extra: false,
+    let run = |tasks| {
+        Command::Round(Round {
+            grants: vec![Grant {
+                job,
+                tasks,
+                node: info.id,
+                incarnation: info.incarnation,
+                fingerprint: info.fingerprint,
+                extra: false,
+            }],
+            ..Round::default()
+        })
     };
     apply(Command::RegisterNode(info.clone()));
     apply(Command::SubmitJob(submission(job)));
-    let grants = vec![grant(TaskKind::Prepare)];
-    let prepare = granted(apply(Command::Batch(Batch {
-        grants,
-        ..Batch::default()
-    })));
+    let prepare: Vec<Granted> = granted(apply(run(vec![TaskKind::Prepare])));
     let facts = PlanFacts {
         frames: u64::from(segments) * frames,
         rate: FrameRate::new(30, 1).expect("30 and 1 are not zero"),
@@ -405,20 +425,14 @@ pub fn planned(job: JobId, segments: u32, frames: u64) -> (State, Vec<Epoch>) {
                 object: object("plan", 1),
                 facts: facts.clone(),
             }),
-            retry_at: LogTime(0),
+            retry_after_millis: 0,
         })
         .collect();
-    apply(Command::Batch(Batch {
+    apply(Command::Round(Round {
         reports,
-        ..Batch::default()
+        ..Round::default()
     }));
-    let grants = (0..segments)
-        .map(|index| grant(TaskKind::Segment(index)))
-        .collect();
-    let segments = granted(apply(Command::Batch(Batch {
-        grants,
-        ..Batch::default()
-    })));
+    let segments = granted(apply(run((0..segments).map(TaskKind::Segment).collect())));
     (
         state,
         segments.into_iter().map(|granted| granted.epoch).collect(),

@@ -7,6 +7,7 @@ mod identity;
 mod lock;
 mod read_barrier;
 mod status;
+mod upkeep;
 
 #[cfg(test)]
 mod tests;
@@ -15,15 +16,19 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
+pub use clock::{ClockNote, MachineClock, SystemClock};
 pub use error::{Error, ProposeError, ReadError};
 pub use identity::Identity;
 pub use status::{Leadership, Member, RaftRole, RaftStatus};
+pub(crate) use upkeep::Voter;
 
 use crate::State;
 use crate::command::{Command, Outcome, Stamped};
-use crate::model::{LogIndex, NodeId};
+use crate::model::{Level, LogIndex, LogTime, NodeId, RanTime};
 use crate::raft::{self, MemberOptions, Router};
+use clock::Clocks;
 use lock::DirectoryLock;
 use read_barrier::ReadBarrier;
 
@@ -36,6 +41,10 @@ pub struct Options {
     pub advertise: String,
     /// The id this node must have; none: the one in the data directory, or a fresh one.
     pub node_id: Option<NodeId>,
+    /// The machine's clocks.
+    pub clock: Arc<dyn MachineClock>,
+    /// Takes the wall clock at this start, however far it is from the log's time.
+    pub accept_clock: bool,
 }
 
 /// A member of the raft group: cheap to clone, one group member behind all clones.
@@ -48,6 +57,8 @@ pub struct Coordinator {
 struct Inner {
     identity: Identity,
     member: Arc<raft::Member>,
+    clocks: Arc<Clocks>,
+    upkeep: JoinHandle<()>,
     barrier: ReadBarrier,
     lock: Mutex<Option<DirectoryLock>>,
 }
@@ -71,11 +82,21 @@ impl Coordinator {
                 cluster_id: identity.cluster_id.clone(),
                 advertise: options.advertise,
                 directory,
+                clock: Arc::clone(&options.clock),
             },
             Router::default(),
         )
         .await?;
         let member = Arc::new(member);
+        let clocks = Arc::new(Clocks::new(options.clock, options.accept_clock));
+        let leadership = member.leadership();
+        let leading = *leadership.borrow();
+        if let Leadership::Leader { term } = leading
+            && member.voters().len() == 1
+        {
+            clocks.start_alone(term, &member.state());
+            upkeep::round(&member, &clocks, term).await;
+        }
         tracing::info!(
             node = identity.node_id.0,
             cluster = identity.cluster_id,
@@ -85,6 +106,12 @@ impl Coordinator {
         Ok(Self {
             inner: Arc::new(Inner {
                 identity,
+                upkeep: tokio::spawn(upkeep::run(
+                    Arc::clone(&member),
+                    Arc::clone(&clocks),
+                    leadership,
+                )),
+                clocks,
                 barrier: ReadBarrier::start(Arc::clone(&member)),
                 member,
                 lock: Mutex::new(Some(lock)),
@@ -104,8 +131,26 @@ impl Coordinator {
 
     /// Commits `command` and gives what applying it came to.
     pub async fn propose(&self, command: Command) -> Result<Outcome, ProposeError> {
-        let at = clock::stamp(self.inner.member.state().now);
-        self.inner.member.propose(Stamped { at, command }).await
+        propose(&self.inner.member, &self.inner.clocks, command).await
+    }
+
+    /// Log time and running time now: as this process would stamp them if it leads, else
+    /// those of its applied state.
+    pub fn times(&self) -> (LogTime, RanTime) {
+        let state = self.inner.member.state();
+        let leadership = *self.inner.member.leadership().borrow();
+        match leadership {
+            Leadership::Leader { term } => {
+                let (now, ran) = self.inner.clocks.stamp(term, &state);
+                (now, ran.unwrap_or(RanTime(now.0)).max(state.ran))
+            }
+            Leadership::Other => (state.now, state.ran),
+        }
+    }
+
+    /// The wall clock that was not believed at this start, if it was not.
+    pub fn clock_note(&self) -> Option<ClockNote> {
+        self.inner.clocks.note()
     }
 
     /// The applied state of this process: immutable, at most a moment old.
@@ -149,6 +194,7 @@ impl Coordinator {
     /// again when this returns.
     pub async fn shutdown(&self) {
         self.inner.barrier.stop();
+        self.inner.upkeep.abort();
         self.inner.member.shutdown().await;
         let lock = self
             .inner
@@ -158,6 +204,21 @@ impl Coordinator {
             .take();
         drop(lock);
     }
+}
+
+async fn propose(
+    member: &raft::Member,
+    clocks: &Clocks,
+    command: Command,
+) -> Result<Outcome, ProposeError> {
+    let state = member.state();
+    let leadership = *member.leadership().borrow();
+    let (at, ran) = match leadership {
+        Leadership::Leader { term } => clocks.stamp(term, &state),
+        // Whoever leads appends it or nobody does: then these stamps change nothing.
+        Leadership::Other => (state.now, (state.level > Level(0)).then_some(state.ran)),
+    };
+    member.propose(Stamped { at, ran, command }).await
 }
 
 fn create(directory: &Path) -> Result<(), Error> {

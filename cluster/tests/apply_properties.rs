@@ -7,10 +7,10 @@ mod history;
 use std::collections::BTreeSet;
 
 use cluster::State;
-use cluster::command::{Command, Outcome, Stamped};
+use cluster::command::{Command, Granted, Outcome, Stamped};
 use cluster::model::{DestinationStatus, Epoch, EventKind, LogIndex, LogTime, Subject, TaskKind};
+use cluster::state::TaskPhase;
 use cluster::state::invariants;
-use cluster::{codec, state::TaskPhase};
 use history::{Step, any_history};
 use proptest::prelude::*;
 
@@ -47,10 +47,13 @@ proptest! {
     fn an_epoch_is_never_used_twice(steps in any_history()) {
         let mut seen = BTreeSet::<Epoch>::new();
         run(&steps, |_, _, outcome, _| {
-            if let Outcome::Batch(outcome) = outcome {
-                for granted in outcome.grants.iter().flatten() {
-                    prop_assert!(seen.insert(granted.epoch), "{:?} again", granted.epoch);
-                }
+            let granted: Vec<&Granted> = match outcome {
+                Outcome::Batch(outcome) => outcome.grants.iter().flatten().collect(),
+                Outcome::Round(outcome) => outcome.grants.iter().flatten().flatten().collect(),
+                _ => Vec::new(),
+            };
+            for granted in granted {
+                prop_assert!(seen.insert(granted.epoch), "{:?} again", granted.epoch);
             }
             Ok(())
         })?;
@@ -134,30 +137,30 @@ proptest! {
         steps in any_history(),
     ) {
         run(&steps, |before, command, outcome, after| {
-            let (Command::Batch(batch), Outcome::Batch(outcome)) = (command, outcome) else {
+            let (Command::Round(round), Outcome::Round(came)) = (command, outcome) else {
                 return Ok(());
             };
-            if batch.reports.len() != 1 || !batch.releases.is_empty() || !batch.grants.is_empty() {
+            if round.reports.len() != 1 || !round.releases.is_empty() || !round.grants.is_empty() {
                 return Ok(());
             }
-            if outcome.reports[0].is_err() {
+            if came.reports[0].is_err() {
                 prop_assert_eq!(&before.jobs, &after.jobs);
                 return Ok(());
             }
             let mut again = after.clone();
             let repeated = again.apply(
                 LogIndex(after.applied.0 + 1),
-                Stamped { at: LogTime(0), command: command.clone() },
+                Stamped { at: LogTime(0), ran: None, command: command.clone() },
             );
-            let is_join_failure = batch.reports[0].result.is_err();
-            let job = batch.reports[0].task.job;
+            let is_failure = round.reports[0].result.is_err();
+            let job = round.reports[0].task.job;
             // The tasks of a job that a failure ended are gone, and with them the memory of it.
             // A transfer job that has ended is gone altogether.
             let Some(reported) = after.jobs.get(&job) else {
                 return Ok(());
             };
-            if !(is_join_failure && reported.status.is_terminal()) {
-                prop_assert_eq!(repeated, Outcome::Batch(outcome.clone()));
+            if !(is_failure && reported.status.is_terminal()) {
+                prop_assert_eq!(&repeated, outcome);
             }
             prop_assert_eq!(&again.jobs, &after.jobs);
             Ok(())
@@ -174,8 +177,8 @@ proptest! {
         for (index, step) in (1u64..).zip(&steps) {
             let stamped = step.command(&straight);
             // What travels is bytes.
-            let bytes = codec::encode(&stamped).expect("a command encodes");
-            let travelled: Stamped = codec::decode(&bytes).expect("a command decodes");
+            let bytes = stamped.encode().expect("a command encodes");
+            let travelled = Stamped::decode(&bytes).expect("a command decodes");
             if index == cut as u64 {
                 let snapshot = cluster::state::encode(&restored).expect("a state encodes");
                 restored = cluster::state::decode(&snapshot).expect("a state decodes");

@@ -5,7 +5,6 @@
 use std::fs;
 use std::path::PathBuf;
 
-use cluster::codec;
 use cluster::command::*;
 use cluster::model::*;
 
@@ -28,8 +27,8 @@ fn task(kind: TaskKind) -> TaskRef {
     }
 }
 
-fn report(kind: TaskKind, result: Result<TaskOutput, Failure>) -> Report {
-    Report {
+fn report(kind: TaskKind, result: Result<TaskOutput, Failure>) -> BatchReport {
+    BatchReport {
         task: task(kind),
         epoch: Epoch(41),
         generation: Generation(1),
@@ -38,7 +37,7 @@ fn report(kind: TaskKind, result: Result<TaskOutput, Failure>) -> Report {
     }
 }
 
-fn reports() -> Vec<Report> {
+fn reports() -> Vec<BatchReport> {
     let rate = FrameRate::new(30_000, 1001).expect("a rate");
     let plan = TaskOutput::Plan {
         object: object("plan"),
@@ -125,12 +124,12 @@ fn commands() -> Vec<(&'static str, Command)> {
     };
     let batch = Batch {
         reports: reports(),
-        releases: vec![Release {
+        releases: vec![BatchRelease {
             task: task(TaskKind::Audio),
             epoch: Epoch(3),
             lost: true,
         }],
-        grants: vec![Grant {
+        grants: vec![BatchGrant {
             task: task(TaskKind::Segment(1)),
             node: NodeId(7),
             incarnation: Incarnation(99),
@@ -385,6 +384,91 @@ fn later_commands() -> Vec<(&'static str, Command)> {
     ]
 }
 
+/// The commands of level 1, whose entries carry running time.
+fn commands_of_level_1() -> Vec<(&'static str, Command)> {
+    let job = JobId(1 << 100);
+    let failure = Failure {
+        code: "engine_error".to_owned(),
+        message: "it was killed".to_owned(),
+        path: None,
+        permanent: false,
+    };
+    let round = Round {
+        reports: vec![
+            Report {
+                task: task(TaskKind::Fetch),
+                epoch: Epoch(40),
+                generation: Generation(0),
+                result: Ok(TaskOutput::Fetched),
+                retry_after_millis: 0,
+            },
+            Report {
+                task: task(TaskKind::Segment(2)),
+                epoch: Epoch(41),
+                generation: Generation(1),
+                result: Err(failure),
+                retry_after_millis: 1_250,
+            },
+        ],
+        releases: [
+            ReleaseCause::HandedBack,
+            ReleaseCause::Expired { is_charged: true },
+        ]
+        .map(|cause| Release {
+            task: task(TaskKind::Segment(4)),
+            epoch: Epoch(42),
+            cause,
+        })
+        .into(),
+        grants: vec![Grant {
+            job,
+            tasks: vec![TaskKind::Segment(2), TaskKind::Segment(3)],
+            node: NodeId(7),
+            incarnation: Incarnation(99),
+            fingerprint: fingerprint(),
+            extra: false,
+        }],
+    };
+    let new_render = NewRender {
+        admission: Admission {
+            submission: Submission {
+                job,
+                workspace: "acme".to_owned(),
+                priority: 3,
+                request: object("request"),
+                idempotency: None,
+            },
+            assets: Vec::new(),
+            webhook_url: None,
+            has_destination: false,
+        },
+        has_remote_sources: true,
+    };
+    vec![
+        ("raise_level", Command::RaiseLevel(Level(1))),
+        ("round", Command::Round(round)),
+        (
+            "register",
+            Command::Register(Registration {
+                info: node(),
+                boot: Boot(3),
+            }),
+        ),
+        (
+            "retain",
+            Command::Retain(Retention {
+                idempotency: 1,
+                jobs: 2,
+                deliveries: 3,
+                assets: 4,
+                failed_assets: 5,
+                usage: 6,
+            }),
+        ),
+        ("admit_render", Command::AdmitRender(new_render)),
+    ]
+}
+
 /// The name that a command's fixture must have: adding a variant without one does not
 /// compile.
 fn name(command: &Command) -> &'static str {
@@ -414,6 +498,11 @@ fn name(command: &Command) -> &'static str {
         Command::Courier(_) => "courier",
         Command::RetryDelivery { .. } => "retry_delivery",
         Command::Trim(_) => "trim",
+        Command::RaiseLevel(_) => "raise_level",
+        Command::Round(_) => "round",
+        Command::Register(_) => "register",
+        Command::Retain(_) => "retain",
+        Command::AdmitRender(_) => "admit_render",
     }
 }
 
@@ -426,21 +515,22 @@ fn path(name: &str) -> PathBuf {
 #[test]
 fn old_bytes_of_every_command_decode_and_are_what_we_still_write() {
     let is_updating = std::env::var_os("UPDATE_FIXTURES").is_some();
-    for (fixture, command) in commands().into_iter().chain(later_commands()) {
+    let all = commands().into_iter().chain(later_commands());
+    for (fixture, command) in all.chain(commands_of_level_1()) {
         // One command may have several files, one for each of its shapes.
         assert!(fixture.starts_with(name(&command)), "{fixture}");
         let stamped = Stamped {
             at: LogTime(1_700_000_000_000),
+            ran: (*command.levels().start() > Level(0)).then_some(RanTime(77_000)),
             command,
         };
-        let bytes = codec::encode(&stamped).expect("a command encodes");
+        let bytes = stamped.encode().expect("a command encodes");
         let path = path(fixture);
         if is_updating && !path.try_exists().expect("fixtures can be looked at") {
             fs::write(&path, &bytes).expect("fixtures can be written");
         }
         let kept = fs::read(&path).unwrap_or_else(|error| panic!("{fixture}: {error}"));
-        let decoded: Stamped =
-            codec::decode(&kept).unwrap_or_else(|error| panic!("{fixture}: {error}"));
+        let decoded = Stamped::decode(&kept).unwrap_or_else(|error| panic!("{fixture}: {error}"));
         assert_eq!(decoded, stamped, "{fixture}");
         assert_eq!(
             bytes, kept,

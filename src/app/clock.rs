@@ -1,23 +1,26 @@
-//! The machine's clocks, for those who take time as a port.
+//! The cluster's clocks, for those who take time as a port.
 
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 
 use actors::ports::Clock;
-use cluster::model::LogTime;
+use cluster::Coordinator;
+use cluster::model::{LogTime, RanTime};
 
-/// The real time.
-#[derive(Debug, Clone, Copy)]
-pub struct SystemClock;
+/// Log time and running time as this process's coordinator has them. No wall clock is read
+/// beside it, so that what is compared with stamps of the log is of the same clock.
+#[derive(Debug, Clone)]
+pub(super) struct ClusterClock(pub(super) Coordinator);
 
-impl Clock for SystemClock {
+impl Clock for ClusterClock {
     fn now(&self) -> Instant {
         Instant::now()
     }
 
     fn log_time(&self) -> LogTime {
-        let since = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
-        LogTime(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+        self.0.times().0
+    }
+
+    fn ran(&self) -> RanTime {
+        self.0.times().1
     }
 }

@@ -18,7 +18,7 @@ use std::time::Duration;
 use actors::ports::{Clock, Coordinator as CoordinatorPort};
 use actors::{RootHandle, Timings, WorkerCommand};
 use anyhow::Context;
-use cluster::coordinator::{Coordinator, Identity, Options};
+use cluster::coordinator::{Coordinator, Identity, Options, SystemClock};
 use cluster::model::{LogTime, NodeInfo, NodeState, Roles};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -36,7 +36,7 @@ use crate::worker::host::{Host, HostSettings};
 use crate::worker::scratch::{Scratch, sweep_scratch};
 use crate::worker::settings::WorkerSettings;
 
-pub use clock::SystemClock;
+use clock::ClusterClock;
 
 /// A running server with all its roles.
 #[derive(Debug)]
@@ -82,7 +82,7 @@ impl App {
         let mut worker = workers::settings(&settings, &data_dir);
         workers::seed_registry(&worker);
         let (coordinator, facts, ()) = tokio::try_join!(
-            open_coordinator(&data_dir, address),
+            open_coordinator(&data_dir, address, settings.accept_clock),
             ask_facts(&program, &worker),
             workers::check_sandbox(&program, &worker),
         )?;
@@ -100,7 +100,7 @@ impl App {
         let identity = coordinator.identity().clone();
         sweep_scratch(&data_dir, identity.incarnation).context("scratch cannot be swept")?;
         let store = storage::open(&settings).await?;
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let clock: Arc<dyn Clock> = Arc::new(ClusterClock(coordinator.clone()));
         let port: Arc<dyn CoordinatorPort> = Arc::new(coordinator.clone());
         let fetcher = Arc::new(source_fetcher(&settings, &data_dir, Arc::clone(&store))?);
         let slots = settings
@@ -127,6 +127,7 @@ impl App {
         let actors = actors::start(
             actors::Config {
                 node: node_info(&settings, &identity, address, facts),
+                boot: identity.boot,
                 worker: WorkerCommand {
                     program,
                     args: vec!["worker".to_owned()],
@@ -278,11 +279,17 @@ pub fn composition_limits(settings: &Settings) -> composition::Limits {
     }
 }
 
-async fn open_coordinator(data_dir: &Path, address: SocketAddr) -> anyhow::Result<Coordinator> {
+async fn open_coordinator(
+    data_dir: &Path,
+    address: SocketAddr,
+    accept_clock: bool,
+) -> anyhow::Result<Coordinator> {
     let options = Options {
         data_dir: data_dir.to_owned(),
         advertise: address.to_string(),
         node_id: None,
+        clock: Arc::new(SystemClock),
+        accept_clock,
     };
     Ok(Coordinator::open(options).await?)
 }

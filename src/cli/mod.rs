@@ -36,7 +36,14 @@ struct Call {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Serve the API and render.
-    Serve(ServerFlags),
+    Serve {
+        #[command(flatten)]
+        flags: ServerFlags,
+        /// Take this machine's wall clock for the time, however far it is from the last time
+        /// in the log.
+        #[arg(long)]
+        accept_clock: bool,
+    },
     /// Render one composition to a file, with a private server that ends with it.
     Render {
         /// The composition, as JSON; `-` for standard input.
@@ -130,7 +137,10 @@ struct ServerFlags {
 /// Reads the call, carries it out, and says how it went.
 pub fn run() -> ExitCode {
     match Call::parse().command {
-        Command::Serve(flags) => report(serve::run(&flags)),
+        Command::Serve {
+            flags,
+            accept_clock,
+        } => report(serve::run(&flags, accept_clock)),
         Command::Render {
             file,
             output,

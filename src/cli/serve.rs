@@ -12,8 +12,9 @@ use crate::app::App;
 /// How long running work may take to end after a signal.
 const GRACE: Duration = Duration::from_secs(10);
 
-pub(super) fn run(flags: &ServerFlags) -> anyhow::Result<ExitCode> {
-    let settings = flags.load()?;
+pub(super) fn run(flags: &ServerFlags, accept_clock: bool) -> anyhow::Result<ExitCode> {
+    let mut settings = flags.load()?;
+    settings.accept_clock = accept_clock;
     super::start_logging(&settings.log)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()

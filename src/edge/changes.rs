@@ -227,7 +227,14 @@ mod tests {
         };
         let command = Command::SubmitJob(submission);
         let at = LogTime(0);
-        state.apply(LogIndex(changed_at), Stamped { at, command });
+        state.apply(
+            LogIndex(changed_at),
+            Stamped {
+                at,
+                ran: None,
+                command,
+            },
+        );
         Arc::clone(&state.jobs[&id])
     }
 

@@ -82,6 +82,7 @@ pub fn job_prefix(job: JobId) -> String {
 
 fn task(kind: TaskKind) -> String {
     match kind {
+        TaskKind::Fetch => "fetch".to_owned(),
         TaskKind::Prepare => "prepare".to_owned(),
         TaskKind::Audio => "audio".to_owned(),
         TaskKind::Segment(index) => format!("segment-{index:05}"),

@@ -3,7 +3,7 @@
 
 use actors::ports::Coordinator;
 use bytes::Bytes;
-use cluster::command::{Batch, Command, Grant, Outcome, Report};
+use cluster::command::{Command, Grant, Outcome, Report, Round};
 use cluster::model::{
     Artifact, Digest, Epoch, Fingerprint, FrameRange, FrameRate, Generation, Incarnation, JobId,
     LogTime, NodeId, NodeInfo, NodeState, ObjectKey, ObjectRef, PlanFacts, Roles, TaskKind,
@@ -100,18 +100,19 @@ impl World {
 
     fn grant(&self, job: JobId, kind: TaskKind) -> Epoch {
         let grant = Grant {
-            task: TaskRef { job, kind },
+            job,
+            tasks: vec![kind],
             node: NODE,
             incarnation: INCARNATION,
             fingerprint: FINGERPRINT,
             extra: false,
         };
-        let batch = Batch {
+        let round = Round {
             grants: vec![grant],
-            ..Batch::default()
+            ..Round::default()
         };
-        match self.coordinator.apply(Command::Batch(batch)) {
-            Outcome::Batch(mut outcome) => match outcome.grants.remove(0) {
+        match self.coordinator.apply(Command::Round(round)) {
+            Outcome::Round(mut outcome) => match outcome.grants.remove(0).remove(0) {
                 Ok(granted) => granted.epoch,
                 Err(rejection) => panic!("{kind:?} was not granted: {rejection}"),
             },
@@ -125,12 +126,12 @@ impl World {
 
     fn commit(&self, reports: Vec<Report>) {
         let expected = vec![Ok(()); reports.len()];
-        let batch = Batch {
+        let round = Round {
             reports,
-            ..Batch::default()
+            ..Round::default()
         };
-        match self.coordinator.apply(Command::Batch(batch)) {
-            Outcome::Batch(outcome) => assert_eq!(outcome.reports, expected),
+        match self.coordinator.apply(Command::Round(round)) {
+            Outcome::Round(outcome) => assert_eq!(outcome.reports, expected),
             other => panic!("{other:?}"),
         }
     }
@@ -169,6 +170,6 @@ fn report(job: JobId, kind: TaskKind, epoch: Epoch, generation: u32, output: Tas
         epoch,
         generation: Generation(generation),
         result: Ok(output),
-        retry_at: LogTime(0),
+        retry_after_millis: 0,
     }
 }

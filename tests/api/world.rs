@@ -15,7 +15,7 @@ use axum::http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
 use bytes::Bytes;
 use cluster::State;
 use cluster::command::{Command, Outcome, Stamped};
-use cluster::model::{JobId, LogIndex, LogTime, NodeId};
+use cluster::model::{JobId, Level, LogIndex, LogTime, NodeId, RanTime};
 use framelane::composition::Limits;
 use framelane::edge::{
     Access, ActorBody, Edge, EdgeConfig, EdgeLimits, JobProgress, NodeHealth, NodeSight, Observer,
@@ -362,7 +362,7 @@ impl Log {
     fn new(clock: Arc<StillClock>) -> Self {
         Self {
             clock,
-            state: Mutex::default(),
+            state: Mutex::new(Arc::new(newest())),
             applied: watch::channel(LogIndex(0)).0,
             leadership: watch::channel(Leadership::Leader { term: 1 }).0,
             fault: Mutex::default(),
@@ -384,6 +384,7 @@ impl Log {
             index,
             Stamped {
                 at: self.clock.log_time(),
+                ran: Some(self.clock.ran()),
                 command,
             },
         );
@@ -391,6 +392,13 @@ impl Log {
         self.applied.send_replace(index);
         outcome
     }
+}
+
+/// An empty state of the newest level.
+fn newest() -> State {
+    let mut state = State::default();
+    state.level = Level::NEWEST;
+    state
 }
 
 impl Coordinator for Log {
@@ -428,6 +436,10 @@ impl Clock for StillClock {
 
     fn log_time(&self) -> LogTime {
         LogTime(self.0.load(Ordering::SeqCst))
+    }
+
+    fn ran(&self) -> RanTime {
+        RanTime(self.log_time().0)
     }
 }
 

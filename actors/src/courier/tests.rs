@@ -58,7 +58,14 @@ impl World {
     fn apply(&mut self, command: Command) -> Outcome {
         let index = LogIndex(self.state.applied.0 + 1);
         let at = LogTime(self.now);
-        self.state.apply(index, Stamped { at, command })
+        self.state.apply(
+            index,
+            Stamped {
+                at,
+                ran: None,
+                command,
+            },
+        )
     }
 
     /// So many renders, each queued: one event an endpoint.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use cluster::command::{Command, Outcome};
-use cluster::model::{AttemptOutcome, Epoch, Fingerprint, JobError, JobId, LogTime, TaskKind};
+use cluster::model::{AttemptOutcome, Epoch, Fingerprint, JobError, JobId, RanTime, TaskKind};
 use cluster::state::{Job, TaskPhase};
 
 use super::rate::Rate;
@@ -28,8 +28,8 @@ pub(crate) enum JobEvent {
 pub(crate) struct Sight {
     /// As applied; nothing if retention has dropped it.
     pub(crate) job: Option<Arc<Job>>,
-    /// Log time of the look.
-    pub(crate) stamp: LogTime,
+    /// Running time of the look.
+    pub(crate) ran: RanTime,
     /// Units done by attempts of this job, by task and epoch.
     pub(crate) units: BTreeMap<(TaskKind, Epoch), u64>,
     /// Fingerprints of the nodes that poll and take work.
@@ -117,7 +117,7 @@ impl JobDriver {
         );
         since(&mut self.without_node_since, !any, now);
         since(&mut self.without_fingerprint_since, any && !fits, now);
-        let due = || self.overdue(job, sight.stamp, now);
+        let due = || self.overdue(job, sight.ran, now);
         if let Some(command) = self.spoiled(job).or_else(due)
             && !self.is_proposing
         {
@@ -150,7 +150,7 @@ impl JobDriver {
     }
 
     /// The command a limit in time calls for, if one has passed.
-    fn overdue(&self, job: &Job, stamp: LogTime, now: Instant) -> Option<Command> {
+    fn overdue(&self, job: &Job, ran: RanTime, now: Instant) -> Option<Command> {
         let fail = |code: &str, message: String| Command::FailJob {
             job: self.id,
             error: JobError {
@@ -162,7 +162,7 @@ impl JobDriver {
         let longer = |start: Option<Instant>, limit| {
             start.is_some_and(|start| now.saturating_duration_since(start) >= limit)
         };
-        let age = stamp.millis_since(job.submitted_at);
+        let age = ran.millis_since(job.submitted_ran);
         if u128::from(age) >= self.timings.job_deadline.as_millis() {
             let hours = self.timings.job_deadline.as_secs() / 3600;
             return Some(fail(

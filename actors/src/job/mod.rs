@@ -130,7 +130,7 @@ impl JobState {
             .collect();
         Sight {
             job: applied.jobs.get(&self.args.job).cloned(),
-            stamp: self.args.clock.log_time(),
+            ran: self.args.clock.ran(),
             units,
             fingerprints,
         }

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use cluster::command::Command;
 use cluster::model::{
-    Attempt, AttemptOutcome, Digest, Epoch, Failure, Fingerprint, JobId, LogTime, SegmentMark,
-    TaskKind,
+    Attempt, AttemptOutcome, Digest, Epoch, Failure, Fingerprint, JobId, LogTime, RanTime,
+    SegmentMark, TaskKind,
 };
 use cluster::state::{Job, TaskPhase};
 
@@ -22,7 +22,7 @@ const OTHER: Fingerprint = Fingerprint(Digest([2; 32]));
 fn sight(job: &Arc<Job>, stamp: u64, units: &[(u32, u64, u64)], nodes: &[Fingerprint]) -> JobEvent {
     JobEvent::Seen(Sight {
         job: Some(Arc::clone(job)),
-        stamp: LogTime(stamp),
+        ran: RanTime(stamp),
         units: units
             .iter()
             .map(|&(segment, epoch, units)| ((TaskKind::Segment(segment), Epoch(epoch)), units))
@@ -84,7 +84,7 @@ fn an_ended_or_unknown_job_stops_its_actor() {
     let mut driver = JobDriver::new(JOB, Timings::default());
     let gone = JobEvent::Seen(Sight {
         job: None,
-        stamp: LogTime(0),
+        ran: RanTime(0),
         units: BTreeMap::new(),
         fingerprints: Vec::new(),
     });

@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use cluster::model::{Failure, NodeInfo, TaskOutput};
+use cluster::model::{Boot, Failure, NodeInfo, TaskOutput};
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort, async_trait};
 use tokio::task::{AbortHandle, JoinSet};
 
@@ -58,6 +58,7 @@ pub(crate) struct NodeActor;
 #[derive(Clone)]
 pub(crate) struct NodeArgs {
     pub(crate) info: NodeInfo,
+    pub(crate) boot: Boot,
     pub(crate) transfer_slots: u32,
     pub(crate) worker: WorkerCommand,
     pub(crate) timings: Timings,

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use cluster::command::{Command, Outcome, Rejection};
+use cluster::model::Registration;
 use ractor::ActorRef;
 
 use super::{NodeArgs, NodeMsg};
@@ -25,8 +26,15 @@ pub(super) async fn register(args: NodeArgs, node: ActorRef<NodeMsg>) {
     loop {
         let mut info = args.info.clone();
         info.registered_at = args.clock.log_time();
-        let proposal = args.coordinator.propose(Command::RegisterNode(info));
+        let proposal = args.coordinator.propose(Command::Register(Registration {
+            info,
+            boot: args.boot,
+        }));
         match tokio::time::timeout(args.timings.propose, proposal).await {
+            // The leader raises the level as soon as every voter knows the next.
+            Ok(Ok(Outcome::Rejected(Rejection::WrongLevel))) => {
+                tracing::debug!("level has no registrations yet");
+            }
             Ok(Ok(Outcome::Rejected(rejection))) => {
                 let _ = node.cast(NodeMsg::Registered(Registered::Refused(rejection)));
                 return;

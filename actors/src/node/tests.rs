@@ -4,7 +4,9 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use cluster::command::Granted;
-use cluster::model::{Epoch, FrameRange, Generation, JobId, TaskKind, TaskOutput, TaskRef};
+use cluster::model::{
+    Epoch, FrameRange, Generation, JobId, RunNumber, TaskKind, TaskOutput, TaskRef,
+};
 
 use super::book::{Book, Effect, engine_error};
 use super::slots::RunId;
@@ -35,6 +37,7 @@ fn assigned(count: u32) -> PollReply {
                 granted: Granted {
                     task,
                     epoch,
+                    run: RunNumber(10),
                     attempt: 1,
                     generation: Generation(1),
                     frames: FrameRange::new(0, 30),
@@ -309,4 +312,20 @@ fn a_tail_taken_while_inputs_are_fetched_is_never_begun() {
         words(&book.staged(RUN, Ok(staged), now)),
         ["start", "stop before 2"]
     );
+}
+
+#[test]
+fn what_a_run_has_not_begun_is_handed_back_and_the_rest_goes_on() {
+    let hand_back = || PollReply {
+        hand_back: vec![RunNumber(10)],
+        ..PollReply::default()
+    };
+    // Of four segments the first is made: the second is being worked on.
+    let (mut book, now) = rendering(4, 1);
+    let effects = book.reply(hand_back(), now);
+    assert_eq!(words(&effects), ["stop before 2"]);
+    assert_eq!(book.handed_back(), [segment(2), segment(3)]);
+    assert_eq!(held(&book), kinds(&[1]));
+    let again = book.reply(hand_back(), now);
+    assert!(again.is_empty(), "nothing is left to hand back: {again:?}");
 }

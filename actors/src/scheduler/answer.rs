@@ -32,7 +32,7 @@ impl Core {
             if has_open_reports && !is_parked_long {
                 continue;
             }
-            let reply = self.answer(id, state);
+            let reply = self.answer(id, state, now);
             if reply.is_empty() && !is_parked_long {
                 continue;
             }
@@ -46,8 +46,9 @@ impl Core {
         answers
     }
 
-    fn answer(&mut self, id: NodeId, state: &State) -> PollReply {
+    fn answer(&mut self, id: NodeId, state: &State, now: Instant) -> PollReply {
         let again = self.due_again(id);
+        let hand_back = self.ask_back(id, now);
         let Some(node) = self.nodes.get(&id) else {
             return PollReply::default();
         };
@@ -60,9 +61,11 @@ impl Core {
                     .collect()
             })
             .collect();
-        assign.extend(again.iter().filter_map(|&(task, epoch)| {
-            let granted = regranted(state, task, epoch)?;
-            Some(vec![assignment(state, &granted)?])
+        assign.extend(again.iter().map(|run| {
+            run.iter()
+                .filter_map(|&(task, epoch)| regranted(state, task, epoch))
+                .filter_map(|granted| assignment(state, &granted))
+                .collect()
         }));
         assign.retain(|run: &Vec<Assignment>| !run.is_empty());
         let (kept, revoked): (Vec<_>, Vec<_>) = node
@@ -84,6 +87,7 @@ impl Core {
             assign,
             revoke,
             reported: node.confirmed.clone(),
+            hand_back,
             renewed: u32::try_from(kept.len()).unwrap_or(u32::MAX),
         }
     }
@@ -100,7 +104,7 @@ fn is_acceptable(state: &State, task: TaskRef, epoch: Epoch) -> bool {
     })
 }
 
-/// The grant of a live attempt, told again.
+/// The grant of a live attempt once more.
 fn regranted(state: &State, task: TaskRef, epoch: Epoch) -> Option<Granted> {
     let job = state.jobs.get(&task.job)?;
     let attempt = job
@@ -110,15 +114,13 @@ fn regranted(state: &State, task: TaskRef, epoch: Epoch) -> Option<Granted> {
         .iter()
         .find(|attempt| attempt.epoch == epoch)?;
     let frames = match task.kind {
-        TaskKind::Segment(index) => {
-            let index = usize::try_from(index).ok()?;
-            Some(*job.plan.as_ref()?.facts.segments.get(index)?)
-        }
+        TaskKind::Segment(segment) => Some(job.segment_frames(segment)?),
         _ => None,
     };
     Some(Granted {
         task,
         epoch,
+        run: attempt.run,
         attempt: attempt.number,
         generation: attempt.generation,
         frames,

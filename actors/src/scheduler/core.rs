@@ -1,11 +1,11 @@
-//! The scheduler's decisions, pure: applied state, polls and time go in; a batch to
+//! The scheduler's decisions, pure: applied state, polls and time go in; a round to
 //! propose and answers to polls come out.
 //!
 //! ```text
-//! poll ──► facts ──► round ──► batch ──► (committed) ──► settled ──► answers
-//!                      ▲                                                │
-//!                 applied state                                  assign, revoke,
-//!                                                               confirmed reports
+//! poll ──► facts ──► round ──► (committed) ──► settled ──► answers
+//!                      ▲                                        │
+//!                 applied state                          assign, revoke,
+//!                                                       confirmed reports
 //! ```
 //! Which leases are live is read from applied state alone; the facts only add when a node
 //! last listed them. So a lost proposal, a lost answer or a new leader needs no repair.
@@ -14,10 +14,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use cluster::State;
-use cluster::command::{Batch, BatchOutcome, Grant, Granted, Release, Report};
-use cluster::model::{LogTime, NodeId};
+use cluster::command::{Granted, Release, ReleaseCause, Report, Round, RoundOutcome};
+use cluster::model::{LogTime, NodeId, RanTime, RunNumber};
 
-use super::facts::{Lease, LeaseFacts, NodeFacts, RunNumber, Ticket};
+use super::facts::{Lease, LeaseFacts, NodeFacts, Ticket};
+use super::fair::{self, Served};
 use super::{select, spread};
 use crate::backoff;
 use crate::config::Timings;
@@ -40,20 +41,32 @@ pub(super) struct Core {
     concurrent_per_workspace: u32,
     pub(super) nodes: BTreeMap<NodeId, NodeFacts>,
     pub(super) leases: BTreeMap<Lease, LeaseFacts>,
+    /// Runs whose segments that have not begun are wanted back.
+    wanted_back: BTreeSet<RunNumber>,
+    /// When their nodes were last asked for them.
+    asked_back: BTreeMap<RunNumber, Instant>,
+    /// Which workspace was given a slot when.
+    served: Served,
     started: Instant,
-    next_run: u64,
     in_flight: Option<InFlight>,
     is_dirty: bool,
     last_round: Option<Instant>,
     not_before: Instant,
 }
 
-/// What the batch in flight is made of, in its order.
+/// Both clocks of the log as a proposal made now would be stamped.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Times {
+    pub(super) now: LogTime,
+    pub(super) ran: RanTime,
+}
+
+/// What the round in flight is made of, in its order.
 #[derive(Debug)]
 struct InFlight {
     reports: Vec<(NodeId, Lease)>,
     handed_back: Vec<(NodeId, Lease)>,
-    grants: Vec<(NodeId, RunNumber)>,
+    grants: Vec<NodeId>,
 }
 
 impl Core {
@@ -63,8 +76,10 @@ impl Core {
             concurrent_per_workspace,
             nodes: BTreeMap::new(),
             leases: BTreeMap::new(),
+            wanted_back: BTreeSet::new(),
+            asked_back: BTreeMap::new(),
+            served: Served::default(),
             started: now,
-            next_run: 0,
             in_flight: None,
             is_dirty: true,
             last_round: None,
@@ -166,9 +181,9 @@ impl Core {
         &mut self,
         state: &State,
         now: Instant,
-        stamp: LogTime,
+        times: Times,
         jitter: &mut dyn FnMut() -> f64,
-    ) -> Option<Batch> {
+    ) -> Option<Round> {
         self.is_dirty = false;
         self.last_round = Some(now);
         self.follow(state, now);
@@ -177,41 +192,48 @@ impl Core {
             handed_back: Vec::new(),
             grants: Vec::new(),
         };
-        let mut batch = Batch {
-            reports: self.reports(state, stamp, jitter, &mut in_flight),
+        let mut round = Round {
+            reports: self.reports(state, jitter, &mut in_flight),
             releases: self.releases(now, &mut in_flight),
             grants: Vec::new(),
         };
-        // Applied state counts retry delays in log time, which never goes back.
-        let log_now = stamp.max(state.now);
-        let ahead = spread::ahead(state, stamp, &batch);
+        let ahead = spread::ahead(state, times, &round);
         let mut slots = self.free_slots(&ahead, now);
-        let limit = self.concurrent_per_workspace;
-        let mut runs = select::select(&ahead, log_now, &mut slots, self.busy(&ahead), limit);
-        if runs.is_empty() && batch.reports.is_empty() && batch.releases.is_empty() {
+        let busy = self.busy(&ahead);
+        let selection = select::select(
+            &ahead,
+            times.ran.max(state.ran),
+            &mut slots,
+            select::Shares {
+                busy,
+                served: &mut self.served,
+                concurrent_per_workspace: self.concurrent_per_workspace,
+            },
+        );
+        round.grants = selection.grants;
+        self.wanted_back = fair::wanted_back(&ahead, &selection.waiting, &self.leases);
+        let is_idle = round.grants.is_empty()
+            && round.reports.is_empty()
+            && round.releases.is_empty()
+            && selection.waiting.is_empty();
+        if is_idle {
             let moved = spread::steal(&ahead, &mut slots, &self.leases)
-                .or_else(|| spread::copy_straggler(&ahead, &slots, &self.leases, log_now));
+                .or_else(|| spread::copy_straggler(&ahead, &slots, &self.leases, times.now));
             if let Some(moved) = moved {
-                batch.releases.extend(moved.releases);
-                runs.push(moved.grants);
+                round.releases.extend(moved.releases);
+                round.grants.push(moved.grant);
             }
         }
-        for run in runs {
-            let number = self.new_run();
-            for grant in run {
-                in_flight.grants.push((grant.node, number));
-                batch.grants.push(grant);
-            }
-        }
-        if batch == Batch::default() {
+        if round == Round::default() {
             return None;
         }
+        in_flight.grants = round.grants.iter().map(|grant| grant.node).collect();
         self.in_flight = Some(in_flight);
-        Some(batch)
+        Some(round)
     }
 
-    /// Takes in what came of the batch in flight.
-    pub(super) fn settled(&mut self, outcome: Result<BatchOutcome, ProposeError>, now: Instant) {
+    /// Takes in what came of the round in flight.
+    pub(super) fn settled(&mut self, outcome: Result<RoundOutcome, ProposeError>, now: Instant) {
         let Some(in_flight) = self.in_flight.take() else {
             return;
         };
@@ -238,20 +260,24 @@ impl Core {
                 facts.confirmed.push((lease.0, lease.1, Ok(())));
             }
         }
-        let mut sent: BTreeMap<(NodeId, RunNumber), Vec<Granted>> = BTreeMap::new();
-        for ((node, run), result) in in_flight.grants.into_iter().zip(outcome.grants) {
-            match result {
-                Ok(granted) => {
-                    self.leases
-                        .insert((granted.task, granted.epoch), new_lease(node, run, now));
-                    sent.entry((node, run)).or_default().push(granted);
+        for (node, run) in in_flight.grants.into_iter().zip(outcome.grants) {
+            let mut sent: Vec<Granted> = Vec::new();
+            for result in run {
+                match result {
+                    Ok(granted) => {
+                        self.leases.insert(
+                            (granted.task, granted.epoch),
+                            new_lease(node, granted.run, now),
+                        );
+                        sent.push(granted);
+                    }
+                    Err(rejection) => tracing::debug!(%node, %rejection, "grant was rejected"),
                 }
-                Err(rejection) => tracing::debug!(%node, %rejection, "grant was rejected"),
             }
-        }
-        for ((node, _), run) in sent {
-            if let Some(facts) = self.nodes.get_mut(&node) {
-                facts.to_send.push(run);
+            if let Some(facts) = self.nodes.get_mut(&node)
+                && !sent.is_empty()
+            {
+                facts.to_send.push(sent);
             }
         }
     }
@@ -295,30 +321,22 @@ impl Core {
             for (&kind, task) in &job.tasks {
                 for attempt in &task.live {
                     let task = cluster::model::TaskRef { job: job.id, kind };
-                    live.insert((task, attempt.epoch), attempt.node);
+                    live.insert((task, attempt.epoch), (attempt.node, attempt.run));
                 }
             }
         }
         self.leases.retain(|lease, _| live.contains_key(lease));
-        for (lease, node) in live {
-            if !self.leases.contains_key(&lease) {
-                let run = self.new_run();
-                // Another leader's grant: a whole lease long it may be renewed from now on.
-                self.leases
-                    .insert(lease, new_lease(node, run, now.max(self.started)));
-            }
+        for (lease, (node, run)) in live {
+            // Another leader's grant: a whole lease long it may be renewed from now on.
+            self.leases
+                .entry(lease)
+                .or_insert_with(|| new_lease(node, run, now.max(self.started)));
         }
-    }
-
-    fn new_run(&mut self) -> RunNumber {
-        self.next_run += 1;
-        RunNumber(self.next_run)
     }
 
     fn reports(
         &self,
         state: &State,
-        stamp: LogTime,
         jitter: &mut dyn FnMut() -> f64,
         in_flight: &mut InFlight,
     ) -> Vec<Report> {
@@ -334,8 +352,8 @@ impl Core {
                         .map_or(0, |task| task.failures);
                     let (base, cap) = (self.timings.retry_base, self.timings.retry_cap);
                     let delay = backoff::delay(base, cap, failures, jitter());
-                    let millis = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
-                    report.retry_at = stamp.max(state.now).plus_millis(millis);
+                    report.retry_after_millis =
+                        u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
                 }
                 in_flight.reports.push((id, (report.task, report.epoch)));
                 reports.push(report);
@@ -352,7 +370,7 @@ impl Core {
                 releases.push(Release {
                     task: lease.0,
                     epoch: lease.1,
-                    lost: false,
+                    cause: ReleaseCause::HandedBack,
                 });
             }
         }
@@ -362,6 +380,7 @@ impl Core {
             .chain(&in_flight.handed_back)
             .map(|(_, lease)| *lease)
             .collect();
+        let charged = self.begun_alone();
         for (&lease, facts) in &self.leases {
             if reported.contains(&lease) {
                 continue;
@@ -370,14 +389,42 @@ impl Core {
             if is_lost || facts.misses >= MISSES_BEFORE_RELEASE {
                 tracing::warn!(job = %lease.0.job, task = ?lease.0.kind, epoch = %lease.1,
                     node = %facts.node, is_lost, "lease is released");
+                let cause = if is_lost {
+                    let is_charged = charged.get(&facts.node) == Some(&lease);
+                    ReleaseCause::Expired { is_charged }
+                } else {
+                    ReleaseCause::HandedBack
+                };
                 releases.push(Release {
                     task: lease.0,
                     epoch: lease.1,
-                    lost: is_lost,
+                    cause,
                 });
             }
         }
         releases
+    }
+
+    /// Of each node that works on one run alone, the lease that it works on: what it would
+    /// have to answer for if the node were lost. Where more runs share a node nobody can tell,
+    /// and where nothing has begun nothing can be to blame.
+    fn begun_alone(&self) -> BTreeMap<NodeId, Lease> {
+        let mut alone: BTreeMap<NodeId, (RunNumber, Option<Lease>)> = BTreeMap::new();
+        let mut shared = BTreeSet::new();
+        for (&lease, facts) in &self.leases {
+            let (run, begun) = alone.entry(facts.node).or_insert((facts.run, None));
+            if *run != facts.run {
+                shared.insert(facts.node);
+            }
+            if facts.units > 0 {
+                *begun = Some(lease);
+            }
+        }
+        alone
+            .into_iter()
+            .filter(|(node, _)| !shared.contains(node))
+            .filter_map(|(node, (_, begun))| Some((node, begun?)))
+            .collect()
     }
 
     /// Slots that may be given work, by node: live, ready, current incarnation, and less
@@ -442,16 +489,36 @@ impl Core {
             .collect()
     }
 
-    /// Leases to send once more: two polls did not list them.
-    pub(super) fn due_again(&mut self, node: NodeId) -> Vec<Lease> {
-        let mut due = Vec::new();
+    /// Leases to send once more, run by run: two polls did not list them.
+    pub(super) fn due_again(&mut self, node: NodeId) -> Vec<Vec<Lease>> {
+        let mut due: BTreeMap<RunNumber, Vec<Lease>> = BTreeMap::new();
         for (&lease, facts) in &mut self.leases {
             if facts.node == node && facts.misses >= MISSES_BEFORE_RESEND && !facts.is_resent {
                 facts.is_resent = true;
-                due.push(lease);
+                due.entry(facts.run).or_default().push(lease);
             }
         }
-        due
+        due.into_values().collect()
+    }
+
+    /// Runs of `node` whose segments that have not begun are wanted back, each at most once a
+    /// poll interval: an answer that asks for them is followed by a poll at once.
+    pub(super) fn ask_back(&mut self, node: NodeId, now: Instant) -> Vec<RunNumber> {
+        let wanted = &self.wanted_back;
+        self.asked_back.retain(|run, _| wanted.contains(run));
+        let runs: BTreeSet<RunNumber> = self
+            .leases
+            .values()
+            .filter(|facts| facts.node == node && wanted.contains(&facts.run))
+            .map(|facts| facts.run)
+            .filter(|run| {
+                self.asked_back
+                    .get(run)
+                    .is_none_or(|&asked| now.saturating_duration_since(asked) >= self.timings.poll)
+            })
+            .collect();
+        self.asked_back.extend(runs.iter().map(|&run| (run, now)));
+        runs.into_iter().collect()
     }
 }
 
@@ -465,20 +532,5 @@ fn new_lease(node: NodeId, run: RunNumber, now: Instant) -> LeaseFacts {
         marked: now,
         is_resent: false,
         units: 0,
-    }
-}
-
-/// A grant of `task` to the owner of `slots`.
-pub(super) fn grant(
-    task: cluster::model::TaskRef,
-    slots: &select::FreeSlots,
-    extra: bool,
-) -> Grant {
-    Grant {
-        task,
-        node: slots.node,
-        incarnation: slots.incarnation,
-        fingerprint: slots.fingerprint,
-        extra,
     }
 }

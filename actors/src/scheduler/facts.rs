@@ -4,7 +4,7 @@
 use std::time::Instant;
 
 use cluster::command::{Granted, Rejection, Report};
-use cluster::model::{Epoch, Incarnation, NodeId, TaskRef};
+use cluster::model::{Epoch, Incarnation, NodeId, RunNumber, TaskRef};
 
 use crate::poll::Held;
 
@@ -14,10 +14,6 @@ pub(crate) struct Ticket(pub(crate) u64);
 
 /// A leased attempt.
 pub(super) type Lease = (TaskRef, Epoch);
-
-/// Consecutive attempts granted together, for one slot. Numbers are this leader's own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct RunNumber(pub(super) u64);
 
 /// A node as its polls show it.
 #[derive(Debug, Clone)]

@@ -8,6 +8,7 @@
 mod answer;
 mod core;
 mod facts;
+mod fair;
 mod select;
 mod spread;
 #[cfg(test)]
@@ -17,13 +18,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cluster::command::{BatchOutcome, Command, Outcome};
+use cluster::command::{Command, Outcome, RoundOutcome};
 use cluster::model::LogIndex;
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort, async_trait};
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 
-use self::core::Core;
+use self::core::{Core, Times};
 use self::facts::Ticket;
 use crate::config::Timings;
 use crate::live::LiveFacts;
@@ -38,8 +39,8 @@ pub(crate) enum SchedulerMsg {
     Poll(Poll, oneshot::Sender<Result<PollReply, PollError>>),
     /// Applied state has moved.
     Applied,
-    /// What came of the batch in flight.
-    Settled(Result<BatchOutcome, ProposeError>),
+    /// What came of the round in flight.
+    Settled(Result<RoundOutcome, ProposeError>),
     /// Time has passed.
     Tick,
     /// Asks what an operator would see.
@@ -138,7 +139,7 @@ impl SchedulerState {
         }
     }
 
-    fn settle(&mut self, outcome: Result<BatchOutcome, ProposeError>) {
+    fn settle(&mut self, outcome: Result<RoundOutcome, ProposeError>) {
         if let Err(error) = &outcome {
             tracing::warn!(%error, "scheduling round has no outcome");
         }
@@ -151,18 +152,21 @@ impl SchedulerState {
         let now = self.args.clock.now();
         let applied = self.args.coordinator.state();
         if self.core.wants_round(now) {
-            let stamp = self.args.clock.log_time();
-            if let Some(batch) = self
+            let times = Times {
+                now: self.args.clock.log_time(),
+                ran: self.args.clock.ran(),
+            };
+            if let Some(round) = self
                 .core
-                .round(&applied, now, stamp, &mut rand::random::<f64>)
+                .round(&applied, now, times, &mut rand::random::<f64>)
             {
                 self.rounds += 1;
-                let proposal = self.args.coordinator.propose(Command::Batch(batch));
+                let proposal = self.args.coordinator.propose(Command::Round(round));
                 let (limit, myself) = (self.args.timings.propose, myself.clone());
                 self.tasks.spawn(async move {
                     let outcome = match tokio::time::timeout(limit, proposal).await {
-                        Ok(Ok(Outcome::Batch(outcome))) => Ok(outcome),
-                        // No other outcome belongs to a batch; applied state tells the rest.
+                        Ok(Ok(Outcome::Round(outcome))) => Ok(outcome),
+                        // No other outcome belongs to a round; applied state shows the rest.
                         Ok(Ok(_)) | Err(_) => Err(ProposeError::Unknown),
                         Ok(Err(error)) => Err(error),
                     };

@@ -1,9 +1,9 @@
 //! Which open tasks go to which free slots. Pure.
 //!
-//! Order: priority, then the workspace with fewest busy slots, then age. Within a job:
-//! join, sound (short, and the join needs it), then segments in runs. Which node: one that
-//! has not failed the task, then the one that prepared the job, then the one with most
-//! free slots; preferences never leave a slot idle.
+//! Order: the workspace with fewest busy slots, then the one that has waited longest for a
+//! slot, then priority, then age. Within a job: join, sound (short, and the join needs it),
+//! then segments in runs. Which node: one that has not failed the task, then the one that
+//! prepared the job, then the one with most free slots; preferences never leave a slot idle.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, VecDeque};
@@ -11,11 +11,11 @@ use std::collections::{BTreeMap, VecDeque};
 use cluster::State;
 use cluster::command::Grant;
 use cluster::model::{
-    AttemptOutcome, Fingerprint, Incarnation, JobStatus, LogTime, NodeId, TaskKind, TaskRef,
+    AttemptOutcome, Fingerprint, Incarnation, JobStatus, NodeId, RanTime, TaskKind,
 };
 use cluster::state::Job;
 
-use super::core::grant;
+use super::fair::{Served, Waiting};
 
 /// A node's slots that could begin something.
 #[derive(Debug, Clone, Copy)]
@@ -40,31 +40,55 @@ struct OpenJob<'a> {
     audio_slots: u32,
 }
 
+/// How slots are shared.
+pub(super) struct Shares<'a> {
+    /// Slots each workspace keeps busy.
+    pub(super) busy: BTreeMap<String, u32>,
+    pub(super) served: &'a mut Served,
+    /// Renders of one workspace that go on at once; 0: as many as there are slots for.
+    pub(super) concurrent_per_workspace: u32,
+}
+
+/// What a selection came to.
+#[derive(Debug, Default)]
+pub(super) struct Selection {
+    pub(super) grants: Vec<Grant>,
+    /// Work that found no slot, by workspace, in order of service.
+    pub(super) waiting: Vec<Waiting>,
+}
+
 /// Fills free slots with runs; what remains in `slots` is idle.
 pub(super) fn select(
     state: &State,
-    now: LogTime,
+    ran: RanTime,
     slots: &mut [FreeSlots],
-    mut busy: BTreeMap<String, u32>,
-    concurrent_per_workspace: u32,
-) -> Vec<Vec<Grant>> {
-    let mut runs = transfers(state, now, slots);
-    if slots.iter().all(|node| node.free == 0) {
-        return runs;
-    }
+    shares: Shares<'_>,
+) -> Selection {
+    let Shares {
+        mut busy,
+        served,
+        concurrent_per_workspace,
+    } = shares;
+    let mut grants = transfers(state, ran, slots);
     let mut going_on = renders_going_on(state);
     let mut open: Vec<OpenJob<'_>> = state
         .active
         .keys()
         .filter_map(|id| state.jobs.get(id))
-        .map(|job| OpenJob::new(job, now))
+        .map(|job| OpenJob::new(job, ran))
         .filter(|open| !open.is_empty())
         .collect();
-    while slots.iter().any(|node| node.free > 0) {
+    served.retain(|workspace| open.iter().any(|open| open.job.workspace == workspace));
+    loop {
         open.sort_by_key(|open| {
-            let load = busy.get(&open.job.workspace).copied().unwrap_or(0);
-            (Reverse(open.job.priority), load, open.job.id)
+            let workspace = open.job.workspace.as_str();
+            let load = busy.get(workspace).copied().unwrap_or(0);
+            let rank = served.rank(workspace);
+            (load, rank, Reverse(open.job.priority), open.job.id)
         });
+        if slots.iter().all(|node| node.free == 0) {
+            break;
+        }
         let Some((index, run)) = open
             .iter_mut()
             .enumerate()
@@ -75,15 +99,53 @@ pub(super) fn select(
         };
         let job = open[index].job;
         *busy.entry(job.workspace.clone()).or_default() += 1;
+        served.note(&job.workspace);
         if job.status == JobStatus::Queued {
             *going_on.entry(&job.workspace).or_default() += 1;
         }
         if open[index].is_empty() {
             open.swap_remove(index);
         }
-        runs.push(run);
+        grants.push(run);
     }
-    runs
+    open.retain(|open| may_go_on(open.job, &going_on, concurrent_per_workspace));
+    Selection {
+        grants,
+        waiting: waiting(&open),
+    }
+}
+
+/// The work that is left, by workspace; `open` is in order of service.
+fn waiting(open: &[OpenJob<'_>]) -> Vec<Waiting> {
+    let mut waiting: Vec<Waiting> = Vec::new();
+    for open in open {
+        let slots = u32::try_from(open.single.len() + open.segments.len()).unwrap_or(u32::MAX);
+        let workspace = &open.job.workspace;
+        match waiting.iter_mut().find(|one| one.workspace == *workspace) {
+            Some(known) => {
+                known.slots = known.slots.saturating_add(slots);
+                known.priority = known.priority.max(open.job.priority);
+            }
+            None => waiting.push(Waiting {
+                workspace: workspace.clone(),
+                priority: open.job.priority,
+                slots,
+            }),
+        }
+    }
+    waiting
+}
+
+/// A run of `tasks` for a slot of the owner of `slots`.
+pub(super) fn grant(job: &Job, tasks: Vec<TaskKind>, slots: &FreeSlots, extra: bool) -> Grant {
+    Grant {
+        job: job.id,
+        tasks,
+        node: slots.node,
+        incarnation: slots.incarnation,
+        fingerprint: slots.fingerprint,
+        extra,
+    }
 }
 
 /// Renders of each workspace that have begun.
@@ -108,13 +170,13 @@ fn may_go_on(job: &Job, going_on: &BTreeMap<&str, u32>, limit: u32) -> bool {
 
 /// Open transfers, oldest first, each to the node with most slots for them that has not
 /// failed it.
-fn transfers(state: &State, now: LogTime, slots: &mut [FreeSlots]) -> Vec<Vec<Grant>> {
+fn transfers(state: &State, ran: RanTime, slots: &mut [FreeSlots]) -> Vec<Grant> {
     let mut runs = Vec::new();
     for job in state.active.keys().filter_map(|id| state.jobs.get(id)) {
         let open = job
             .tasks
             .iter()
-            .find(|(kind, task)| kind.is_transfer() && task.is_grantable(now));
+            .find(|(kind, task)| kind.is_transfer() && task.is_grantable(ran));
         let Some((&kind, _)) = open else {
             continue;
         };
@@ -129,8 +191,7 @@ fn transfers(state: &State, now: LogTime, slots: &mut [FreeSlots]) -> Vec<Vec<Gr
             break;
         };
         node.transfers -= 1;
-        let task = TaskRef { job: job.id, kind };
-        runs.push(vec![grant(task, node, false)]);
+        runs.push(grant(job, vec![kind], node, false));
     }
     runs
 }
@@ -149,11 +210,11 @@ fn failures(job: &Job, kind: TaskKind, node: NodeId) -> usize {
 }
 
 impl<'a> OpenJob<'a> {
-    fn new(job: &'a Job, now: LogTime) -> Self {
+    fn new(job: &'a Job, ran: RanTime) -> Self {
         let is_open = |kind: &TaskKind| {
             job.tasks
                 .get(kind)
-                .is_some_and(|task| task.is_grantable(now))
+                .is_some_and(|task| task.is_grantable(ran))
         };
         let single = [TaskKind::Prepare, TaskKind::Join, TaskKind::Audio]
             .into_iter()
@@ -163,7 +224,7 @@ impl<'a> OpenJob<'a> {
             .tasks
             .iter()
             .filter_map(|(kind, task)| match kind {
-                TaskKind::Segment(index) if task.is_grantable(now) => Some(*index),
+                TaskKind::Segment(index) if task.is_grantable(ran) => Some(*index),
                 _ => None,
             })
             .collect();
@@ -181,13 +242,13 @@ impl<'a> OpenJob<'a> {
     }
 
     /// The next run of this job and the slot it takes; nothing if no free slot suits it.
-    fn take_run(&mut self, slots: &mut [FreeSlots]) -> Option<Vec<Grant>> {
+    fn take_run(&mut self, slots: &mut [FreeSlots]) -> Option<Grant> {
         if let Some(&kind) = self.single.front() {
             let node = choose(self.job, kind, self.fingerprint, slots)?;
             slots[node].free -= 1;
             self.single.pop_front();
             self.audio_slots += u32::from(kind == TaskKind::Audio);
-            return Some(vec![grant(self.task(kind), &slots[node], false)]);
+            return Some(grant(self.job, vec![kind], &slots[node], false));
         }
         let &first = self.segments.front()?;
         let fingerprint = self.fingerprint.or_else(|| self.best_fingerprint(slots))?;
@@ -204,18 +265,14 @@ impl<'a> OpenJob<'a> {
             .div_ceil(usize::try_from(sharing.max(1)).unwrap_or(1));
         slots[node].free -= 1;
         self.fingerprint = Some(fingerprint);
-        let mut run = Vec::new();
+        let mut tasks = Vec::new();
         let mut next = first;
-        while run.len() < share && self.segments.front() == Some(&next) {
+        while tasks.len() < share && self.segments.front() == Some(&next) {
             self.segments.pop_front();
-            run.push(grant(
-                self.task(TaskKind::Segment(next)),
-                &slots[node],
-                false,
-            ));
+            tasks.push(TaskKind::Segment(next));
             next += 1;
         }
-        Some(run)
+        Some(grant(self.job, tasks, &slots[node], false))
     }
 
     /// The fingerprint with most free slots; at a tie the preparing node's, whose sources
@@ -231,13 +288,6 @@ impl<'a> OpenJob<'a> {
             .filter(|(_, (count, _))| *count > 0)
             .max_by_key(|&(fingerprint, (count, is_home))| (count, is_home, Reverse(fingerprint)))
             .map(|(fingerprint, _)| fingerprint)
-    }
-
-    fn task(&self, kind: TaskKind) -> TaskRef {
-        TaskRef {
-            job: self.job.id,
-            kind,
-        }
     }
 }
 

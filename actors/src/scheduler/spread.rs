@@ -4,39 +4,44 @@
 use std::collections::BTreeMap;
 
 use cluster::State;
-use cluster::command::{Batch, Command, Grant, Release, Stamped};
-use cluster::model::{LogIndex, LogTime, TaskKind, TaskRef};
+use cluster::command::{Command, Grant, Release, ReleaseCause, Round, Stamped};
+use cluster::model::{FrameRange, LogIndex, LogTime, RunNumber, TaskKind, TaskRef};
 use cluster::state::{Job, TaskPhase};
 
-use super::core::grant;
-use super::facts::{Lease, LeaseFacts, RunNumber};
-use super::select::FreeSlots;
+use super::core::Times;
+use super::facts::{Lease, LeaseFacts};
+use super::select::{FreeSlots, grant};
 
-/// A part of a batch that moves or doubles work.
-#[derive(Debug, Default, PartialEq, Eq)]
+/// A part of a round that moves or doubles work.
+#[derive(Debug, PartialEq, Eq)]
 pub(super) struct Moved {
     pub(super) releases: Vec<Release>,
-    pub(super) grants: Vec<Grant>,
+    pub(super) grant: Grant,
 }
 
-/// Applied state as it will be once `batch` is applied, so that the grants its reports
+/// Applied state as it will be once `round` is applied, so that the grants its reports
 /// enable ride in the same commit. Only a forecast: `apply` has the last word on each grant.
-pub(super) fn ahead(state: &State, stamp: LogTime, batch: &Batch) -> State {
+pub(super) fn ahead(state: &State, times: Times, round: &Round) -> State {
     let mut ahead = state.clone();
-    if *batch != Batch::default() {
-        let command = Command::Batch(batch.clone());
+    if *round != Round::default() {
         ahead.apply(
             LogIndex(state.applied.0 + 1),
-            Stamped { at: stamp, command },
+            Stamped {
+                at: times.now,
+                ran: Some(times.ran),
+                command: Command::Round(round.clone()),
+            },
         );
     }
     ahead
 }
 
 /// One run as its leases show it: those not begun, in order, behind the one being rendered.
-struct Run<'a> {
-    job: &'a Job,
-    waiting: Vec<Lease>,
+pub(super) struct Run<'a> {
+    pub(super) number: RunNumber,
+    pub(super) job: &'a Job,
+    /// Not begun, in order; empty in the last segment of a run, and for other tasks.
+    pub(super) waiting: Vec<Lease>,
     current_units: u64,
     current_frames: u64,
 }
@@ -48,6 +53,7 @@ pub(super) fn steal(
     leases: &BTreeMap<Lease, LeaseFacts>,
 ) -> Option<Moved> {
     let mut runs = runs_of(state, leases);
+    runs.retain(|run| !run.waiting.is_empty());
     runs.sort_by_key(|run| std::cmp::Reverse((run.waiting.len(), run.job.priority)));
     runs.into_iter().find_map(|run| {
         // The last one that waits is only worth moving while its slot will be busy for a
@@ -71,28 +77,31 @@ pub(super) fn steal(
                 .map(|&(task, epoch)| Release {
                     task,
                     epoch,
-                    lost: false,
+                    cause: ReleaseCause::HandedBack,
                 })
                 .collect(),
-            grants: tail
-                .iter()
-                .map(|&(task, _)| grant(task, idle, false))
-                .collect(),
+            grant: grant(
+                run.job,
+                tail.iter().map(|(task, _)| task.kind).collect(),
+                idle,
+                false,
+            ),
         })
     })
 }
 
-fn runs_of<'a>(state: &'a State, leases: &BTreeMap<Lease, LeaseFacts>) -> Vec<Run<'a>> {
+/// The runs that nodes have listed.
+pub(super) fn runs_of<'a>(state: &'a State, leases: &BTreeMap<Lease, LeaseFacts>) -> Vec<Run<'a>> {
     // Leases are in order of task, so those of a run are in order of frames.
     let mut by_run: BTreeMap<RunNumber, Vec<(Lease, LeaseFacts)>> = BTreeMap::new();
     for (&lease, &facts) in leases {
-        if matches!(lease.0.kind, TaskKind::Segment(_)) && facts.is_listed {
+        if !lease.0.kind.is_transfer() && facts.is_listed {
             by_run.entry(facts.run).or_default().push((lease, facts));
         }
     }
     by_run
-        .into_values()
-        .filter_map(|members| {
+        .into_iter()
+        .filter_map(|(number, members)| {
             // The last begun one is current; before the first sign of life, the first.
             let current = members
                 .iter()
@@ -104,7 +113,8 @@ fn runs_of<'a>(state: &'a State, leases: &BTreeMap<Lease, LeaseFacts>) -> Vec<Ru
                 .iter()
                 .map(|(lease, _)| *lease)
                 .collect();
-            (!waiting.is_empty() && !job.status.is_terminal()).then(|| Run {
+            (!job.status.is_terminal()).then(|| Run {
+                number,
                 job,
                 waiting,
                 current_units: facts.units,
@@ -115,13 +125,10 @@ fn runs_of<'a>(state: &'a State, leases: &BTreeMap<Lease, LeaseFacts>) -> Vec<Ru
 }
 
 fn frames_of(job: &Job, task: TaskRef) -> u64 {
-    let TaskKind::Segment(index) = task.kind else {
-        return 0;
-    };
-    usize::try_from(index)
-        .ok()
-        .and_then(|index| job.plan.as_ref()?.facts.segments.get(index))
-        .map_or(0, |frames| frames.count())
+    match task.kind {
+        TaskKind::Segment(segment) => job.segment_frames(segment).map_or(0, FrameRange::count),
+        _ => 0,
+    }
 }
 
 /// Starts a second attempt beside one that takes over twice the median, on another node,
@@ -162,7 +169,7 @@ pub(super) fn copy_straggler(
         })?;
         is_straggler.then(|| Moved {
             releases: Vec::new(),
-            grants: vec![grant(task, idle, true)],
+            grant: grant(job, vec![task.kind], idle, true),
         })
     })
 }

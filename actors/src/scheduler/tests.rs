@@ -1,18 +1,20 @@
 //! Tables for the scheduler's core: a state, polls and a clock; no actor, no waiting.
 
+mod sharing;
+
 use std::time::{Duration, Instant};
 
 use cluster::State;
-use cluster::command::{Batch, Command, Outcome, Release, Report, Stamped};
+use cluster::command::{Command, Outcome, Release, ReleaseCause, Report, Round, Stamped};
 use cluster::model::{
-    Epoch, Failure, Incarnation, JobId, LogIndex, LogTime, NodeId, TaskKind, TaskRef,
+    Epoch, Failure, Incarnation, JobId, LogIndex, LogTime, NodeId, RanTime, TaskKind, TaskRef,
 };
 
-use super::core::Core;
+use super::core::{Core, Times};
 use super::facts::Ticket;
 use crate::config::Timings;
 use crate::poll::{Held, Poll, PollReply};
-use crate::testkit::{node, planned, submission};
+use crate::testkit::{newest, node, planned, submission};
 
 const JOB: JobId = JobId(1);
 
@@ -44,6 +46,7 @@ impl Bench {
             index,
             Stamped {
                 at: LogTime(self.stamp),
+                ran: Some(RanTime(self.stamp)),
                 command,
             },
         )
@@ -61,17 +64,23 @@ impl Bench {
         ticket
     }
 
+    fn times(&self) -> Times {
+        Times {
+            now: LogTime(self.stamp),
+            ran: RanTime(self.stamp),
+        }
+    }
+
     /// One round, committed; what was proposed.
-    fn round(&mut self) -> Option<Batch> {
-        let batch = self
-            .core
-            .round(&self.state, self.now, LogTime(self.stamp), &mut || 1.0)?;
-        let outcome = match self.apply(Command::Batch(batch.clone())) {
-            Outcome::Batch(outcome) => outcome,
-            other => panic!("a batch came to {other:?}"),
+    fn round(&mut self) -> Option<Round> {
+        let times = self.times();
+        let round = self.core.round(&self.state, self.now, times, &mut || 1.0)?;
+        let outcome = match self.apply(Command::Round(round.clone())) {
+            Outcome::Round(outcome) => outcome,
+            other => panic!("a round came to {other:?}"),
         };
         self.core.settled(Ok(outcome), self.now);
-        Some(batch)
+        Some(round)
     }
 
     /// Polls, runs a round, and gives the answer if there is one.
@@ -137,17 +146,18 @@ fn open(count: u32, frames: u64) -> State {
         .map(|(index, epoch)| Release {
             task: segment(index),
             epoch,
-            lost: false,
+            cause: ReleaseCause::HandedBack,
         })
         .collect();
-    let command = Command::Batch(Batch {
+    let command = Command::Round(Round {
         releases,
-        ..Batch::default()
+        ..Round::default()
     });
     state.apply(
         LogIndex(state.applied.0 + 1),
         Stamped {
             at: LogTime(2000),
+            ran: Some(RanTime(2000)),
             command,
         },
     );
@@ -174,12 +184,13 @@ fn open_segments_are_split_evenly_over_free_slots() {
 
 #[test]
 fn a_poll_waits_for_work_and_is_answered_at_once_when_there_is_some() {
-    let mut state = State::default();
+    let mut state = newest();
     let command = Command::RegisterNode(node(1, 1, 1));
     state.apply(
         LogIndex(1),
         Stamped {
             at: LogTime(0),
+            ran: None,
             command,
         },
     );
@@ -221,7 +232,7 @@ fn a_slot_is_not_filled_twice_before_its_node_has_heard() {
 }
 
 #[test]
-fn a_failed_report_is_stamped_with_its_delay_and_confirmed() {
+fn a_failed_report_gets_its_delay_and_is_confirmed() {
     let (state, epochs) = planned(JOB, 1, 30);
     let mut bench = Bench::new(state);
     let mut with_report = poll(1, 0, &[]);
@@ -236,14 +247,14 @@ fn a_failed_report_is_stamped_with_its_delay_and_confirmed() {
         epoch: epochs[0],
         generation: bench.state.jobs[&JOB].generation,
         result: Err(failure),
-        retry_at: LogTime(0),
+        retry_after_millis: 0,
     }];
     let ticket = bench.send(&with_report);
     assert!(bench.answers().is_empty(), "not before it is committed");
-    let batch = bench.round().unwrap();
-    assert_eq!(batch.reports[0].retry_at, LogTime(bench.stamp + 1000));
+    let round = bench.round().unwrap();
+    assert_eq!(round.reports[0].retry_after_millis, 1000);
     assert_eq!(
-        batch.releases,
+        round.releases,
         [],
         "a reported lease is not released as well"
     );
@@ -270,16 +281,16 @@ fn leases_that_ended_are_revoked_and_lost_ones_are_not() {
     let lost = Release {
         task: segment(0),
         epoch: epochs[0],
-        lost: true,
+        cause: ReleaseCause::Expired { is_charged: true },
     };
     let back = Release {
         task: segment(1),
         epoch: epochs[1],
-        lost: false,
+        cause: ReleaseCause::HandedBack,
     };
-    bench.apply(Command::Batch(Batch {
+    bench.apply(Command::Round(Round {
         releases: vec![lost, back],
-        ..Batch::default()
+        ..Round::default()
     }));
     let held = [(0, epochs[0], 5), (1, epochs[1], 5)];
     let reply = bench.ask(&poll(1, 0, &held)).unwrap();
@@ -311,13 +322,13 @@ fn a_silent_node_loses_its_leases_after_one_lease_and_gets_nothing_while_suspect
     bench.pass(timings.lease - timings.suspect - Duration::from_millis(1));
     assert_eq!(bench.round(), None, "the lease holds to its last moment");
     bench.pass(Duration::from_millis(1));
-    let batch = bench.round().unwrap();
+    let round = bench.round().unwrap();
     assert_eq!(
-        batch.releases,
+        round.releases,
         [Release {
             task: segment(0),
             epoch: epochs[0],
-            lost: true
+            cause: ReleaseCause::Expired { is_charged: true },
         }]
     );
 }
@@ -332,8 +343,8 @@ fn an_unlisted_lease_is_sent_once_more_and_then_released_without_blame() {
     for poll_number in 1..=6 {
         bench.pass(Duration::from_secs(1));
         let ticket = bench.send(&poll(1, 0, &[]));
-        if let Some(batch) = bench.round() {
-            released = Some((poll_number, batch.releases));
+        if let Some(round) = bench.round() {
+            released = Some((poll_number, round.releases));
             break;
         }
         told.extend(
@@ -348,7 +359,7 @@ fn an_unlisted_lease_is_sent_once_more_and_then_released_without_blame() {
     let release = Release {
         task: segment(0),
         epoch: epochs[0],
-        lost: false,
+        cause: ReleaseCause::HandedBack,
     };
     assert_eq!(released, Some((4, vec![release])));
 }
@@ -376,14 +387,8 @@ fn the_tail_half_of_a_run_goes_to_an_idle_slot() {
             })
             .collect();
         let ticket = bench.send(&poll(1, 1, &held));
-        let batch = bench.round();
-        let got = batch.as_ref().map(|batch| {
-            batch
-                .grants
-                .iter()
-                .map(|grant| grant.task.kind)
-                .collect::<Vec<_>>()
-        });
+        let round = bench.round();
+        let got = round.map(|round| round.grants[0].tasks.clone());
         assert_eq!(
             got,
             want.clone().map(segments),
@@ -406,33 +411,16 @@ fn the_tail_half_of_a_run_goes_to_an_idle_slot() {
 }
 
 #[test]
-fn priority_goes_before_fair_share_and_fair_share_before_age() {
-    let mut bench = Bench::new(State::default());
-    bench.apply(Command::RegisterNode(node(1, 1, 3)));
-    for (id, workspace, priority) in [(1, "a", 0), (2, "a", 0), (3, "b", 0), (4, "a", 5)] {
-        let mut submission = submission(JobId(id));
-        submission.workspace = workspace.to_owned();
-        submission.priority = priority;
-        bench.apply(Command::SubmitJob(submission));
-    }
-    bench.send(&poll(1, 4, &[]));
-    let batch = bench.round().unwrap();
-    let order: Vec<u128> = batch.grants.iter().map(|grant| grant.task.job.0).collect();
-    // 4 by priority; `a` has a slot by then, so `b` is next; then the older of `a`.
-    assert_eq!(order, [4, 3, 1, 2]);
-}
-
-#[test]
 fn a_proposal_without_outcome_is_repeated_with_the_same_reports() {
     let (state, epochs) = planned(JOB, 1, 30);
     let mut bench = Bench::new(state);
     let mut back = poll(1, 0, &[]);
     back.handed_back = vec![(segment(0), epochs[0])];
     bench.send(&back);
-    let (now, stamp) = (bench.now, LogTime(bench.stamp));
+    let (now, times) = (bench.now, bench.times());
     let first = bench
         .core
-        .round(&bench.state, now, stamp, &mut || 1.0)
+        .round(&bench.state, now, times, &mut || 1.0)
         .unwrap();
     assert!(!bench.core.wants_round(now), "one at a time");
     bench

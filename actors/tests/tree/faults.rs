@@ -27,7 +27,7 @@ fn failure(tree: &Tree, kind: TaskKind) -> Option<String> {
         .log()
         .into_iter()
         .find_map(|command| match command {
-            Command::Batch(batch) => batch
+            Command::Round(round) => round
                 .reports
                 .into_iter()
                 .find(|report| report.task.kind == kind && report.result.is_err())

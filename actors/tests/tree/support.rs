@@ -8,7 +8,7 @@ use actors::ports::Coordinator as _;
 use actors::testkit::{FakeCoordinator, FakeHost, SystemClock, node, submission};
 use actors::{ActorNode, Config, Ports, RootHandle, Timings, WorkerCommand, start};
 use cluster::command::{Command, Outcome};
-use cluster::model::{FrameRange, JobId};
+use cluster::model::{Boot, FrameRange, JobId};
 use cluster::state::Job;
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -50,6 +50,7 @@ impl Tree {
         argument: &str,
     ) -> Self {
         let config = Config {
+            boot: Boot(1),
             transfer_slots: 1,
             concurrent_per_workspace: 0,
             node: node(1, incarnation, slots),

@@ -8,7 +8,7 @@ use std::path::Path;
 use ulid::Ulid;
 
 use super::Error;
-use crate::model::{Incarnation, NodeId};
+use crate::model::{Boot, Incarnation, NodeId};
 use crate::raft::write_durably;
 
 /// Who this node is: the first two are kept with its data directory, the last is drawn at
@@ -21,6 +21,8 @@ pub struct Identity {
     pub cluster_id: String,
     /// This start of the process.
     pub incarnation: Incarnation,
+    /// Which start on this data directory it is.
+    pub boot: Boot,
 }
 
 /// First line of the file: what it is, and the version of its form.
@@ -71,7 +73,36 @@ pub(super) fn establish(
         node_id,
         cluster_id,
         incarnation: Incarnation(draw().0),
+        boot: count_boot(&path.with_file_name("boots"))?,
     })
+}
+
+/// Counts this start in the file at `path`. A registration names the count, so that one of an
+/// earlier start that comes late does not supersede this one.
+fn count_boot(path: &Path) -> Result<Boot, Error> {
+    let io = |source| Error::Io {
+        path: path.to_path_buf(),
+        source,
+    };
+    let last = match fs::read_to_string(path) {
+        Ok(text) => text.trim().parse().map_err(|_| Error::Identity {
+            path: path.to_path_buf(),
+            reason: "is not a count of starts".to_owned(),
+        })?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => 0u64,
+        Err(source) => return Err(io(source)),
+    };
+    let boot = last.saturating_add(1);
+    match write_durably(path, format!("{boot}\n").as_bytes()) {
+        Ok(()) => {}
+        // An operator must be able to start on a full disk: this start then has the number
+        // that the next one takes too, and an earlier start is still told apart.
+        Err(error) if error.kind() == io::ErrorKind::StorageFull => {
+            tracing::warn!(%error, "this start could not be counted");
+        }
+        Err(source) => return Err(io(source)),
+    }
+    Ok(Boot(boot))
 }
 
 fn print(node_id: NodeId, cluster_id: &str) -> String {
@@ -120,6 +151,7 @@ mod tests {
         assert_eq!(first.node_id, second.node_id);
         assert_eq!(first.cluster_id, second.cluster_id);
         assert_ne!(first.incarnation, second.incarnation);
+        assert_eq!((first.boot, second.boot), (Boot(1), Boot(2)));
     }
 
     #[test]

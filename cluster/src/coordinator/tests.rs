@@ -14,6 +14,8 @@ fn options(directory: &Path) -> Options {
         data_dir: directory.to_path_buf(),
         advertise: "127.0.0.1:7900".to_owned(),
         node_id: None,
+        clock: Arc::new(SystemClock),
+        accept_clock: false,
     }
 }
 
@@ -35,6 +37,8 @@ fn submit(job: u128) -> Command {
 fn content(state: &State) -> State {
     State {
         applied: LogIndex(0),
+        now: LogTime(0),
+        ran: RanTime(0),
         ..state.clone()
     }
 }
@@ -179,6 +183,32 @@ async fn a_full_disk_stops_the_member_and_says_why() {
     let again = Coordinator::open(options(directory.path())).await.unwrap();
     assert!(again.state().jobs.contains_key(&JobId(1)));
     again.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_new_cluster_is_of_the_newest_level() {
+    let directory = tempfile::tempdir().unwrap();
+    let coordinator = Coordinator::open(options(directory.path())).await.unwrap();
+    assert_eq!(coordinator.state().level, Level::NEWEST);
+    let (now, ran) = coordinator.times();
+    assert!(now >= coordinator.state().now && ran >= coordinator.state().ran);
+    coordinator.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_log_raised_beyond_this_build_stops_it_with_a_clear_error() {
+    let directory = tempfile::tempdir().unwrap();
+    let coordinator = Coordinator::open(options(directory.path())).await.unwrap();
+    let beyond = Command::RaiseLevel(Level(Level::NEWEST.0 + 1));
+    assert_eq!(
+        coordinator.propose(beyond).await,
+        Err(ProposeError::Unknown)
+    );
+    let reason = timeout(Duration::from_secs(5), coordinator.failed())
+        .await
+        .unwrap();
+    assert!(reason.contains("start a newer one"), "{reason}");
+    coordinator.shutdown().await;
 }
 
 /// Names the data directory of the child process that the next test kills.

@@ -92,7 +92,48 @@ counter! {
     LogTime(u64)
 }
 
+counter! {
+    /// Milliseconds that the cluster has been running: the leader's boot clock between its
+    /// stamps, nothing while there is no leader. Deadlines, retries and leases count in it, so
+    /// that no step of a wall clock and no outage fails anything.
+    RanTime(u64)
+}
+counter! {
+    /// Consecutive attempts granted together to one slot; the epoch of the first of them.
+    RunNumber(u64)
+}
+counter! {
+    /// How often a node's process has started on its data directory; kept there.
+    Boot(u64)
+}
+counter! {
+    /// What `apply` does, which commands exist and how snapshots are written.
+    Level(u32)
+}
+
+impl Level {
+    /// The newest level that this build knows.
+    pub const NEWEST: Self = Self(1);
+}
+
+impl RanTime {
+    /// This much later.
+    pub fn plus_millis(self, millis: u64) -> Self {
+        Self(self.0.saturating_add(millis))
+    }
+
+    /// Milliseconds from `earlier` to `self`; zero if it is not earlier.
+    pub fn millis_since(self, earlier: Self) -> u64 {
+        self.0.saturating_sub(earlier.0)
+    }
+}
+
 impl LogTime {
+    /// This much earlier; the epoch if that would be before it.
+    pub fn minus_millis(self, millis: u64) -> Self {
+        Self(self.0.saturating_sub(millis))
+    }
+
     /// This much later.
     pub fn plus_millis(self, millis: u64) -> Self {
         Self(self.0.saturating_add(millis))

@@ -66,6 +66,16 @@ pub struct Admission {
     pub has_destination: bool,
 }
 
+/// A new render, as the edge proposes it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewRender {
+    /// The job.
+    pub admission: Admission,
+    /// It has remote sources: they are fetched before it is prepared, by a task that takes no
+    /// slot.
+    pub has_remote_sources: bool,
+}
+
 /// How far the copy to a render's own destination has got.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum DestinationStatus {

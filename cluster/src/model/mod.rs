@@ -17,12 +17,15 @@ pub use asset::{
     Arrival, Asset, AssetId, AssetKind, AssetStatus, AssetUse, Ingested, NewAsset, PartLayout,
 };
 pub use frames::{FrameIndex, FrameRange, FrameRate};
-pub use ids::{Epoch, Generation, Incarnation, JobId, LogIndex, LogTime, NodeId, NotAnId, Seq};
+pub use ids::{
+    Boot, Epoch, Generation, Incarnation, JobId, Level, LogIndex, LogTime, NodeId, NotAnId,
+    RanTime, RunNumber, Seq,
+};
 pub use job::{
     Admission, Artifact, DestinationStatus, IdempotencyRow, JobError, JobKind, JobStatus,
-    OutboxRow, Submission,
+    NewRender, OutboxRow, Submission,
 };
-pub use node::{Fingerprint, NodeInfo, NodeState, Roles};
+pub use node::{Fingerprint, NodeInfo, NodeState, Registration, Roles};
 pub use object::{Digest, ObjectKey, ObjectRef};
 pub use task::{
     Attempt, AttemptOutcome, Failure, PlanFacts, SegmentMark, TaskKind, TaskOutput, TaskRef,

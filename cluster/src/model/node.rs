@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Digest, Incarnation, LogTime, NodeId};
+use super::{Boot, Digest, Incarnation, LogTime, NodeId};
 
 /// Digest of everything about a node that can change pixels or bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -54,4 +54,14 @@ pub struct NodeInfo {
     pub state: NodeState,
     /// When this incarnation registered.
     pub registered_at: LogTime,
+}
+
+/// A node as it registers: each start of its process counts one boot more, so that a
+/// registration that comes late is known from the one of the start that runs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Registration {
+    /// What it is and offers.
+    pub info: NodeInfo,
+    /// Which start of it.
+    pub boot: Boot,
 }

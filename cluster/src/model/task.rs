@@ -4,10 +4,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Epoch, Fingerprint, FrameRange, FrameRate, Generation, Incarnation, JobId, LogTime, NodeId,
-    ObjectRef,
+    ObjectRef, RunNumber,
 };
 
-/// Which piece of a job. The order is the order in which a job needs them.
+/// Which piece of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum TaskKind {
     /// Fetch, probe, index, resolve and cut; its accepted report is the plan.
@@ -22,6 +22,8 @@ pub enum TaskKind {
     Ingest,
     /// Copy the artifact to the client's own place.
     Deliver,
+    /// Bring a render's remote sources to the node that is to prepare it.
+    Fetch,
 }
 
 impl TaskKind {
@@ -56,6 +58,8 @@ pub struct Attempt {
     pub generation: Generation,
     /// When it was granted.
     pub granted_at: LogTime,
+    /// The run it was granted with.
+    pub run: RunNumber,
 }
 
 /// How an attempt ended, for the record that operators read.
@@ -114,6 +118,8 @@ pub enum TaskOutput {
     Ingested(super::Ingested),
     /// The artifact is at its destination.
     Delivered,
+    /// The remote sources are on the node.
+    Fetched,
 }
 
 /// What the coordinator knows of a plan.

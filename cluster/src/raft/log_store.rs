@@ -13,7 +13,7 @@ use redb::{Database, DatabaseError, ReadableDatabase, ReadableTable};
 use serde::de::DeserializeOwned;
 
 use super::writer::{COMMITTED, LOG, META, PURGED, VOTE, Write, Writer};
-use super::{RaftIoError, RaftLogId, RaftStorageError, RaftVote, StoreError, TypeConfig};
+use super::{RaftIoError, RaftLogId, RaftStorageError, RaftVote, StoreError, TypeConfig, entry};
 use crate::codec;
 
 /// Entries handed out by one read for replication, in bytes; at least one entry always is.
@@ -153,7 +153,7 @@ impl LogStore {
             .read_log(range, limit)
             .map_err(|error| RaftIoError::read_logs(&error))?;
         rows.iter()
-            .map(|bytes| codec::decode(bytes))
+            .map(|bytes| entry::decode(bytes))
             .collect::<Result<_, _>>()
             .map_err(|error| RaftIoError::read_logs(&error).into())
     }
@@ -204,8 +204,7 @@ impl RaftLogStorage<TypeConfig> for LogStore {
         let last_log_id = match last {
             None => last_purged_log_id,
             Some(bytes) => {
-                let entry: Entry<TypeConfig> =
-                    codec::decode(&bytes).map_err(|error| read(&error))?;
+                let entry = entry::decode(&bytes).map_err(|error| read(&error))?;
                 Some(entry.log_id)
             }
         };
@@ -267,7 +266,7 @@ impl RaftLogStorage<TypeConfig> for LogStore {
     {
         let mut encoded = Vec::new();
         for entry in entries {
-            let bytes = codec::encode(&entry)
+            let bytes = entry::encode(&entry)
                 .map_err(|error| RaftIoError::write_log_entry(entry.log_id, &error))?;
             self.volume.add(bytes.len());
             encoded.push((entry.log_id.index, bytes));

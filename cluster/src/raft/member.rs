@@ -17,7 +17,8 @@ use super::state_machine::{Published, StateMachine};
 use super::{Raft, RaftMetrics, Router, StoreError, leadership};
 use crate::command::{Outcome, Stamped};
 use crate::coordinator::{
-    Error, Leadership, Member as GroupMember, ProposeError, RaftRole, RaftStatus, ReadError,
+    Error, Leadership, MachineClock, Member as GroupMember, ProposeError, RaftRole, RaftStatus,
+    ReadError, Voter,
 };
 use crate::model::{LogIndex, NodeId};
 use crate::state::State;
@@ -50,6 +51,8 @@ pub(crate) struct MemberOptions {
     pub(crate) advertise: String,
     /// Holds the log and the snapshots.
     pub(crate) directory: PathBuf,
+    /// The machine's clocks, for whoever leads.
+    pub(crate) clock: Arc<dyn MachineClock>,
 }
 
 /// A running member.
@@ -102,7 +105,7 @@ impl Member {
         )
         .await
         .map_err(raft_error)?;
-        router.connect(options.id.0, raft.clone());
+        router.connect(options.id.0, raft.clone(), options.clock);
         let (leadership_sender, leadership_receiver) = watch::channel(Leadership::Other);
         let tasks = vec![
             tokio::spawn(leadership::follow(raft.metrics(), leadership_sender)),
@@ -217,6 +220,17 @@ impl Member {
     pub(crate) fn fill_disk(&self) {
         let log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
         log.as_ref().expect("the member runs").fill_disk();
+    }
+
+    /// The voters of the group, as far as they answer.
+    pub(crate) fn voters(&self) -> Vec<Voter> {
+        let receiver = self.raft.metrics();
+        let metrics = receiver.borrow();
+        metrics
+            .membership_config
+            .voter_ids()
+            .map(|id| self.router.voter(id))
+            .collect()
     }
 
     pub(crate) fn status(&self) -> RaftStatus {

@@ -2,6 +2,7 @@
 //! [`Member`], commands and applied state.
 
 mod durable_file;
+mod entry;
 mod leadership;
 mod log_store;
 mod member;

@@ -14,11 +14,20 @@ use openraft::raft::{
 };
 
 use super::{Raft, TypeConfig};
+use crate::coordinator::{MachineClock, Voter};
+use crate::model::Level;
 
 /// The members of this process by id. Clones share them.
 #[derive(Clone, Default)]
 pub(crate) struct Router {
-    members: Arc<Mutex<BTreeMap<u64, Raft>>>,
+    members: Arc<Mutex<BTreeMap<u64, Reachable>>>,
+}
+
+/// A member of this process: of this build, on this machine's clocks.
+#[derive(Clone)]
+struct Reachable {
+    raft: Raft,
+    clock: Arc<dyn MachineClock>,
 }
 
 impl std::fmt::Debug for Router {
@@ -29,8 +38,18 @@ impl std::fmt::Debug for Router {
 
 impl Router {
     /// Makes a member reachable.
-    pub(super) fn connect(&self, id: u64, raft: Raft) {
-        self.members().insert(id, raft);
+    pub(super) fn connect(&self, id: u64, raft: Raft, clock: Arc<dyn MachineClock>) {
+        self.members().insert(id, Reachable { raft, clock });
+    }
+
+    /// What is known of a voter.
+    pub(super) fn voter(&self, id: u64) -> Voter {
+        let members = self.members();
+        let found = members.get(&id);
+        Voter {
+            wall: found.map(|member| member.clock.wall()),
+            level: found.map(|_| Level::NEWEST),
+        }
     }
 
     /// Makes a member unreachable.
@@ -38,7 +57,7 @@ impl Router {
         self.members().remove(&id);
     }
 
-    fn members(&self) -> std::sync::MutexGuard<'_, BTreeMap<u64, Raft>> {
+    fn members(&self) -> std::sync::MutexGuard<'_, BTreeMap<u64, Reachable>> {
         self.members.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -67,6 +86,7 @@ type Plain = openraft::error::Infallible;
 impl Link {
     fn member<E: std::error::Error>(&self) -> Answer<Raft, E> {
         let found = self.router.members().get(&self.target).cloned();
+        let found = found.map(|member| member.raft);
         found.ok_or_else(|| {
             let error = io::Error::from(io::ErrorKind::NotConnected);
             RPCError::Unreachable(Unreachable::new(&error))

@@ -14,7 +14,8 @@ use super::{
     RaftIoError, RaftLogId, RaftMembership, RaftSnapshotMeta, RaftStorageError, Reply, StoreError,
     TypeConfig,
 };
-use crate::model::LogIndex;
+use crate::command::Command;
+use crate::model::{Level, LogIndex};
 use crate::state::State;
 
 /// Applied state as readers get it, told after every batch of applied entries.
@@ -99,6 +100,9 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
         for entry in entries {
             let index = LogIndex(entry.log_id.index);
             self.last_applied = Some(entry.log_id);
+            if let Some(level) = unknown_level(&entry.payload) {
+                return Err(RaftIoError::apply(entry.log_id, &level).into());
+            }
             let outcome = match entry.payload {
                 EntryPayload::Normal(stamped) => Some(self.state.apply(index, stamped)),
                 EntryPayload::Blank => None,
@@ -167,6 +171,24 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
             meta: stored.meta,
             snapshot: Box::new(Cursor::new(stored.state)),
         }))
+    }
+}
+
+/// The log goes on in a way that this build cannot follow.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "the cluster was raised to level {}, and this build knows levels up to {}: start a newer one",
+    .0.0, Level::NEWEST.0
+)]
+struct UnknownLevel(Level);
+
+fn unknown_level(payload: &EntryPayload<TypeConfig>) -> Option<UnknownLevel> {
+    match payload {
+        EntryPayload::Normal(stamped) => match stamped.command {
+            Command::RaiseLevel(level) if level > Level::NEWEST => Some(UnknownLevel(level)),
+            _ => None,
+        },
+        EntryPayload::Blank | EntryPayload::Membership(_) => None,
     }
 }
 

@@ -55,6 +55,7 @@ fn submit(index: u64) -> Entry<TypeConfig> {
         log_id: log_id(index),
         payload: EntryPayload::Normal(Stamped {
             at: LogTime(index),
+            ran: None,
             command: Command::SubmitJob(submission),
         }),
     }

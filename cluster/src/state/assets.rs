@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
+use super::State;
 use super::side_effects::SideEffect;
-use super::{State, TaskPhase};
 use crate::command::{Outcome, Rejection};
 use crate::model::{
     Arrival, Asset, AssetId, AssetKind, AssetStatus, AssetUse, Ingested, JobError, JobId, NewAsset,
-    Seq, TaskKind,
+    Seq,
 };
 
 impl State {
@@ -183,10 +183,8 @@ impl State {
                 continue;
             }
             job.waits_on.retain(|used| used.asset != id);
-            if job.waits_on.is_empty()
-                && let Some(prepare) = job.tasks.get_mut(&TaskKind::Prepare)
-            {
-                prepare.phase = TaskPhase::Open;
+            if job.waits_on.is_empty() {
+                job.open_first_task();
             }
         }
     }

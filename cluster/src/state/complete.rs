@@ -51,6 +51,10 @@ pub(super) fn accept(
             editor.touch(job);
         }
         TaskOutput::Artifact(artifact) => editor.complete(job, artifact),
+        TaskOutput::Fetched => {
+            task.phase = TaskPhase::Done(None);
+            job.open_first_task();
+        }
         // A transfer job's report ends its job and never comes here.
         TaskOutput::Ingested(_) | TaskOutput::Delivered => {}
     }

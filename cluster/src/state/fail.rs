@@ -4,7 +4,7 @@
 use super::job_editor::JobEditor;
 use super::{Job, State};
 use crate::command::{Outcome, Rejection};
-use crate::model::{Attempt, AttemptOutcome, Epoch, Failure, JobError, JobId, LogTime, TaskKind};
+use crate::model::{Attempt, AttemptOutcome, Epoch, Failure, JobError, JobId, RanTime, TaskKind};
 
 /// Reported failures of one task that end its job.
 pub(super) const MAX_FAILURES: u32 = 3;
@@ -32,7 +32,7 @@ pub(super) fn count_failure(
     kind: TaskKind,
     epoch: Epoch,
     failure: Failure,
-    retry_at: LogTime,
+    retry_at: RanTime,
 ) {
     let Some(task) = job.tasks.get_mut(&kind) else {
         return;
@@ -74,19 +74,25 @@ pub(super) fn count_loss(
     task.record(attempt, editor.now, AttemptOutcome::Lost);
     task.losses += 1;
     if task.losses >= MAX_LOSSES {
-        let work = match kind {
-            TaskKind::Prepare => "preparing the render".to_owned(),
-            TaskKind::Audio => "mixing the sound".to_owned(),
-            TaskKind::Segment(segment) => format!("rendering segment {segment}"),
-            TaskKind::Join => "joining the segments".to_owned(),
-            TaskKind::Ingest => "taking in the file".to_owned(),
-            TaskKind::Deliver => "copying the file to its destination".to_owned(),
-        };
+        let work = work_of(kind);
         let error = JobError {
             code: "engine_error".to_owned(),
             message: format!("{work} was lost {MAX_LOSSES} times, last with node {node}"),
             path: None,
         };
         editor.fail(job, error);
+    }
+}
+
+/// What a task does, as the subject of a sentence.
+pub(super) fn work_of(kind: TaskKind) -> String {
+    match kind {
+        TaskKind::Fetch => "fetching the sources".to_owned(),
+        TaskKind::Prepare => "preparing the render".to_owned(),
+        TaskKind::Audio => "mixing the sound".to_owned(),
+        TaskKind::Segment(segment) => format!("rendering segment {segment}"),
+        TaskKind::Join => "joining the segments".to_owned(),
+        TaskKind::Ingest => "taking in the file".to_owned(),
+        TaskKind::Deliver => "copying the file to its destination".to_owned(),
     }
 }

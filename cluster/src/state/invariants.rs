@@ -5,8 +5,11 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use super::fail::{MAX_FAILURES, MAX_LOSSES};
+use super::reopen::MAX_REOPENS;
 use super::{HISTORY_LEN, Job, State, Task, TaskPhase};
-use crate::model::{AssetStatus, DeliveryStatus, Epoch, Generation, JobKind, JobStatus, TaskKind};
+use crate::model::{
+    AssetStatus, Boot, DeliveryStatus, Epoch, Generation, JobKind, JobStatus, TaskKind,
+};
 
 /// A state that no history leads to.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -29,6 +32,11 @@ pub fn check(state: &State) -> Result<(), Violation> {
             id,
         )?;
         require(
+            job.submitted_ran <= state.ran,
+            "running time never goes back",
+            id,
+        )?;
+        require(
             state.active.contains_key(id) != job.status.is_terminal(),
             "exactly the jobs that go on are active",
             id,
@@ -47,6 +55,13 @@ pub fn check(state: &State) -> Result<(), Violation> {
     }
     for id in state.active.keys() {
         require(state.jobs.contains_key(id), "an active job exists", id)?;
+    }
+    for (node, boot) in &state.boots {
+        require(
+            state.nodes.contains_key(node) && *boot > Boot(0),
+            "a boot is that of a node",
+            node,
+        )?;
     }
     for (job, _, at) in state.idempotency.values() {
         require(state.jobs.contains_key(job), "a key leads to a job", job)?;
@@ -179,18 +194,37 @@ fn check_job(job: &Job) -> Result<(), Violation> {
 fn check_shape(job: &Job) -> Result<(), Violation> {
     let id = &job.id;
     let Some(plan) = &job.plan else {
-        let first = match job.kind {
-            JobKind::Render => TaskKind::Prepare,
-            JobKind::Ingest(_) => TaskKind::Ingest,
-            JobKind::Deliver(_) => TaskKind::Deliver,
+        let has_fetch = job.tasks.contains_key(&TaskKind::Fetch);
+        let want: &[TaskKind] = match job.kind {
+            JobKind::Render if has_fetch => &[TaskKind::Prepare, TaskKind::Fetch],
+            JobKind::Render => &[TaskKind::Prepare],
+            JobKind::Ingest(_) => &[TaskKind::Ingest],
+            JobKind::Deliver(_) => &[TaskKind::Deliver],
         };
-        let task = job.tasks.get(&first);
         require(
-            job.tasks.len() == 1 && task.is_some(),
-            "a job without a plan has only its first task",
+            job.tasks.keys().eq(want),
+            "a job without a plan has only its first tasks",
             id,
         )?;
-        let is_blocked = task.is_some_and(|task| task.phase == TaskPhase::Blocked);
+        let is_fetching = job
+            .tasks
+            .get(&TaskKind::Fetch)
+            .is_some_and(|fetch| !fetch.is_done());
+        let first = if is_fetching {
+            job.tasks.get(&TaskKind::Fetch)
+        } else {
+            job.tasks.get(&want[0])
+        };
+        let is_prepared = job
+            .tasks
+            .get(&TaskKind::Prepare)
+            .is_some_and(|prepare| prepare.phase != TaskPhase::Blocked);
+        require(
+            !(is_fetching && is_prepared),
+            "a job is prepared once its sources are fetched",
+            id,
+        )?;
+        let is_blocked = first.is_some_and(|task| task.phase == TaskPhase::Blocked);
         require(
             is_blocked != job.waits_on.is_empty(),
             "a job that waits for its assets is blocked, and no other",
@@ -210,6 +244,9 @@ fn check_shape(job: &Job) -> Result<(), Violation> {
     let segments = u32::try_from(plan.facts.segments.len()).unwrap_or(u32::MAX);
     let mut want: BTreeSet<TaskKind> = (0..segments).map(TaskKind::Segment).collect();
     want.extend([TaskKind::Prepare, TaskKind::Join]);
+    if job.tasks.contains_key(&TaskKind::Fetch) {
+        want.insert(TaskKind::Fetch);
+    }
     if plan.facts.has_audio {
         want.insert(TaskKind::Audio);
     }
@@ -254,13 +291,18 @@ fn check_task(job: &Job, kind: TaskKind, task: &Task) -> Result<(), Violation> {
         id,
     )?;
     require(
-        task.failures < MAX_FAILURES && task.losses < MAX_LOSSES,
-        "a task that failed or was lost too often ended its job",
+        task.failures < MAX_FAILURES && task.losses < MAX_LOSSES && task.reopens <= MAX_REOPENS,
+        "a task that failed, was lost or was opened again too often ended its job",
         id,
     )?;
     let epochs: Vec<Epoch> = task.live.iter().map(|attempt| attempt.epoch).collect();
     require(epochs.is_sorted(), "attempts are in order of grant", id)?;
     for attempt in task.live.iter().chain(&task.lingering) {
+        require(
+            attempt.run.0 <= attempt.epoch.0,
+            "a run has the number of its first attempt",
+            id,
+        )?;
         require(
             attempt.generation == job.generation,
             "an attempt works from the current plan",

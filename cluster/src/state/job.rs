@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{
     Artifact, AssetUse, Attempt, AttemptOutcome, DestinationStatus, Epoch, Fingerprint, Generation,
-    JobError, JobId, JobKind, JobStatus, LogIndex, LogTime, NodeId, ObjectRef, PlanFacts,
+    JobError, JobId, JobKind, JobStatus, LogIndex, LogTime, NodeId, ObjectRef, PlanFacts, RanTime,
     SegmentMark, Seq, TaskKind,
 };
 
@@ -32,6 +32,8 @@ pub struct Job {
     pub idempotency_key: Option<String>,
     /// When it was accepted.
     pub submitted_at: LogTime,
+    /// The same in running time: its deadline counts from here.
+    pub submitted_ran: RanTime,
     /// When its first lease was granted.
     pub started_at: Option<LogTime>,
     /// When its last segment (or sound) was accepted.
@@ -44,8 +46,9 @@ pub struct Job {
     pub plan: Option<PlanState>,
     /// What the job renders under, set by its first segment grant.
     pub fingerprint: Option<Fingerprint>,
-    /// Tasks by kind. Prepare is there from the start, the others with the plan, join too
-    /// (open once every segment and the sound are done).
+    /// Tasks by kind. Fetch (if there are remote sources) and prepare are there from the
+    /// start, the others with the plan, join too (open once every segment and the sound are
+    /// done).
     pub tasks: OrdMap<TaskKind, Task>,
     /// Why it failed.
     pub error: Option<JobError>,
@@ -93,6 +96,7 @@ impl Job {
             request,
             idempotency_key: None,
             submitted_at: LogTime(0),
+            submitted_ran: RanTime(0),
             started_at: None,
             rendered_at: None,
             finished_at: None,
@@ -112,6 +116,16 @@ impl Job {
             destination: None,
             reached: Vec::new(),
             accepted: OrdMap::new(),
+        }
+    }
+
+    /// Opens the first task that is not done, once nothing is waited for any more.
+    pub(super) fn open_first_task(&mut self) {
+        for kind in [TaskKind::Fetch, TaskKind::Prepare] {
+            if let Some(task) = self.tasks.get_mut(&kind).filter(|task| !task.is_done()) {
+                task.phase = TaskPhase::Open;
+                return;
+            }
         }
     }
 
@@ -145,10 +159,12 @@ pub struct Task {
     pub attempts: u32,
     /// Failures counted so far (reported ones).
     pub failures: u32,
-    /// Times a node was lost while running it.
+    /// Times a node was lost while running it, as far as they count.
     pub losses: u32,
+    /// Times its file was found missing or damaged and it was opened again.
+    pub reopens: u32,
     /// Not granted before this.
-    pub not_before: LogTime,
+    pub not_before: RanTime,
     /// The last few ended attempts, for operators: attempt, end, outcome.
     pub history: Vec<(Attempt, LogTime, AttemptOutcome)>,
     /// Its output must not come from the cache (a committed input was bad).
@@ -179,7 +195,8 @@ impl Task {
             attempts: 0,
             failures: 0,
             losses: 0,
-            not_before: LogTime::default(),
+            reopens: 0,
+            not_before: RanTime::default(),
             history: Vec::new(),
             no_cache: false,
         }
@@ -193,9 +210,9 @@ impl Task {
             .find(|attempt| attempt.epoch == epoch)
     }
 
-    /// Whether it may be granted at `now` as a first (not an extra) attempt.
-    pub fn is_grantable(&self, now: LogTime) -> bool {
-        self.phase == TaskPhase::Open && self.live.is_empty() && self.not_before <= now
+    /// Whether it may be granted at `ran` as a first (not an extra) attempt.
+    pub fn is_grantable(&self, ran: RanTime) -> bool {
+        self.phase == TaskPhase::Open && self.live.is_empty() && self.not_before <= ran
     }
 
     /// Whether it is done.

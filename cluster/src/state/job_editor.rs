@@ -7,7 +7,7 @@ use imbl::OrdMap;
 
 use super::side_effects::SideEffect;
 use super::{Job, State};
-use crate::model::{Artifact, JobError, JobId, JobStatus, LogIndex, LogTime};
+use crate::model::{Artifact, JobError, JobId, JobStatus, Level, LogIndex, LogTime};
 
 /// Longest code, message and path of a job's error that are kept, in bytes: a finished job
 /// stays small whatever an engine has to say.
@@ -19,6 +19,7 @@ const PATH_LEN: usize = 64;
 pub(super) struct JobEditor<'a> {
     pub(super) index: LogIndex,
     pub(super) now: LogTime,
+    pub(super) level: Level,
     active: &'a mut OrdMap<JobId, ()>,
     side_effects: &'a mut Vec<SideEffect>,
 }
@@ -29,6 +30,7 @@ impl State {
         let editor = JobEditor {
             index: self.applied,
             now: self.now,
+            level: self.level,
             active: &mut self.active,
             side_effects: &mut self.side_effects,
         };

@@ -5,7 +5,6 @@
 //! view) is cheap and never stops `apply`.
 
 mod assets;
-mod batch;
 mod cancel;
 mod complete;
 mod deliveries;
@@ -16,6 +15,7 @@ pub mod invariants;
 mod job;
 mod job_editor;
 mod keys;
+mod level;
 mod node;
 mod plan;
 mod priority;
@@ -23,9 +23,10 @@ mod release;
 mod reopen;
 mod replan;
 mod report;
+mod retention;
+mod round;
 mod side_effects;
 mod submit;
-mod sweep;
 mod transfer_jobs;
 mod trim;
 mod upgrade;
@@ -46,20 +47,25 @@ pub use upgrade::{decode, encode};
 
 use side_effects::SideEffect;
 
-use crate::command::{Command, Outcome, Stamped};
+use crate::command::{Command, Outcome, Rejection, Stamped};
 use crate::model::{
-    Admission, ApiKey, Asset, AssetId, Day, DayUsage, Delivery, DeliveryId, Digest, Endpoint,
-    EndpointId, Epoch, JobId, KeyId, LogIndex, LogTime, NodeId, NodeInfo, Secret,
+    Admission, ApiKey, Asset, AssetId, Boot, Day, DayUsage, Delivery, DeliveryId, Digest, Endpoint,
+    EndpointId, Epoch, JobId, KeyId, Level, LogIndex, LogTime, NodeId, NodeInfo, RanTime, Secret,
 };
 
 /// Applied state. Fields are readable so that the scheduler's pure core and the edge can
 /// look; only `apply` writes.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct State {
+    /// What `apply` does; never goes back.
+    pub level: Level,
     /// Index of the last applied entry.
     pub applied: LogIndex,
-    /// Log time: never goes back.
+    /// Log time: wall time, for people and retention. Never goes back.
     pub now: LogTime,
+    /// Running time, for deadlines, retries and leases. Never goes back. At level 0 it is
+    /// log time; from level 1 on it goes on from there by the leaders' boot clocks.
+    pub ran: RanTime,
     /// The next epoch to hand out.
     pub next_epoch: Epoch,
     /// Every job that retention still keeps, in order of id (so of age).
@@ -70,6 +76,8 @@ pub struct State {
     pub idempotency: OrdMap<(String, String, String), (JobId, Digest, LogTime)>,
     /// Registered nodes.
     pub nodes: OrdMap<NodeId, NodeInfo>,
+    /// Which start of each node is its current incarnation.
+    pub boots: OrdMap<NodeId, Boot>,
     /// Uploads and imports.
     pub assets: OrdMap<AssetId, Arc<Asset>>,
     /// Assets that are not settled: pending or processing.
@@ -111,17 +119,28 @@ impl State {
     pub fn apply(&mut self, index: LogIndex, stamped: Stamped) -> Outcome {
         self.advance(index);
         self.now = self.now.max(stamped.at);
+        self.ran = match (self.level, stamped.ran) {
+            (Level(0), _) => RanTime(self.now.0),
+            (_, Some(ran)) => self.ran.max(ran),
+            (_, None) => self.ran,
+        };
+        if !stamped.command.levels().contains(&self.level) {
+            return Outcome::Rejected(Rejection::WrongLevel);
+        }
         let outcome = match stamped.command {
-            Command::SubmitJob(submission) => self.submit(Admission {
-                submission,
-                assets: Vec::new(),
-                webhook_url: None,
-                has_destination: false,
-            }),
+            Command::SubmitJob(submission) => {
+                let admission = Admission {
+                    submission,
+                    assets: Vec::new(),
+                    webhook_url: None,
+                    has_destination: false,
+                };
+                self.submit(admission, false)
+            }
             Command::CancelJob { job, workspace } => self.cancel(job, &workspace),
             Command::FailJob { job, error } => self.fail(job, error),
             Command::Batch(batch) => self.batch(batch),
-            Command::RegisterNode(info) => self.register_node(info),
+            Command::RegisterNode(info) => self.register_node(info, Boot(0)),
             Command::SetNodeState { node, state } => self.set_node_state(node, state),
             Command::ReopenTasks {
                 job,
@@ -135,7 +154,7 @@ impl State {
                 idempotency_before,
                 jobs_before,
             } => self.sweep(idempotency_before, jobs_before),
-            Command::Admit(admission) => self.submit(admission),
+            Command::Admit(admission) => self.submit(admission, false),
             Command::CreateAsset(new) => self.create_asset(new),
             Command::AssetArrived { asset, arrival } => self.asset_arrived(asset, arrival),
             Command::AbandonAsset { asset, workspace } => self.abandon_asset(asset, &workspace),
@@ -160,6 +179,13 @@ impl State {
                 workspace,
             } => self.retry_delivery(delivery, &workspace),
             Command::Trim(trim) => self.trim(trim),
+            Command::RaiseLevel(level) => self.raise_level(level),
+            Command::Round(round) => self.round(round),
+            Command::Register(registration) => {
+                self.register_node(registration.info, registration.boot)
+            }
+            Command::Retain(retention) => self.retain(retention),
+            Command::AdmitRender(new) => self.submit(new.admission, new.has_remote_sources),
         };
         self.carry_out_side_effects();
         if cfg!(debug_assertions) && self.jobs.len() <= CHECKED_JOBS {

@@ -3,11 +3,15 @@
 use super::{State, fail};
 use crate::command::{Outcome, Rejection};
 use crate::model::{
-    Attempt, AttemptOutcome, Incarnation, JobId, NodeId, NodeInfo, NodeState, TaskKind,
+    Attempt, AttemptOutcome, Boot, Incarnation, JobId, Level, NodeId, NodeInfo, NodeState, TaskKind,
 };
 
 impl State {
-    pub(super) fn register_node(&mut self, mut info: NodeInfo) -> Outcome {
+    pub(super) fn register_node(&mut self, mut info: NodeInfo, boot: Boot) -> Outcome {
+        let known = self.boots.get(&info.id).copied().unwrap_or_default();
+        if boot < known {
+            return Outcome::Rejected(Rejection::StaleIncarnation);
+        }
         info.registered_at = self.now;
         if let Some(known) = self.nodes.get(&info.id) {
             if known.incarnation == info.incarnation {
@@ -21,6 +25,9 @@ impl State {
         }
         let (id, incarnation) = (info.id, info.incarnation);
         self.nodes.insert(id, info);
+        if boot > Boot(0) {
+            self.boots.insert(id, boot);
+        }
         self.release_former(id, incarnation);
         Outcome::Accepted
     }
@@ -38,9 +45,9 @@ impl State {
     /// Ends everything that `node` held before its current incarnation. The process that
     /// held it is gone, so nothing lingers.
     ///
-    /// A run is many attempts of which one was worked on, and the log does not say which:
-    /// the first open segment of a job is held to have been it. Others are lost without
-    /// blame, else three restarts of a healthy node would end every long job.
+    /// A process that starts again says nothing about its tasks (a worker that dies is
+    /// reported by its node), so nothing counts. At level 0 the first open segment of each
+    /// job did, and every other task.
     fn release_former(&mut self, node: NodeId, current: Incarnation) {
         let is_former = |attempt: &Attempt| attempt.node == node && attempt.incarnation != current;
         let affected: Vec<(JobId, TaskKind)> = self
@@ -69,14 +76,16 @@ impl State {
                 .partition(is_former);
             task.live = kept;
             let former: Vec<Attempt> = former;
-            let is_blamed = match kind {
-                TaskKind::Segment(_) => blamed.replace(id) != Some(id),
-                TaskKind::Prepare
-                | TaskKind::Audio
-                | TaskKind::Join
-                | TaskKind::Ingest
-                | TaskKind::Deliver => true,
-            };
+            let is_blamed = editor.level == Level(0)
+                && match kind {
+                    TaskKind::Segment(_) => blamed.replace(id) != Some(id),
+                    TaskKind::Fetch
+                    | TaskKind::Prepare
+                    | TaskKind::Audio
+                    | TaskKind::Join
+                    | TaskKind::Ingest
+                    | TaskKind::Deliver => true,
+                };
             for attempt in former {
                 if is_blamed {
                     fail::count_loss(job, &mut editor, kind, attempt);

@@ -1,7 +1,7 @@
 //! Attempts that end without a report: a lease ran out, or was handed back.
 
 use super::{State, TaskPhase, fail};
-use crate::command::Release;
+use crate::command::{Release, ReleaseCause};
 use crate::model::AttemptOutcome;
 
 impl State {
@@ -14,26 +14,31 @@ impl State {
         let Some(task) = job.tasks.get_mut(&kind) else {
             return;
         };
-        if !release.lost {
-            let was_live = task.live.iter().any(|live| live.epoch == release.epoch);
-            if let Some(attempt) = task.take(release.epoch)
-                && was_live
-            {
-                task.record(attempt, editor.now, AttemptOutcome::Released);
-            }
-            return;
-        }
-        let Some(at) = task
+        let live = task
             .live
             .iter()
-            .position(|live| live.epoch == release.epoch)
-        else {
-            return;
-        };
-        debug_assert_eq!(task.phase, TaskPhase::Open);
-        let attempt = task.live.remove(at);
-        // Cut off is not dead: its report is still welcome until someone else has the task.
-        task.lingering = Some(attempt.clone());
-        fail::count_loss(job, &mut editor, kind, attempt);
+            .position(|live| live.epoch == release.epoch);
+        match (release.cause, live) {
+            (ReleaseCause::HandedBack, Some(_)) => {
+                if let Some(attempt) = task.take(release.epoch) {
+                    task.record(attempt, editor.now, AttemptOutcome::Released);
+                }
+            }
+            (ReleaseCause::HandedBack, None) => {
+                task.take(release.epoch);
+            }
+            (ReleaseCause::Expired { is_charged }, Some(at)) => {
+                debug_assert_eq!(task.phase, TaskPhase::Open);
+                let attempt = task.live.remove(at);
+                // Cut off is not dead: its report is welcome until another node has the task.
+                task.lingering = Some(attempt.clone());
+                if is_charged {
+                    fail::count_loss(job, &mut editor, kind, attempt);
+                } else {
+                    task.record(attempt, editor.now, AttemptOutcome::Lost);
+                }
+            }
+            (ReleaseCause::Expired { .. }, None) => {}
+        }
     }
 }

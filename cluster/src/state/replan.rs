@@ -3,7 +3,7 @@
 
 use super::{State, TaskPhase};
 use crate::command::{Outcome, Rejection};
-use crate::model::{Generation, JobId, LogTime, TaskKind};
+use crate::model::{Generation, JobId, RanTime, TaskKind};
 
 impl State {
     pub(super) fn replan(&mut self, job: JobId, generation: Generation) -> Outcome {
@@ -22,7 +22,9 @@ impl State {
         let kinds: Vec<TaskKind> = job.tasks.keys().copied().collect();
         for kind in kinds {
             let phase = match kind {
-                TaskKind::Prepare | TaskKind::Ingest | TaskKind::Deliver => continue,
+                TaskKind::Fetch | TaskKind::Prepare | TaskKind::Ingest | TaskKind::Deliver => {
+                    continue;
+                }
                 TaskKind::Audio | TaskKind::Segment(_) => TaskPhase::Open,
                 TaskKind::Join => TaskPhase::Blocked,
             };
@@ -32,7 +34,7 @@ impl State {
                 // What went wrong under the old fingerprint says nothing about the new one.
                 task.failures = 0;
                 task.losses = 0;
-                task.not_before = LogTime::default();
+                task.not_before = RanTime::default();
             }
         }
         job.generation = Generation(generation.0 + 1);

@@ -2,10 +2,11 @@
 
 use super::{Job, State, TaskPhase};
 use crate::command::{Rejection, Report};
-use crate::model::{AttemptOutcome, TaskKind, TaskOutput};
+use crate::model::{AttemptOutcome, Failure, Level, RanTime, TaskKind, TaskOutput};
 
 impl State {
-    pub(super) fn report(&mut self, report: Report) -> Result<(), Rejection> {
+    /// `retry_at`: after a failure, the task is not granted again before this.
+    pub(super) fn report(&mut self, report: Report, retry_at: RanTime) -> Result<(), Rejection> {
         let nodes = self.nodes.clone();
         let (job, mut editor) = self
             .open_job(report.task.job)
@@ -14,44 +15,57 @@ impl State {
             return Ok(());
         }
         admit(job, &report)?;
-        if !job.is_render() && report.result.is_ok() {
+        let kind = report.task.kind;
+        let fits = match &report.result {
+            Ok(output) => is_fitting(output, kind),
+            Err(_) => true,
+        };
+        if !fits && editor.level == Level(0) {
+            return Err(Rejection::MisfitReport);
+        }
+        if fits && !job.is_render() && report.result.is_ok() {
             return self.finish_transfer(report);
         }
-        match report.result {
+        let result = if fits {
+            report.result
+        } else {
+            // Rejected it would be sent again and again; its attempt is over all the same.
+            Err(misfit(kind))
+        };
+        match result {
             Ok(output) => {
-                let fits = match (&output, report.task.kind) {
-                    (TaskOutput::Plan { facts, .. }, TaskKind::Prepare) => {
-                        super::plan::is_sound(facts)
-                    }
-                    (TaskOutput::Segment { .. }, TaskKind::Segment(_))
-                    | (TaskOutput::Audio { .. }, TaskKind::Audio)
-                    | (TaskOutput::Artifact(_), TaskKind::Join) => true,
-                    _ => false,
-                };
-                if !fits {
-                    return Err(Rejection::MisfitReport);
-                }
-                super::complete::accept(
-                    job,
-                    &mut editor,
-                    report.task.kind,
-                    report.epoch,
-                    output,
-                    |node| nodes.get(&node).map(|info| info.fingerprint),
-                );
+                super::complete::accept(job, &mut editor, kind, report.epoch, output, |node| {
+                    nodes.get(&node).map(|info| info.fingerprint)
+                });
             }
             Err(failure) => {
-                super::fail::count_failure(
-                    job,
-                    &mut editor,
-                    report.task.kind,
-                    report.epoch,
-                    failure,
-                    report.retry_at,
-                );
+                super::fail::count_failure(job, &mut editor, kind, report.epoch, failure, retry_at);
             }
         }
         Ok(())
+    }
+}
+
+/// Whether an output is one that a task of this kind makes.
+fn is_fitting(output: &TaskOutput, kind: TaskKind) -> bool {
+    match (output, kind) {
+        (TaskOutput::Plan { facts, .. }, TaskKind::Prepare) => super::plan::is_sound(facts),
+        (TaskOutput::Segment { .. }, TaskKind::Segment(_))
+        | (TaskOutput::Audio { .. }, TaskKind::Audio)
+        | (TaskOutput::Artifact(_), TaskKind::Join)
+        | (TaskOutput::Ingested(_), TaskKind::Ingest)
+        | (TaskOutput::Delivered, TaskKind::Deliver)
+        | (TaskOutput::Fetched, TaskKind::Fetch) => true,
+        _ => false,
+    }
+}
+
+fn misfit(kind: TaskKind) -> Failure {
+    Failure {
+        code: "engine_error".to_owned(),
+        message: format!("{} came to something else", super::fail::work_of(kind)),
+        path: None,
+        permanent: false,
     }
 }
 
@@ -64,8 +78,9 @@ fn admit(job: &Job, report: &Report) -> Result<(), Rejection> {
         .tasks
         .get(&report.task.kind)
         .ok_or(Rejection::TaskNotOpen)?;
-    // A prepare works before there is any plan, so generation 0 is its own.
-    if report.generation != job.generation && report.task.kind != TaskKind::Prepare {
+    // What comes before the plan works from generation 0, whatever is current.
+    let is_before_plan = matches!(report.task.kind, TaskKind::Fetch | TaskKind::Prepare);
+    if report.generation != job.generation && !is_before_plan {
         return Err(Rejection::StaleGeneration);
     }
     if task.phase != TaskPhase::Open {
@@ -99,6 +114,9 @@ fn is_repeated(job: &Job, report: &Report) -> bool {
         Ok(TaskOutput::Segment { object, .. } | TaskOutput::Audio { object, .. }) => task
             .mark()
             .is_some_and(|mark| mark.epoch == report.epoch && mark.object == *object),
+        Ok(TaskOutput::Fetched) => {
+            task.is_done() && task.ended_as(report.epoch, &AttemptOutcome::Done)
+        }
         Ok(TaskOutput::Artifact(_) | TaskOutput::Ingested(_) | TaskOutput::Delivered) => false,
     }
 }

@@ -15,7 +15,7 @@ use crate::model::{
 pub const IDEMPOTENCY_WINDOW_MILLIS: u64 = 24 * 60 * 60 * 1000;
 
 impl State {
-    pub(super) fn submit(&mut self, admission: Admission) -> Outcome {
+    pub(super) fn submit(&mut self, admission: Admission, has_remote_sources: bool) -> Outcome {
         let Admission {
             submission,
             assets,
@@ -56,16 +56,15 @@ impl State {
             self.idempotency.insert(place, (id, body, self.now));
         }
         let (waits_on, unusable) = self.judge_assets(&submission.workspace, &assets);
-        let phase = if waits_on.is_empty() {
-            TaskPhase::Open
-        } else {
-            TaskPhase::Blocked
-        };
-        let tasks = OrdMap::unit(TaskKind::Prepare, Task::new(phase));
-        let job = Job {
+        let mut tasks = OrdMap::unit(TaskKind::Prepare, Task::new(TaskPhase::Blocked));
+        if has_remote_sources {
+            tasks.insert(TaskKind::Fetch, Task::new(TaskPhase::Blocked));
+        }
+        let mut job = Job {
             priority: submission.priority.clamp(-10, 10),
             idempotency_key,
             submitted_at: self.now,
+            submitted_ran: self.ran,
             assets,
             waits_on,
             webhook_url,
@@ -78,6 +77,9 @@ impl State {
                 tasks,
             )
         };
+        if job.waits_on.is_empty() {
+            job.open_first_task();
+        }
         self.jobs.insert(id, Arc::new(job));
         if let Some((job, mut editor)) = self.open_job(id) {
             editor.enter(job, JobStatus::Queued);

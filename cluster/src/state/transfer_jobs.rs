@@ -64,6 +64,7 @@ impl State {
         let tasks = OrdMap::unit(task, Task::new(TaskPhase::Open));
         let job = Job {
             submitted_at: self.now,
+            submitted_ran: self.ran,
             ..Job::new(id, kind, workspace, request, tasks)
         };
         self.jobs.insert(id, Arc::new(job));

@@ -8,7 +8,8 @@ impl Job {
     pub fn segments(&self) -> impl Iterator<Item = (u32, &Task)> {
         self.tasks.iter().filter_map(|(kind, task)| match kind {
             TaskKind::Segment(segment) => Some((*segment, task)),
-            TaskKind::Prepare
+            TaskKind::Fetch
+            | TaskKind::Prepare
             | TaskKind::Audio
             | TaskKind::Join
             | TaskKind::Ingest

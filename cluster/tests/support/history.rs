@@ -3,7 +3,8 @@
 
 use cluster::State;
 use cluster::command::{
-    Batch, Command, Courier, DeliveryResult, DeliveryVerdict, Grant, Release, Report, Stamped, Trim,
+    Batch, BatchGrant, BatchRelease, BatchReport, Command, Courier, DeliveryResult,
+    DeliveryVerdict, Grant, Release, ReleaseCause, Report, Retention, Round, Stamped, Trim,
 };
 use cluster::model::*;
 use cluster::state::{Job, Task};
@@ -48,6 +49,7 @@ enum Action {
     RetryDelivery,
     Sweep,
     Trim,
+    Raise,
 }
 
 /// Histories long enough for a few jobs to run from end to end.
@@ -76,6 +78,7 @@ pub(crate) fn any_history() -> impl Strategy<Value = Vec<Step>> {
         1 => Just(Action::RetryDelivery),
         1 => Just(Action::Sweep),
         1 => Just(Action::Trim),
+        1 => Just(Action::Raise),
     ];
     let step = (action, any::<[u8; 4]>(), -500..5_000i32, any::<u8>()).prop_map(
         |(action, pick, later, spoil)| Step {
@@ -85,12 +88,26 @@ pub(crate) fn any_history() -> impl Strategy<Value = Vec<Step>> {
             spoil,
         },
     );
-    // Nodes first: nothing happens in a cluster without them.
-    let founding = Just(vec![registration(1, 1), registration(2, 1)]);
+    // Nodes first: nothing happens in a cluster without them. Most begin at the newest
+    // level, as new clusters do.
+    let founding = prop_oneof![
+        1 => Just(vec![]),
+        3 => Just(vec![raise()]),
+    ];
     (founding, vec(step, 1..120)).prop_map(|(mut steps, rest)| {
+        steps.extend([registration(1, 1), registration(2, 1)]);
         steps.extend(rest);
         steps
     })
+}
+
+fn raise() -> Step {
+    Step {
+        action: Action::Raise,
+        pick: [0; 4],
+        later: 1,
+        spoil: 255,
+    }
 }
 
 fn registration(node: u8, incarnation: u8) -> Step {
@@ -108,27 +125,16 @@ impl Step {
         let at = LogTime(state.now.0.saturating_add_signed(i64::from(self.later)));
         let command = match self.action {
             Action::Submit => self.submit(),
-            Action::Grant => Command::Batch(Batch {
-                grants: vec![self.grant(state)],
-                ..Batch::default()
-            }),
-            Action::ReportDone => Command::Batch(Batch {
-                reports: vec![self.report(state, true)],
-                ..Batch::default()
-            }),
-            Action::ReportFailed => Command::Batch(Batch {
-                reports: vec![self.report(state, false)],
-                ..Batch::default()
-            }),
-            Action::Release => Command::Batch(Batch {
-                releases: vec![self.release(state)],
-                ..Batch::default()
-            }),
-            Action::Round => Command::Batch(Batch {
-                reports: vec![self.report(state, true), self.report(state, true)],
-                releases: vec![],
-                grants: vec![self.grant(state), self.grant(state)],
-            }),
+            Action::Grant => round(state, vec![], vec![], vec![self.grant(state)]),
+            Action::ReportDone => round(state, vec![self.report(state, true)], vec![], vec![]),
+            Action::ReportFailed => round(state, vec![self.report(state, false)], vec![], vec![]),
+            Action::Release => round(state, vec![], vec![self.release(state)], vec![]),
+            Action::Round => round(
+                state,
+                vec![self.report(state, true), self.report(state, true)],
+                vec![],
+                vec![self.grant(state), self.grant(state)],
+            ),
             Action::Cancel => Command::CancelJob {
                 job: self.job(state),
                 workspace: self.workspace(),
@@ -141,6 +147,10 @@ impl Step {
                     path: None,
                 },
             },
+            Action::Register if state.level > Level(0) => Command::Register(Registration {
+                info: self.node(),
+                boot: Boot(u64::from(self.pick[3] % 4)),
+            }),
             Action::Register => Command::RegisterNode(self.node()),
             Action::SetNode => Command::SetNodeState {
                 node: NodeId(u64::from(self.pick[0] % 4)),
@@ -191,12 +201,23 @@ impl Step {
                 failed_assets_before: LogTime(u64::from(self.pick[2]) * 100),
                 usage_before: Day(0),
             }),
+            Action::Raise => Command::RaiseLevel(Level(u32::from(self.pick[0] % 3))),
+            Action::Sweep if state.level > Level(0) => Command::Retain(Retention {
+                idempotency: u64::from(self.pick[0]) * 100,
+                jobs: u64::from(self.pick[1]) * 100,
+                deliveries: u64::from(self.pick[2]) * 100,
+                ..Retention::NONE
+            }),
             Action::Sweep => Command::Sweep {
                 idempotency_before: LogTime(u64::from(self.pick[0]) * 100),
                 jobs_before: LogTime(u64::from(self.pick[1]) * 100),
             },
         };
-        Stamped { at, command }
+        let ran = (state.level > Level(0)).then(|| {
+            let later = i64::from(self.later);
+            RanTime(state.ran.0.saturating_add_signed(later))
+        });
+        Stamped { at, ran, command }
     }
 
     fn is_spoilt(&self) -> bool {
@@ -376,7 +397,7 @@ impl Step {
             let open: Vec<_> = job
                 .tasks
                 .iter()
-                .filter(|(_, task)| task.is_grantable(state.now))
+                .filter(|(_, task)| task.is_grantable(state.ran))
                 .collect();
             let at = nth(open.len(), self.pick[1])?;
             Some(TaskRef {
@@ -384,8 +405,16 @@ impl Step {
                 kind: *open[at].0,
             })
         });
+        let task = open.unwrap_or_else(|| self.task(state));
+        let mut tasks = vec![task.kind];
+        if let TaskKind::Segment(segment) = task.kind
+            && self.pick[3].is_multiple_of(3)
+        {
+            tasks.push(TaskKind::Segment(segment + 1));
+        }
         Grant {
-            task: open.unwrap_or_else(|| self.task(state)),
+            job: task.job,
+            tasks,
             node: node.map_or(NodeId(9), |node| node.id),
             incarnation: Incarnation(node.map_or(0, |node| node.incarnation.0) + spoil),
             fingerprint: node.map_or_else(|| fingerprint(0), |node| node.fingerprint),
@@ -435,7 +464,7 @@ impl Step {
             epoch,
             generation,
             result,
-            retry_at: LogTime(state.now.0 + u64::from(self.pick[3])),
+            retry_after_millis: u64::from(self.pick[3]),
         }
     }
 
@@ -444,7 +473,12 @@ impl Step {
         Release {
             task,
             epoch,
-            lost: self.pick[3].is_multiple_of(2),
+            cause: match self.pick[3] % 4 {
+                0 | 1 => ReleaseCause::HandedBack,
+                rest => ReleaseCause::Expired {
+                    is_charged: rest == 2,
+                },
+            },
         }
     }
 
@@ -487,8 +521,54 @@ impl Step {
                 probe: String::new(),
             }),
             TaskKind::Deliver => TaskOutput::Delivered,
+            TaskKind::Fetch => TaskOutput::Fetched,
         }
     }
+}
+
+/// A scheduling round in the form of the state's level.
+fn round(
+    state: &State,
+    reports: Vec<Report>,
+    releases: Vec<Release>,
+    grants: Vec<Grant>,
+) -> Command {
+    if state.level > Level(0) {
+        return Command::Round(Round {
+            reports,
+            releases,
+            grants,
+        });
+    }
+    let reports = reports.into_iter().map(|report| BatchReport {
+        task: report.task,
+        epoch: report.epoch,
+        generation: report.generation,
+        result: report.result,
+        retry_at: state.now.plus_millis(report.retry_after_millis),
+    });
+    let releases = releases.into_iter().map(|release| BatchRelease {
+        task: release.task,
+        epoch: release.epoch,
+        lost: matches!(release.cause, ReleaseCause::Expired { .. }),
+    });
+    let grants = grants.into_iter().flat_map(|grant| {
+        grant.tasks.into_iter().map(move |kind| BatchGrant {
+            task: TaskRef {
+                job: grant.job,
+                kind,
+            },
+            node: grant.node,
+            incarnation: grant.incarnation,
+            fingerprint: grant.fingerprint,
+            extra: grant.extra,
+        })
+    });
+    Command::Batch(Batch {
+        reports: reports.collect(),
+        releases: releases.collect(),
+        grants: grants.collect(),
+    })
 }
 
 /// An index below `len`, if there is one.

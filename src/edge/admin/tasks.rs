@@ -77,6 +77,7 @@ pub(super) fn tasks(job: &Job) -> Vec<TaskBody> {
 
 fn name(kind: TaskKind) -> (&'static str, u32) {
     match kind {
+        TaskKind::Fetch => ("fetch", 0),
         TaskKind::Prepare => ("prepare", 0),
         TaskKind::Audio => ("audio", 0),
         TaskKind::Segment(index) => ("segment", index),

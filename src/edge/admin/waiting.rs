@@ -17,7 +17,7 @@ pub(super) fn reason(state: &State, job: &Job, concurrent: u32) -> Option<&'stat
         .filter(|task| task.phase == TaskPhase::Open)
         .peekable();
     open.peek()?;
-    if open.all(|task| task.not_before > state.now) {
+    if open.all(|task| task.not_before > state.ran) {
         return Some("retry_delay");
     }
     let takes_work = |node: &&NodeInfo| node.roles.render && node.state == NodeState::Ready;

@@ -95,6 +95,7 @@ mod tests {
         state.apply(
             LogIndex(5),
             Stamped {
+                ran: None,
                 at: LogTime(0),
                 command,
             },

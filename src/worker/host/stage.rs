@@ -40,6 +40,7 @@ pub(super) async fn stage(
         return Err(failure::engine("a run without tasks"));
     };
     let label = match first.granted.task.kind {
+        TaskKind::Fetch => "fetch",
         TaskKind::Prepare => "prepare",
         TaskKind::Audio => "audio",
         TaskKind::Segment(_) => "segments",

@@ -4,7 +4,7 @@
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use cluster::model::{Epoch, Failure, TaskRef};
+use cluster::model::{Epoch, Failure, RunNumber, TaskRef};
 
 use super::{Book, Effect, Phase, PieceState, Run, engine_error};
 use crate::node::slots::RunId;
@@ -96,6 +96,41 @@ impl Book {
             effects.extend(self.sweep(id));
         }
         effects.push(Effect::Poll);
+        effects
+    }
+
+    /// Hands back what these runs have not begun, without blame: the output being worked on
+    /// is finished, then the slot is free. One that the child has begun meanwhile is dropped.
+    pub(super) fn hand_back(&mut self, runs: &[RunNumber]) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        let mut has_any = false;
+        for (&id, run) in &mut self.runs {
+            let is_asked = run
+                .pieces
+                .first()
+                .is_some_and(|piece| runs.contains(&piece.assignment.granted.run));
+            if !is_asked || run.phase == Phase::Over {
+                continue;
+            }
+            let mut hit = false;
+            for piece in run.pieces.iter_mut().skip(run.current + 1) {
+                if piece.state == PieceState::Waiting {
+                    piece.state = PieceState::Ended;
+                    self.handed_back.push(piece.lease());
+                    hit = true;
+                }
+            }
+            if !hit {
+                continue;
+            }
+            if run.phase == (Phase::WithChild { is_killed: false }) {
+                effects.extend(stop_before(id, run));
+            }
+            has_any = true;
+        }
+        if has_any {
+            effects.push(Effect::Poll);
+        }
         effects
     }
 

@@ -17,7 +17,7 @@ use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
 use cluster::command::Report;
-use cluster::model::{Epoch, Failure, FrameRange, LogTime, TaskOutput, TaskRef};
+use cluster::model::{Epoch, Failure, FrameRange, TaskOutput, TaskRef};
 
 use ending::stop_before;
 
@@ -130,8 +130,8 @@ impl Piece {
             epoch: self.assignment.granted.epoch,
             generation: self.assignment.granted.generation,
             result,
-            // The leader sets it: retry delays are in its time.
-            retry_at: LogTime(0),
+            // The leader sets it: it knows how often the task has failed.
+            retry_after_millis: 0,
         }
     }
 }
@@ -290,6 +290,7 @@ impl Book {
             self.handed_back.retain(|lease| *lease != (*task, *epoch));
         }
         let mut effects = self.revoke(&reply.revoke);
+        effects.extend(self.hand_back(&reply.hand_back));
         for run in reply.assign {
             effects.extend(self.begin(run, now));
         }

@@ -1,7 +1,8 @@
 //! A state with a log: builds commands, applies them, looks at the result.
 
 use crate::command::{
-    Batch, BatchOutcome, Command, Grant, Granted, Outcome, Rejection, Release, Report, Stamped,
+    Command, Grant, Granted, Outcome, Rejection, Release, ReleaseCause, Report, Round,
+    RoundOutcome, Stamped,
 };
 use crate::model::*;
 use crate::state::{Job, State, Task, invariants};
@@ -9,6 +10,10 @@ use crate::state::{Job, State, Task, invariants};
 pub(in crate::state) const JOB: JobId = JobId(1);
 pub(in crate::state) const NODE: NodeId = NodeId(10);
 pub(in crate::state) const OTHER_NODE: NodeId = NodeId(11);
+
+/// A lease that ran out and counts against its task.
+pub(in crate::state) const LOST: ReleaseCause = ReleaseCause::Expired { is_charged: true };
+pub(in crate::state) const HANDED_BACK: ReleaseCause = ReleaseCause::HandedBack;
 
 pub(in crate::state) struct World {
     pub(in crate::state) state: State,
@@ -19,11 +24,17 @@ pub(in crate::state) struct World {
 impl World {
     /// Two ready nodes of one fingerprint, nothing submitted.
     pub(in crate::state) fn new() -> Self {
+        Self::of_level(Level::NEWEST)
+    }
+
+    /// The same at an earlier level.
+    pub(in crate::state) fn of_level(level: Level) -> Self {
         let mut world = Self {
             state: State::default(),
             index: 0,
             time: 1_000,
         };
+        world.apply(Command::RaiseLevel(level));
         world.apply(Command::RegisterNode(node(NODE, 1)));
         world.apply(Command::RegisterNode(node(OTHER_NODE, 1)));
         world
@@ -62,6 +73,7 @@ impl World {
         self.index += 1;
         let stamped = Stamped {
             at: LogTime(self.time),
+            ran: Some(RanTime(self.time)),
             command,
         };
         let outcome = self.state.apply(LogIndex(self.index), stamped);
@@ -69,19 +81,24 @@ impl World {
         outcome
     }
 
-    pub(in crate::state) fn batch(&mut self, batch: Batch) -> BatchOutcome {
-        match self.apply(Command::Batch(batch)) {
-            Outcome::Batch(outcome) => outcome,
-            other => panic!("a batch came to {other:?}"),
+    pub(in crate::state) fn round(&mut self, round: Round) -> RoundOutcome {
+        match self.apply(Command::Round(round)) {
+            Outcome::Round(outcome) => outcome,
+            other => panic!("a round came to {other:?}"),
         }
     }
 
-    pub(in crate::state) fn try_grant(&mut self, grant: Grant) -> Result<Granted, Rejection> {
-        let mut outcome = self.batch(Batch {
+    pub(in crate::state) fn try_run(&mut self, grant: Grant) -> Vec<Result<Granted, Rejection>> {
+        let mut outcome = self.round(Round {
             grants: vec![grant],
-            ..Batch::default()
+            ..Round::default()
         });
         outcome.grants.remove(0)
+    }
+
+    pub(in crate::state) fn try_grant(&mut self, grant: Grant) -> Result<Granted, Rejection> {
+        assert_eq!(grant.tasks.len(), 1);
+        self.try_run(grant).remove(0)
     }
 
     pub(in crate::state) fn grant(&mut self, kind: TaskKind) -> Result<Granted, Rejection> {
@@ -97,21 +114,21 @@ impl World {
     }
 
     pub(in crate::state) fn try_report(&mut self, report: Report) -> Result<(), Rejection> {
-        let mut outcome = self.batch(Batch {
+        let mut outcome = self.round(Round {
             reports: vec![report],
-            ..Batch::default()
+            ..Round::default()
         });
         outcome.reports.remove(0)
     }
 
-    pub(in crate::state) fn release(&mut self, granted: &Granted, lost: bool) {
-        self.batch(Batch {
+    pub(in crate::state) fn release(&mut self, granted: &Granted, cause: ReleaseCause) {
+        self.round(Round {
             releases: vec![Release {
                 task: granted.task,
                 epoch: granted.epoch,
-                lost,
+                cause,
             }],
-            ..Batch::default()
+            ..Round::default()
         });
     }
 
@@ -136,13 +153,7 @@ impl World {
             .copied()
             .find(|id| is_it(self.state.jobs[id].kind))
             .expect("the transfer job is active");
-        let task = TaskRef { job, kind };
-        let granted = self
-            .try_grant(Grant {
-                task,
-                ..grant(kind)
-            })
-            .unwrap();
+        let granted = self.try_grant(Grant { job, ..grant(kind) }).unwrap();
         self.report(&granted, result).unwrap();
     }
 
@@ -245,6 +256,7 @@ pub(in crate::state) fn output(kind: TaskKind) -> TaskOutput {
         TaskKind::Join => TaskOutput::Artifact(artifact()),
         TaskKind::Ingest => TaskOutput::Ingested(ingested()),
         TaskKind::Deliver => TaskOutput::Delivered,
+        TaskKind::Fetch => TaskOutput::Fetched,
     }
 }
 
@@ -292,7 +304,8 @@ pub(in crate::state) fn endpoint(id: u128, events: &[EventKind]) -> Endpoint {
 
 pub(in crate::state) fn grant(kind: TaskKind) -> Grant {
     Grant {
-        task: TaskRef { job: JOB, kind },
+        job: JOB,
+        tasks: vec![kind],
         node: NODE,
         incarnation: Incarnation(1),
         fingerprint: fingerprint(1),
@@ -306,7 +319,7 @@ pub(in crate::state) fn report(granted: &Granted, result: Result<TaskOutput, Fai
         epoch: granted.epoch,
         generation: granted.generation,
         result,
-        retry_at: LogTime(0),
+        retry_after_millis: 0,
     }
 }
 

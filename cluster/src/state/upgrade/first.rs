@@ -1,43 +1,20 @@
-//! The state as bytes, for snapshots: today's shape, and that of the first release, which is
-//! read and brought up to date.
+//! The shape of the first release: read, never written.
 
 use std::sync::Arc;
 
 use imbl::OrdMap;
 use serde::{Deserialize, Serialize};
 
-use super::{Job, PlanState, State, Task};
-use crate::codec::{self, CodecError};
+use super::second::{Second, SecondJob, SecondTask};
 use crate::model::{
     Artifact, Digest, Epoch, Fingerprint, Generation, JobError, JobId, JobKind, JobStatus,
     LogIndex, LogTime, NodeId, NodeInfo, ObjectRef, OutboxRow, Seq, TaskKind,
 };
-
-/// Encoding version of a snapshot of [`State`]; version 1 is [`First`].
-const VERSION: u8 = 2;
-
-/// Encodes a state for a snapshot.
-///
-/// # Errors
-/// When it is too large.
-pub fn encode(state: &State) -> Result<Vec<u8>, CodecError> {
-    codec::encode_version(state, VERSION)
-}
-
-/// Decodes a state that any release up to this one encoded.
-///
-/// # Errors
-/// When the bytes are something else.
-pub fn decode(bytes: &[u8]) -> Result<State, CodecError> {
-    match codec::version_of(bytes)? {
-        1 => codec::decode_version::<First>(bytes, 1).map(State::from),
-        _ => codec::decode_version(bytes, VERSION),
-    }
-}
+use crate::state::PlanState;
 
 /// The state of the first release.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-struct First {
+pub(super) struct First {
     applied: LogIndex,
     now: LogTime,
     next_epoch: Epoch,
@@ -66,7 +43,7 @@ struct FirstJob {
     generation: Generation,
     plan: Option<PlanState>,
     fingerprint: Option<Fingerprint>,
-    tasks: OrdMap<TaskKind, Task>,
+    tasks: OrdMap<TaskKind, SecondTask>,
     error: Option<JobError>,
     artifact: Option<Artifact>,
     segment_count: u32,
@@ -75,7 +52,7 @@ struct FirstJob {
     frames_done: u64,
 }
 
-impl From<First> for State {
+impl From<First> for Second {
     fn from(first: First) -> Self {
         // The outbox had no reader: there were no endpoints.
         Self {
@@ -85,7 +62,7 @@ impl From<First> for State {
             jobs: first
                 .jobs
                 .into_iter()
-                .map(|(id, job)| (id, Arc::new(Job::from(Arc::unwrap_or_clone(job)))))
+                .map(|(id, job)| (id, SecondJob::from(Arc::unwrap_or_clone(job))))
                 .collect(),
             active: first.active,
             idempotency: first.idempotency,
@@ -95,15 +72,17 @@ impl From<First> for State {
     }
 }
 
-impl From<FirstJob> for Job {
+impl From<FirstJob> for SecondJob {
     fn from(first: FirstJob) -> Self {
         Self {
-            // When it got where it is was not kept: it is told as of its last change.
-            reached: vec![(first.changed_at, first.status)],
+            id: first.id,
+            kind: JobKind::Render,
+            workspace: first.workspace,
             priority: first.priority,
             status: first.status,
             sequence: first.sequence,
             changed_at: first.changed_at,
+            request: first.request,
             idempotency_key: first.idempotency_key,
             submitted_at: first.submitted_at,
             started_at: first.started_at,
@@ -112,19 +91,20 @@ impl From<FirstJob> for Job {
             generation: first.generation,
             plan: first.plan,
             fingerprint: first.fingerprint,
+            tasks: first.tasks,
             error: first.error,
             artifact: first.artifact,
             segment_count: first.segment_count,
             segments_from_cache: first.segments_from_cache,
             frames: first.frames,
             frames_done: first.frames_done,
-            ..Self::new(
-                first.id,
-                JobKind::Render,
-                first.workspace,
-                first.request,
-                first.tasks,
-            )
+            assets: Vec::new(),
+            waits_on: Vec::new(),
+            webhook_url: None,
+            destination: None,
+            // When it got where it is was not kept: its last change stands for it.
+            reached: vec![(first.changed_at, first.status)],
+            accepted: OrdMap::new(),
         }
     }
 }
@@ -132,13 +112,17 @@ impl From<FirstJob> for Job {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::codec;
+    use crate::state::State;
     use crate::state::tests::world::World;
+    use crate::state::upgrade::{decode, encode};
 
     /// A planned job as the first release kept it.
     fn first() -> (First, State) {
         let state = World::planned().state;
-        let jobs = state.jobs.iter().map(|(id, job)| {
-            let job = Job::clone(job);
+        let second = Second::from(&state);
+        let jobs = second.jobs.iter().map(|(id, job)| {
+            let job = job.clone();
             let first = FirstJob {
                 id: job.id,
                 workspace: job.workspace,

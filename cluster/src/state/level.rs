@@ -1,0 +1,24 @@
+//! The level of the state: what `apply` does, which commands exist, how snapshots are
+//! written. Builds differ, logs are replayed, and every copy must come to the same state: so
+//! a change of any of these is a new level, and a command raises it once every voter can.
+//!
+//! | level | since then |
+//! | --- | --- |
+//! | 0 | logs and snapshots without a level |
+//! | 1 | running time beside log time; runs in attempts; boots in registrations; a lost lease counts only where its command says so; misfit reports count as failures; retention by age; fetch tasks |
+
+use super::State;
+use crate::command::{Outcome, Rejection};
+use crate::model::Level;
+
+impl State {
+    /// Never lowers it. A level that this build does not know is refused: whoever feeds the
+    /// log must not get here with one, because other builds would raise it.
+    pub(super) fn raise_level(&mut self, level: Level) -> Outcome {
+        if level > Level::NEWEST {
+            return Outcome::Rejected(Rejection::WrongLevel);
+        }
+        self.level = self.level.max(level);
+        Outcome::Accepted
+    }
+}

@@ -1,0 +1,46 @@
+//! The state as bytes, for snapshots: written in the shape of its level, so that every build
+//! that knows the level can read it; earlier shapes are read and brought up to date.
+
+mod first;
+mod second;
+
+use self::first::First;
+use self::second::Second;
+use super::State;
+use crate::codec::{self, CodecError};
+use crate::model::Level;
+
+/// Encoding version of a snapshot of [`First`].
+const FIRST: u8 = 1;
+
+/// Encoding version of a snapshot of level 0.
+const SECOND: u8 = 2;
+
+/// Encoding version of a snapshot of [`State`], from level 1 on.
+const WITH_LEVEL: u8 = 3;
+
+/// Encodes a state for a snapshot.
+///
+/// # Errors
+/// When it is too large.
+pub fn encode(state: &State) -> Result<Vec<u8>, CodecError> {
+    if state.level == Level(0) {
+        codec::encode_version(&Second::from(state), SECOND)
+    } else {
+        codec::encode_version(state, WITH_LEVEL)
+    }
+}
+
+/// Decodes a state that any build up to this one encoded.
+///
+/// # Errors
+/// When the bytes are something else.
+pub fn decode(bytes: &[u8]) -> Result<State, CodecError> {
+    match codec::version_of(bytes)? {
+        FIRST => codec::decode_version::<First>(bytes, FIRST)
+            .map(Second::from)
+            .map(State::from),
+        SECOND => codec::decode_version::<Second>(bytes, SECOND).map(State::from),
+        _ => codec::decode_version(bytes, WITH_LEVEL),
+    }
+}
