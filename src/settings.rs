@@ -126,6 +126,8 @@ pub struct Render {
     pub decoder: String,
     /// Frames a segment; 0: by the composition's length.
     pub segment_frames: u32,
+    /// Most frames times pixels of the canvas in one segment.
+    pub segment_pixels: u64,
     /// Uploads and imports taken in, and files delivered, at once: beside `slots`.
     pub transfer_slots: u32,
     /// A segment without a new frame for this long is killed.
@@ -228,6 +230,8 @@ pub struct Limits {
     pub duration: Duration,
     /// Most pixels in a canvas or a source's frame.
     pub pixels: u64,
+    /// Most output frames times pixels of the canvas in one render.
+    pub render_pixels: u64,
     /// Most characters in a text element.
     pub text_chars: u32,
     /// Largest source file.
@@ -349,6 +353,7 @@ impl Default for Render {
             encoder: "auto".into(),
             decoder: "auto".into(),
             segment_frames: 0,
+            segment_pixels: 375_000_000,
             transfer_slots: 2,
             stall_timeout: Duration::from_secs(60),
             sandbox: Sandbox::Auto,
@@ -387,6 +392,7 @@ impl Default for Limits {
             elements: 500,
             duration: Duration::from_secs(3 * 3600),
             pixels: 33_177_600,
+            render_pixels: 6_000_000_000_000,
             text_chars: 10_000,
             source_bytes: ByteSize::gib(5),
             queued_per_workspace: 1000,

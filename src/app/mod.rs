@@ -27,6 +27,7 @@ use tokio_util::sync::CancellationToken;
 use crate::composition;
 use crate::composition::time::MediaTime;
 use crate::edge::{self, Edge};
+use crate::plan::CutSettings;
 use crate::settings::Settings;
 use crate::store::ObjectStore;
 use crate::store::fetch::{FetchLimits, Fetcher, Guard, YtDlp};
@@ -113,7 +114,10 @@ impl App {
         worker.address_space = facts.reserved.saturating_add(worker.memory);
         let host_settings = HostSettings {
             limits: composition_limits(&settings),
-            segment_frames: settings.render.segment_frames,
+            cuts: CutSettings {
+                segment_frames: settings.render.segment_frames,
+                segment_pixels: settings.render.segment_pixels,
+            },
             source_bytes: settings.limits.source_bytes.as_u64(),
         };
         let host = Host::new(
@@ -274,6 +278,7 @@ pub fn composition_limits(settings: &Settings) -> composition::Limits {
         elements: usize::try_from(limits.elements).unwrap_or(usize::MAX),
         duration: MediaTime::new(i128::from(limits.duration.as_secs()), 1),
         pixels: limits.pixels,
+        render_pixels: limits.render_pixels,
         text_chars: usize::try_from(limits.text_chars).unwrap_or(usize::MAX),
         destinations: settings.destinations.keys().cloned().collect(),
     }

@@ -73,6 +73,8 @@ struct LimitsBody {
     duration_seconds: f64,
     /// Largest canvas, width times height.
     pixels: u64,
+    /// Largest render, frames times width times height.
+    render_pixels: u64,
     /// Longest text.
     text_chars: usize,
     /// Largest upload.
@@ -119,6 +121,7 @@ pub(crate) async fn capabilities(
             elements: limits.composition.elements,
             duration_seconds: limits.composition.duration.as_f64(),
             pixels: limits.composition.pixels,
+            render_pixels: limits.composition.render_pixels,
             text_chars: limits.composition.text_chars,
             source_bytes: limits.source_bytes,
             queued_renders: limits.queued_per_workspace,

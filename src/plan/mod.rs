@@ -14,7 +14,7 @@ pub use assets::{asset_of, asset_url, assets_used};
 pub use prepared::Prepared;
 pub use probe::{Probe, ProbeAudio, ProbeColor};
 pub use request::{RequestObject, RequestObjectError};
-pub use segments::cut;
+pub use segments::{CutSettings, cut};
 pub use stored::{MAX_BYTES, PlanError, VERSION};
 
 use crate::timeline::Timeline;

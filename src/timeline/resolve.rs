@@ -98,6 +98,16 @@ impl Timeline {
             });
         }
         timeline.frames = duration.frame_count(timeline.composition.frame_rate);
+        let (width, height) = (timeline.composition.width, timeline.composition.height);
+        if let Some(message) =
+            limits.refuse_render(timeline.frames, u64::from(width), u64::from(height))
+        {
+            return Err(ResolveError {
+                code: "limit_exceeded".into(),
+                message,
+                path: "duration".into(),
+            });
+        }
         timeline.text_heights = timeline
             .composition
             .elements

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::composition::time::MediaTime;
 use crate::composition::{SourceKind, ValidComposition, Warning};
 use crate::media::Report;
-use crate::plan::Probe;
+use crate::plan::{CutSettings, Probe};
 
 /// One run's work. Every path is of a file on this machine.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -51,10 +51,12 @@ pub struct PrepareOrder {
     pub composition: ValidComposition,
     /// Its files, in the order of `ValidComposition::source_urls`.
     pub sources: Vec<FetchedSource>,
-    /// `render.segment_frames`; 0: by the timeline's length.
-    pub segment_frames: u32,
+    /// How the output is cut.
+    pub cuts: CutSettings,
     /// `limits.duration`.
     pub max_duration: MediaTime,
+    /// `limits.render_pixels`.
+    pub max_render_pixels: u64,
     /// Where outputs go.
     pub out: PathBuf,
 }

@@ -47,6 +47,7 @@ pub(super) fn prepare(tools: &mut Tools, order: PrepareOrder, run: &Run) -> Resu
 
     let limits = Limits {
         duration: order.max_duration,
+        render_pixels: order.max_render_pixels,
         ..Limits::default()
     };
     let (timeline, mut warnings) =
@@ -59,9 +60,10 @@ pub(super) fn prepare(tools: &mut Tools, order: PrepareOrder, run: &Run) -> Resu
     let composition = &timeline.composition;
     let segments = plan::cut(
         timeline.frames,
+        u64::from(composition.width) * u64::from(composition.height),
         composition.frame_rate,
         composition.output.keyframe_interval,
-        order.segment_frames,
+        order.cuts,
     );
     let facts = PlanFacts {
         frames: timeline.frames,

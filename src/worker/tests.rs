@@ -14,7 +14,7 @@ use super::settings::WorkerSettings;
 use super::tools::Tools;
 use crate::composition::{Json, Limits, ValidComposition, validate};
 use crate::media::synthetic::{SyntheticEngine, SyntheticFile, SyntheticSource};
-use crate::plan::Plan;
+use crate::plan::{CutSettings, Plan};
 
 struct Bench {
     directory: tempfile::TempDir,
@@ -88,8 +88,12 @@ impl Bench {
         let order = Order::Prepare(PrepareOrder {
             composition: composition.clone(),
             sources,
-            segment_frames,
+            cuts: CutSettings {
+                segment_frames,
+                segment_pixels: u64::MAX,
+            },
             max_duration: Limits::default().duration,
+            max_render_pixels: Limits::default().render_pixels,
             out: self.path().to_owned(),
         });
         let made = self.work(&order)?;

@@ -14,6 +14,7 @@ use crate::composition::ViolationCode;
 pub(super) fn check(fields: &Fields, given: &Map<String, Value>, report: &mut Report<'_>) {
     canvas(fields, given, report);
     length(fields, report);
+    size(fields, report);
     output(fields, report);
     destination(fields, report);
     let ids = ids(fields, report);
@@ -68,6 +69,33 @@ fn length(fields: &Fields, report: &mut Report<'_>) {
                 format!("it would end at {}, the limit is {limit}", time + duration),
             );
         }
+    }
+}
+
+/// How much there is to render, as far as it is known before the sources are.
+fn size(fields: &Fields, report: &mut Report<'_>) {
+    let ends = fields.list("elements").iter().filter_map(|(_, element)| {
+        let lasting = matches!(element.choice("type"), Some("text" | "image"));
+        let is_visible = element.flag("visible") == Some(true);
+        (lasting && is_visible).then_some(element.time("time")? + element.time("duration")?)
+    });
+    let known = fields.time("duration").or_else(|| ends.max());
+    let (Some(duration), Some(rate)) = (known, fields.rate("frame_rate")) else {
+        return;
+    };
+    let side = |name| {
+        fields
+            .integer(name)
+            .and_then(|side| u64::try_from(side).ok())
+    };
+    let (Some(width), Some(height)) = (side("width"), side("height")) else {
+        return;
+    };
+    let refused = report
+        .limits
+        .refuse_render(duration.frame_count(rate), width, height);
+    if let Some(message) = refused {
+        report.violation("duration", ViolationCode::LimitExceeded, message);
     }
 }
 

@@ -134,6 +134,11 @@ fn each_thing_wrong_with_a_composition_has_its_path_and_code() {
         (json!({"duration": 1e-30}), "duration", Range),
         (json!({"duration": 1e300}), "duration", Range),
         (json!({"duration": 10801}), "duration", LimitExceeded),
+        (
+            json!({"width": 7680, "height": 4320, "frame_rate": 240, "duration": 10800}),
+            "duration",
+            LimitExceeded,
+        ),
         (json!({"duration": "5"}), "duration", Type),
         (json!({"frame_rate": 0.5}), "frame_rate", Range),
         (json!({"frame_rate": 241}), "frame_rate", Range),

@@ -9,7 +9,7 @@ use super::super::testing::{
 };
 use super::super::{Affine, FrameTable, MediaInfo, Notice};
 use super::*;
-use crate::plan::cut;
+use crate::plan::{CutSettings, cut};
 
 fn clip(fields: &Value) -> Value {
     let mut clip = json!({"type": "video", "source_url": "https://a.example/v.mp4"});
@@ -31,6 +31,13 @@ fn shown(body: &Value, source: MediaInfo) -> Vec<Option<u64>> {
             })
         })
         .collect()
+}
+
+fn every(segment_frames: u32) -> CutSettings {
+    CutSettings {
+        segment_frames,
+        segment_pixels: u64::MAX,
+    }
 }
 
 #[test]
@@ -242,7 +249,7 @@ proptest! {
         let rate: FrameRate = timeline.composition.frame_rate;
         let whole: Vec<_> = (0..timeline.frames).map(|n| timeline.evaluate(FrameIndex(n))).collect();
         let mut pieces = Vec::new();
-        for range in cut(timeline.frames, rate, None, step) {
+        for range in cut(timeline.frames, 1, rate, None, every(step)) {
             // Each segment works from the plan as it was stored.
             let stored = serde_json::to_vec(&timeline).expect("a plan serialises");
             let reread: Timeline = serde_json::from_slice(&stored).expect("a plan is read back");
@@ -254,7 +261,7 @@ proptest! {
     #[test]
     fn a_segment_knows_the_source_frames_it_needs(timeline in any_timeline(), step in 1_u32..60) {
         let rate: FrameRate = timeline.composition.frame_rate;
-        for range in cut(timeline.frames, rate, None, step) {
+        for range in cut(timeline.frames, 1, rate, None, every(step)) {
             for element in 0..timeline.composition.elements.len() {
                 let needed: Vec<u64> = needed(&timeline, range, element);
                 prop_assert!(needed.is_sorted());

@@ -127,6 +127,14 @@ fn a_derived_length_is_held_to_the_limit_too() {
 }
 
 #[test]
+fn a_derived_size_is_held_to_the_limit_too() {
+    let body = json!({"width": 7680, "height": 4320, "frame_rate": 240,
+        "elements": [music(&json!({}))]});
+    let error = try_resolve(&body, vec![sound(9000)]).expect_err("too large");
+    assert_eq!((&*error.code, &*error.path), ("limit_exceeded", "duration"));
+}
+
+#[test]
 fn one_file_used_twice_is_one_source_and_fonts_are_none() {
     let mut title = text(0.0, 1.0);
     title["font_url"] = json!("https://a.example/v.mp4");

@@ -29,6 +29,7 @@ pub use transfers::Transfers;
 
 use super::scratch::{RunDirs, Scratch};
 use crate::composition::Limits;
+use crate::plan::CutSettings;
 use crate::store::ObjectStore;
 use crate::store::fetch::Fetcher;
 
@@ -37,8 +38,8 @@ use crate::store::fetch::Fetcher;
 pub struct HostSettings {
     /// What compositions are held to.
     pub limits: Limits,
-    /// `render.segment_frames`; 0: by the timeline's length.
-    pub segment_frames: u32,
+    /// How outputs are cut.
+    pub cuts: CutSettings,
     /// Largest upload or import in bytes.
     pub source_bytes: u64,
 }

@@ -199,8 +199,9 @@ async fn prepare(
     Ok(PrepareOrder {
         composition,
         sources,
-        segment_frames: shared.settings.segment_frames,
+        cuts: shared.settings.cuts,
         max_duration: shared.settings.limits.duration,
+        max_render_pixels: shared.settings.limits.render_pixels,
         out,
     })
 }

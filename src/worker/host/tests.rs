@@ -9,7 +9,7 @@ mod transfers;
 
 use super::accept;
 use crate::composition::{Json, Limits, ValidComposition, validate};
-use crate::plan::{self, Plan, Prepared};
+use crate::plan::{self, CutSettings, Plan, Prepared};
 use crate::render::text::TextEngine;
 use crate::timeline::Timeline;
 use crate::worker::order::PrepareOrder;
@@ -21,6 +21,14 @@ fn composition(word: &str) -> ValidComposition {
     });
     let json = Json::parse(json.to_string().as_bytes()).unwrap();
     validate(&json, &Limits::default()).unwrap().0
+}
+
+/// Cuts by the output's length alone.
+fn by_length() -> CutSettings {
+    CutSettings {
+        segment_frames: 0,
+        segment_pixels: u64::MAX,
+    }
 }
 
 /// What an honest worker makes of an order.
@@ -37,15 +45,16 @@ impl Made {
         let order = PrepareOrder {
             composition: composition("one"),
             sources: Vec::new(),
-            segment_frames: 0,
+            cuts: by_length(),
             max_duration: limits.duration,
+            max_render_pixels: limits.render_pixels,
             out: PathBuf::new(),
         };
         let engine = TextEngine::new();
         let (timeline, _) =
             Timeline::resolve(order.composition.clone(), Vec::new(), &engine, &limits).unwrap();
         let rate = timeline.composition.frame_rate;
-        let segments = plan::cut(timeline.frames, rate, None, 0);
+        let segments = plan::cut(timeline.frames, 64 * 64, rate, None, by_length());
         let facts = PlanFacts {
             frames: timeline.frames,
             rate,

@@ -14,6 +14,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use serde_json::json;
 
+use super::by_length;
 use crate::composition::Limits;
 use crate::plan::{Probe, RequestObject};
 use crate::store::fetch::{FetchLimits, Fetcher, Guard};
@@ -47,7 +48,7 @@ impl World {
         let dirs = scratch.fresh(0, "test").unwrap();
         let settings = HostSettings {
             limits: Limits::default(),
-            segment_frames: 0,
+            cuts: by_length(),
             source_bytes: 1000,
         };
         Self {
