@@ -2,9 +2,10 @@
 //! by the scheduler, read by the job actors and by operators; never in the log.
 
 use std::collections::BTreeMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use cluster::model::{Epoch, Incarnation, NodeId, TaskRef};
+use cluster::State;
+use cluster::model::{Epoch, Fingerprint, Incarnation, NodeId, NodeState, TaskRef};
 use serde::Serialize;
 
 /// The polls' view of the cluster at one moment.
@@ -26,6 +27,24 @@ pub(crate) struct LiveNode {
     pub(crate) is_draining: bool,
     /// When the first of its leases expires unless it polls.
     pub(crate) first_expiry: Option<Instant>,
+}
+
+impl LiveFacts {
+    /// Fingerprints of the nodes that poll and take rendering work.
+    pub(crate) fn fingerprints(
+        &self,
+        applied: &State,
+        now: Instant,
+        suspect: Duration,
+    ) -> Vec<Fingerprint> {
+        self.nodes
+            .iter()
+            .filter(|(_, node)| now.saturating_duration_since(node.last_poll) <= suspect)
+            .filter_map(|(id, _)| applied.nodes.get(id))
+            .filter(|info| info.roles.render && info.state == NodeState::Ready)
+            .map(|info| info.fingerprint)
+            .collect()
+    }
 }
 
 /// How the leader judges a node.

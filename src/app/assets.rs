@@ -87,8 +87,9 @@ impl AssetJanitor {
     }
 
     async fn notice(&self, state: &State, everyone: bool) {
+        let used = state.assets_in_use();
         for asset in open(state).filter(|asset| is_pending(asset)) {
-            if !everyone && !state.is_asset_in_use(asset.id()) {
+            if !everyone && !used.contains(&asset.id()) {
                 continue;
             }
             let (store, coordinator) = (self.store.as_ref(), self.coordinator.as_ref());
@@ -164,9 +165,10 @@ impl AssetJanitor {
 
 /// Whether trimming would drop anything: an entry of the log a minute for nothing is too much.
 fn has_old(state: &State, trim: &Trim) -> bool {
+    let used = state.assets_in_use();
     let is_old = |asset: &Arc<Asset>| {
         let before = trim.assets_before(asset);
-        asset.settled_at.is_some_and(|at| at < before) && !state.is_asset_in_use(asset.id())
+        asset.settled_at.is_some_and(|at| at < before) && !used.contains(&asset.id())
     };
     state.assets.values().any(is_old)
         || state.deliveries.values().any(|delivery| {

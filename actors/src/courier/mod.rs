@@ -211,22 +211,22 @@ impl CourierState {
             return;
         }
         let now = self.args.clock.now();
-        for id in applied.active.keys() {
-            let Some(progress) = self.args.board.get(*id) else {
+        for id in applied.queues.begun() {
+            let Some(progress) = self.args.board.get(id) else {
                 continue;
             };
-            let told = self.told.get(id);
+            let told = self.told.get(&id);
             let is_due = told.is_none_or(|(at, frames)| {
                 now.saturating_duration_since(*at) >= self.args.schedule.progress
                     && *frames != progress.frames_done
             });
-            let Some(job) = applied.jobs.get(id).filter(|job| job.is_render()) else {
+            let Some(job) = applied.jobs.get(&id) else {
                 continue;
             };
             if !is_due || progress.frames_done == 0 {
                 continue;
             }
-            self.told.insert(*id, (now, progress.frames_done));
+            self.told.insert(id, (now, progress.frames_done));
             for endpoint in applied.endpoints.values() {
                 let follows = endpoint.workspace == job.workspace
                     && endpoint.disabled.is_none()

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use cluster::command::{Command, Outcome};
-use cluster::model::{AttemptOutcome, Epoch, Fingerprint, JobError, JobId, RanTime, TaskKind};
+use cluster::model::{AttemptOutcome, Epoch, Fingerprint, JobId, RanTime, TaskKind};
 use cluster::state::{Job, TaskPhase};
 
+use super::limits;
 use super::rate::Rate;
 use crate::config::Timings;
 use crate::ports::{ProposeError, damaged_input};
@@ -115,8 +116,8 @@ impl JobDriver {
             !sight.fingerprints.is_empty(),
             fingerprint_lives(job, sight),
         );
-        since(&mut self.without_node_since, !any, now);
-        since(&mut self.without_fingerprint_since, any && !fits, now);
+        limits::since(&mut self.without_node_since, !any, now);
+        limits::since(&mut self.without_fingerprint_since, any && !fits, now);
         let due = || self.overdue(job, sight.ran, now);
         if let Some(command) = self.spoiled(job).or_else(due)
             && !self.is_proposing
@@ -151,42 +152,16 @@ impl JobDriver {
 
     /// The command a limit in time calls for, if one has passed.
     fn overdue(&self, job: &Job, ran: RanTime, now: Instant) -> Option<Command> {
-        let fail = |code: &str, message: String| Command::FailJob {
-            job: self.id,
-            error: JobError {
-                code: code.to_owned(),
-                message,
-                path: None,
-            },
-        };
-        let longer = |start: Option<Instant>, limit| {
-            start.is_some_and(|start| now.saturating_duration_since(start) >= limit)
-        };
-        let age = ran.millis_since(job.submitted_ran);
-        if u128::from(age) >= self.timings.job_deadline.as_millis() {
-            let hours = self.timings.job_deadline.as_secs() / 3600;
-            return Some(fail(
-                "render_timeout",
-                format!("not finished within {hours} hours"),
-            ));
-        }
-        if longer(self.without_node_since, self.timings.no_node) {
-            let minutes = self.timings.no_node.as_secs() / 60;
-            return Some(fail(
-                "engine_error",
-                format!("no render node took work for {minutes} minutes"),
-            ));
-        }
-        if longer(
-            self.without_fingerprint_since,
-            self.timings.fingerprint_gone,
-        ) {
-            return Some(Command::Replan {
+        let replan = || {
+            let start = self.without_fingerprint_since;
+            limits::is_over(start, now, self.timings.fingerprint_gone).then_some(Command::Replan {
                 job: self.id,
                 generation: job.generation,
-            });
-        }
-        None
+            })
+        };
+        limits::past_deadline(job, ran, &self.timings)
+            .or_else(|| limits::without_node(self.id, self.without_node_since, now, &self.timings))
+            .or_else(replan)
     }
 
     /// Progress from committed segments and listed units; nothing if none of it changed.
@@ -215,15 +190,6 @@ impl JobDriver {
         self.shown = progress;
         is_new.then_some(progress)
     }
-}
-
-/// The start of a condition that holds now, forgotten when it does not.
-fn since(start: &mut Option<Instant>, holds: bool, now: Instant) {
-    *start = if holds {
-        Some(start.unwrap_or(now))
-    } else {
-        None
-    };
 }
 
 /// Whether some live node may render this job.

@@ -2,15 +2,15 @@
 //! them out. Grants are not its business: those are the scheduler's.
 
 mod driver;
+pub(crate) mod limits;
 mod rate;
 #[cfg(test)]
 mod tests;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use cluster::State;
-use cluster::model::{JobId, NodeState};
+use cluster::model::JobId;
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort, async_trait};
 use tokio::task::JoinSet;
 
@@ -113,15 +113,7 @@ impl Actor for JobActor {
 impl JobState {
     fn sight(&self, applied: &State, live: &LiveFacts) -> Sight {
         let now = self.args.clock.now();
-        let suspect: Duration = self.args.timings.suspect;
-        let fingerprints = live
-            .nodes
-            .iter()
-            .filter(|(_, node)| now.saturating_duration_since(node.last_poll) <= suspect)
-            .filter_map(|(id, _)| applied.nodes.get(id))
-            .filter(|info| info.roles.render && info.state == NodeState::Ready)
-            .map(|info| info.fingerprint)
-            .collect();
+        let fingerprints = live.fingerprints(applied, now, self.args.timings.suspect);
         let units = live
             .units
             .iter()

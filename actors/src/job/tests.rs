@@ -167,7 +167,11 @@ fn a_damaged_input_of_the_join_is_made_anew_once() {
     let (state, epochs) = planned(JOB, 2, 30);
     let mut job = Job::clone(&state.jobs[&JOB]);
     let spoil = |job: &mut Job, mark_epoch: Epoch, path: &str| {
-        let made = job.tasks.get_mut(&TaskKind::Segment(1)).unwrap();
+        let made = job
+            .tasks
+            .get_mut(&TaskKind::Segment(1))
+            .map(Arc::make_mut)
+            .unwrap();
         let attempt = made
             .live
             .pop()
@@ -186,7 +190,11 @@ fn a_damaged_input_of_the_join_is_made_anew_once() {
             path: Some(path.to_owned()),
             permanent: false,
         };
-        let join = job.tasks.get_mut(&TaskKind::Join).unwrap();
+        let join = job
+            .tasks
+            .get_mut(&TaskKind::Join)
+            .map(Arc::make_mut)
+            .unwrap();
         let failed = Attempt {
             epoch: Epoch(100),
             ..attempt

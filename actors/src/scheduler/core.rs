@@ -317,7 +317,7 @@ impl Core {
     /// Brings the leases in line with the live attempts of applied state.
     fn follow(&mut self, state: &State, now: Instant) {
         let mut live = BTreeMap::new();
-        for job in state.active.keys().filter_map(|id| state.jobs.get(id)) {
+        for job in state.leasing() {
             for (&kind, task) in &job.tasks {
                 for attempt in &task.live {
                     let task = cluster::model::TaskRef { job: job.id, kind };

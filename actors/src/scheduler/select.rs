@@ -71,13 +71,8 @@ pub(super) fn select(
     } = shares;
     let mut grants = transfers(state, ran, slots);
     let mut going_on = renders_going_on(state);
-    let mut open: Vec<OpenJob<'_>> = state
-        .active
-        .keys()
-        .filter_map(|id| state.jobs.get(id))
-        .map(|job| OpenJob::new(job, ran))
-        .filter(|open| !open.is_empty())
-        .collect();
+    let room: u32 = slots.iter().map(|node| node.free).sum();
+    let mut open = open_jobs(state, ran, usize::try_from(room).unwrap_or(usize::MAX));
     served.retain(|workspace| open.iter().any(|open| open.job.workspace == workspace));
     loop {
         open.sort_by_key(|open| {
@@ -113,6 +108,22 @@ pub(super) fn select(
         grants,
         waiting: waiting(&open),
     }
+}
+
+/// Renders with something to be granted: those that have begun, and of each workspace's
+/// others as many as could begin in this round, and one more that shows that it waits.
+fn open_jobs(state: &State, ran: RanTime, room: usize) -> Vec<OpenJob<'_>> {
+    let queues = &state.queues;
+    let ready = queues
+        .ready_workspaces()
+        .flat_map(|(workspace, _)| queues.ready_of(workspace).take(room.saturating_add(1)));
+    queues
+        .begun()
+        .chain(ready)
+        .filter_map(|id| state.jobs.get(&id))
+        .map(|job| OpenJob::new(job, ran))
+        .filter(|open| !open.is_empty())
+        .collect()
 }
 
 /// The work that is left, by workspace; `open` is in order of service.
@@ -151,10 +162,8 @@ pub(super) fn grant(job: &Job, tasks: Vec<TaskKind>, slots: &FreeSlots, extra: b
 /// Renders of each workspace that have begun.
 fn renders_going_on(state: &State) -> BTreeMap<&str, u32> {
     let mut going_on: BTreeMap<&str, u32> = BTreeMap::new();
-    for job in state.active.keys().filter_map(|id| state.jobs.get(id)) {
-        if job.is_render() && job.status == JobStatus::Processing {
-            *going_on.entry(&job.workspace).or_default() += 1;
-        }
+    for job in state.queues.begun().filter_map(|id| state.jobs.get(&id)) {
+        *going_on.entry(&job.workspace).or_default() += 1;
     }
     going_on
 }
@@ -172,7 +181,11 @@ fn may_go_on(job: &Job, going_on: &BTreeMap<&str, u32>, limit: u32) -> bool {
 /// failed it.
 fn transfers(state: &State, ran: RanTime, slots: &mut [FreeSlots]) -> Vec<Grant> {
     let mut runs = Vec::new();
-    for job in state.active.keys().filter_map(|id| state.jobs.get(id)) {
+    for job in state
+        .queues
+        .transfers()
+        .filter_map(|id| state.jobs.get(&id))
+    {
         let open = job
             .tasks
             .iter()

@@ -141,9 +141,7 @@ pub(super) fn copy_straggler(
 ) -> Option<Moved> {
     let total: u32 = state.nodes.values().map(|node| node.slots).sum();
     let extras = state
-        .active
-        .keys()
-        .filter_map(|id| state.jobs.get(id))
+        .leasing()
         .flat_map(|job| job.tasks.values())
         .filter(|task| task.live.len() > 1)
         .count();

@@ -97,8 +97,7 @@ impl State {
             return Outcome::Rejected(Rejection::AssetNotPending);
         }
         if let Some(job) = asset.job {
-            self.jobs.remove(&job);
-            self.active.remove(&job);
+            self.remove_job(job);
         }
         let error = JobError {
             code: "source_not_found".to_owned(),
@@ -162,14 +161,13 @@ impl State {
     pub(super) fn release_waiting(&mut self, asset: &Asset) {
         let id = asset.id();
         let waiting: Vec<JobId> = self
-            .active
-            .keys()
-            .filter(|&job| {
+            .queues
+            .waiting()
+            .filter(|job| {
                 self.jobs
                     .get(job)
                     .is_some_and(|job| job.waits_on.iter().any(|used| used.asset == id))
             })
-            .copied()
             .collect();
         for job in waiting {
             let Some((job, mut editor)) = self.open_job(job) else {

@@ -1,5 +1,6 @@
 //! An accepted output and what it opens. The fence was passed already.
 
+use super::job::task_mut;
 use super::job_editor::JobEditor;
 use super::{Job, TaskPhase, plan};
 use crate::model::{
@@ -16,7 +17,7 @@ pub(super) fn accept(
     output: TaskOutput,
     fingerprint_of: impl Fn(NodeId) -> Option<Fingerprint>,
 ) {
-    let Some(task) = job.tasks.get_mut(&kind) else {
+    let Some(task) = task_mut(&mut job.tasks, kind) else {
         return;
     };
     let Some(attempt) = task.take(epoch) else {
@@ -68,7 +69,7 @@ fn open_join(job: &mut Job, editor: &JobEditor<'_>) {
         return;
     }
     job.rendered_at = Some(editor.now);
-    if let Some(join) = job.tasks.get_mut(&TaskKind::Join) {
+    if let Some(join) = task_mut(&mut job.tasks, TaskKind::Join) {
         join.phase = TaskPhase::Open;
     }
 }

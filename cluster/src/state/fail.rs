@@ -1,6 +1,7 @@
 //! What goes wrong: failures that attempts report, attempts lost with their node, and the
 //! point at which either ends the job.
 
+use super::job::task_mut;
 use super::job_editor::JobEditor;
 use super::{Job, State};
 use crate::command::{Outcome, Rejection};
@@ -34,7 +35,7 @@ pub(super) fn count_failure(
     failure: Failure,
     retry_at: RanTime,
 ) {
-    let Some(task) = job.tasks.get_mut(&kind) else {
+    let Some(task) = task_mut(&mut job.tasks, kind) else {
         return;
     };
     let Some(attempt) = task.take(epoch) else {
@@ -67,7 +68,7 @@ pub(super) fn count_loss(
     kind: TaskKind,
     attempt: Attempt,
 ) {
-    let Some(task) = job.tasks.get_mut(&kind) else {
+    let Some(task) = task_mut(&mut job.tasks, kind) else {
         return;
     };
     let node = attempt.node;

@@ -1,5 +1,6 @@
 //! New attempts: who may have one, and the epoch that fences it.
 
+use super::job::task_mut;
 use super::{Job, State, TaskPhase};
 use crate::command::{Grant, Granted, Rejection};
 use crate::model::{Attempt, Epoch, JobStatus, NodeInfo, NodeState, RunNumber, TaskKind, TaskRef};
@@ -29,7 +30,7 @@ impl State {
         let (job, mut editor) = self.open_job(grant.job).ok_or(Rejection::UnknownJob)?;
         check(job, node.as_ref(), grant, kind)?;
         let generation = job.generation;
-        let task = job.tasks.get_mut(&kind).ok_or(Rejection::TaskNotOpen)?;
+        let task = task_mut(&mut job.tasks, kind).ok_or(Rejection::TaskNotOpen)?;
         task.attempts += 1;
         let number = task.attempts;
         // Replaced: from here on only reports of epochs in `live` are accepted.

@@ -63,6 +63,11 @@ pub fn check(state: &State) -> Result<(), Violation> {
             node,
         )?;
     }
+    require(
+        state.queues == state.queues_of_jobs() && state.touched.is_empty(),
+        "the queues follow from the jobs",
+        &"queues",
+    )?;
     for (job, _, at) in state.idempotency.values() {
         require(state.jobs.contains_key(job), "a key leads to a job", job)?;
         require(*at <= state.now, "log time never goes back", job)?;

@@ -1,5 +1,7 @@
 //! One job and its tasks, as applied.
 
+use std::sync::Arc;
+
 use imbl::OrdMap;
 use serde::{Deserialize, Serialize};
 
@@ -8,6 +10,15 @@ use crate::model::{
     JobError, JobId, JobKind, JobStatus, LogIndex, LogTime, NodeId, ObjectRef, PlanFacts, RanTime,
     SegmentMark, Seq, TaskKind,
 };
+
+/// Tasks by kind. Each is shared until it changes: a job that waits is small, and a change of
+/// one segment does not copy its neighbours.
+pub type Tasks = OrdMap<TaskKind, Arc<Task>>;
+
+/// The task of this kind, to be changed.
+pub(super) fn task_mut(tasks: &mut Tasks, kind: TaskKind) -> Option<&mut Task> {
+    tasks.get_mut(&kind).map(Arc::make_mut)
+}
 
 /// A job. When it becomes terminal, `plan` and `tasks` are dropped down to what reports need.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -49,7 +60,7 @@ pub struct Job {
     /// Tasks by kind. Fetch (if there are remote sources) and prepare are there from the
     /// start, the others with the plan, join too (open once every segment and the sound are
     /// done).
-    pub tasks: OrdMap<TaskKind, Task>,
+    pub tasks: Tasks,
     /// Why it failed.
     pub error: Option<JobError>,
     /// What it made.
@@ -83,7 +94,7 @@ impl Job {
         kind: JobKind,
         workspace: String,
         request: ObjectRef,
-        tasks: OrdMap<TaskKind, Task>,
+        tasks: Tasks,
     ) -> Self {
         Self {
             id,
@@ -122,7 +133,7 @@ impl Job {
     /// Opens the first task that is not done, once nothing is waited for any more.
     pub(super) fn open_first_task(&mut self) {
         for kind in [TaskKind::Fetch, TaskKind::Prepare] {
-            if let Some(task) = self.tasks.get_mut(&kind).filter(|task| !task.is_done()) {
+            if let Some(task) = task_mut(&mut self.tasks, kind).filter(|task| !task.is_done()) {
                 task.phase = TaskPhase::Open;
                 return;
             }

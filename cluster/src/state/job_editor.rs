@@ -35,6 +35,7 @@ impl State {
             side_effects: &mut self.side_effects,
         };
         let job = self.jobs.get_mut(&job)?;
+        Self::note_place(&mut self.touched, job);
         Some((Arc::make_mut(job), editor))
     }
 }

@@ -19,6 +19,7 @@ mod level;
 mod node;
 mod plan;
 mod priority;
+mod queues;
 mod release;
 mod reopen;
 mod replan;
@@ -41,10 +42,12 @@ use std::sync::Arc;
 use imbl::OrdMap;
 use serde::{Deserialize, Serialize};
 
-pub use job::{HISTORY_LEN, Job, PlanState, Task, TaskPhase};
+pub use job::{HISTORY_LEN, Job, PlanState, Task, TaskPhase, Tasks};
+pub use queues::Queues;
 pub use submit::IDEMPOTENCY_WINDOW_MILLIS;
 pub use upgrade::{decode, encode};
 
+use queues::Place;
 use side_effects::SideEffect;
 
 use crate::command::{Command, Outcome, Rejection, Stamped};
@@ -104,6 +107,13 @@ pub struct State {
     /// What the command being applied has set off; empty between commands.
     #[serde(skip)]
     pub(crate) side_effects: Vec<SideEffect>,
+    /// Jobs by what is to be done about them.
+    #[serde(skip)]
+    pub queues: Queues,
+    /// Jobs that the command being applied has changed, and where they were filed; empty
+    /// between commands.
+    #[serde(skip)]
+    pub(crate) touched: Vec<(JobId, Place)>,
 }
 
 /// Debug builds check every invariant after every command while there are at most this many
@@ -188,6 +198,7 @@ impl State {
             Command::AdmitRender(new) => self.submit(new.admission, new.has_remote_sources),
         };
         self.carry_out_side_effects();
+        self.file_jobs();
         if cfg!(debug_assertions) && self.jobs.len() <= CHECKED_JOBS {
             debug_assert_eq!(invariants::check(self), Ok(()));
         }

@@ -1,5 +1,6 @@
 //! Nodes: registering, restarting, and whether they may be given work.
 
+use super::job::task_mut;
 use super::{State, fail};
 use crate::command::{Outcome, Rejection};
 use crate::model::{
@@ -51,9 +52,7 @@ impl State {
     fn release_former(&mut self, node: NodeId, current: Incarnation) {
         let is_former = |attempt: &Attempt| attempt.node == node && attempt.incarnation != current;
         let affected: Vec<(JobId, TaskKind)> = self
-            .active
-            .keys()
-            .filter_map(|id| self.jobs.get(id))
+            .leasing()
             .flat_map(|job| {
                 job.tasks
                     .iter()
@@ -66,7 +65,7 @@ impl State {
             let Some((job, mut editor)) = self.open_job(id) else {
                 continue;
             };
-            let Some(task) = job.tasks.get_mut(&kind) else {
+            let Some(task) = task_mut(&mut job.tasks, kind) else {
                 // An earlier loss in this loop ended the job.
                 continue;
             };
@@ -89,7 +88,7 @@ impl State {
             for attempt in former {
                 if is_blamed {
                     fail::count_loss(job, &mut editor, kind, attempt);
-                } else if let Some(task) = job.tasks.get_mut(&kind) {
+                } else if let Some(task) = task_mut(&mut job.tasks, kind) {
                     task.record(attempt, editor.now, AttemptOutcome::Lost);
                 }
             }

@@ -1,5 +1,7 @@
 //! The accepted plan: what a job consists of from then on.
 
+use std::sync::Arc;
+
 use super::{Job, PlanState, Task, TaskPhase};
 use crate::model::{Generation, NodeId, ObjectRef, PlanFacts, TaskKind};
 
@@ -28,15 +30,17 @@ pub(super) fn adopt(job: &mut Job, object: ObjectRef, facts: PlanFacts, prepared
     job.segment_count = u32::try_from(facts.segments.len())
         .expect("a sound plan has at most MAX_SEGMENTS segments");
     for segment in 0..job.segment_count {
-        job.tasks
-            .insert(TaskKind::Segment(segment), Task::new(TaskPhase::Open));
+        job.tasks.insert(
+            TaskKind::Segment(segment),
+            Arc::new(Task::new(TaskPhase::Open)),
+        );
     }
     if facts.has_audio {
         job.tasks
-            .insert(TaskKind::Audio, Task::new(TaskPhase::Open));
+            .insert(TaskKind::Audio, Arc::new(Task::new(TaskPhase::Open)));
     }
     job.tasks
-        .insert(TaskKind::Join, Task::new(TaskPhase::Blocked));
+        .insert(TaskKind::Join, Arc::new(Task::new(TaskPhase::Blocked)));
     job.plan = Some(PlanState {
         object,
         facts,

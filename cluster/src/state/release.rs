@@ -1,5 +1,6 @@
 //! Attempts that end without a report: a lease ran out, or was handed back.
 
+use super::job::task_mut;
 use super::{State, TaskPhase, fail};
 use crate::command::{Release, ReleaseCause};
 use crate::model::AttemptOutcome;
@@ -11,7 +12,7 @@ impl State {
             return;
         };
         let kind = release.task.kind;
-        let Some(task) = job.tasks.get_mut(&kind) else {
+        let Some(task) = task_mut(&mut job.tasks, kind) else {
             return;
         };
         let live = task

@@ -1,6 +1,7 @@
 //! Committed inputs of a join turned out missing or damaged, or fetched sources are gone with
 //! their node: the tasks that made them are open again. What was lost is nobody's failure.
 
+use super::job::task_mut;
 use super::job_editor::JobEditor;
 use super::{Job, State, TaskPhase, fail};
 use crate::command::{Outcome, Rejection};
@@ -32,10 +33,7 @@ impl State {
                 continue;
             }
             // Only what leaves a file can have lost it; an open task is being done again.
-            let Some(task) = job
-                .tasks
-                .get_mut(&kind)
-                .filter(|task| task.mark().is_some())
+            let Some(task) = task_mut(&mut job.tasks, kind).filter(|task| task.mark().is_some())
             else {
                 continue;
             };
@@ -63,7 +61,7 @@ impl State {
             is_changed = true;
         }
         if is_changed {
-            if let Some(join) = job.tasks.get_mut(&TaskKind::Join) {
+            if let Some(join) = task_mut(&mut job.tasks, TaskKind::Join) {
                 join.drop_attempts(editor.now);
                 join.phase = TaskPhase::Blocked;
                 if editor.level > Level(0) {
@@ -85,14 +83,14 @@ fn fetch_again(job: &mut Job, editor: &JobEditor<'_>) {
         && job
             .tasks
             .get(&TaskKind::Fetch)
-            .is_some_and(super::Task::is_done);
+            .is_some_and(|fetch| fetch.is_done());
     if !is_lost {
         return;
     }
-    if let Some(fetch) = job.tasks.get_mut(&TaskKind::Fetch) {
+    if let Some(fetch) = task_mut(&mut job.tasks, TaskKind::Fetch) {
         fetch.phase = TaskPhase::Open;
     }
-    if let Some(prepare) = job.tasks.get_mut(&TaskKind::Prepare) {
+    if let Some(prepare) = task_mut(&mut job.tasks, TaskKind::Prepare) {
         prepare.drop_attempts(editor.now);
         prepare.phase = TaskPhase::Blocked;
     }

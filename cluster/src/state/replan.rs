@@ -1,6 +1,7 @@
 //! A job starts over under another fingerprint: the plan stands, its generation rises, and
 //! nothing rendered so far counts.
 
+use super::job::task_mut;
 use super::{State, TaskPhase};
 use crate::command::{Outcome, Rejection};
 use crate::model::{Generation, JobId, RanTime, TaskKind};
@@ -28,7 +29,7 @@ impl State {
                 TaskKind::Audio | TaskKind::Segment(_) => TaskPhase::Open,
                 TaskKind::Join => TaskPhase::Blocked,
             };
-            if let Some(task) = job.tasks.get_mut(&kind) {
+            if let Some(task) = task_mut(&mut job.tasks, kind) {
                 task.drop_attempts(editor.now);
                 task.phase = phase;
                 // What went wrong under the old fingerprint says nothing about the new one.

@@ -56,9 +56,9 @@ impl State {
             self.idempotency.insert(place, (id, body, self.now));
         }
         let (waits_on, unusable) = self.judge_assets(&submission.workspace, &assets);
-        let mut tasks = OrdMap::unit(TaskKind::Prepare, Task::new(TaskPhase::Blocked));
+        let mut tasks = OrdMap::unit(TaskKind::Prepare, Arc::new(Task::new(TaskPhase::Blocked)));
         if has_remote_sources {
-            tasks.insert(TaskKind::Fetch, Task::new(TaskPhase::Blocked));
+            tasks.insert(TaskKind::Fetch, Arc::new(Task::new(TaskPhase::Blocked)));
         }
         let mut job = Job {
             priority: submission.priority.clamp(-10, 10),

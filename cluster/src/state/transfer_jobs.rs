@@ -61,7 +61,7 @@ impl State {
         workspace: String,
         request: ObjectRef,
     ) {
-        let tasks = OrdMap::unit(task, Task::new(TaskPhase::Open));
+        let tasks = OrdMap::unit(task, Arc::new(Task::new(TaskPhase::Open)));
         let job = Job {
             submitted_at: self.now,
             submitted_ran: self.ran,
@@ -87,12 +87,12 @@ impl State {
         let kind = self.jobs.get(&job).map(|job| job.kind);
         match (kind, report.result) {
             (Some(JobKind::Ingest(asset)), Ok(TaskOutput::Ingested(ingested))) => {
-                self.remove_transfer(job);
+                self.remove_job(job);
                 self.settle_asset(asset, Ok(ingested));
                 Ok(())
             }
             (Some(JobKind::Deliver(render)), Ok(TaskOutput::Delivered)) => {
-                self.remove_transfer(job);
+                self.remove_job(job);
                 self.settle_destination(render, None);
                 Ok(())
             }
@@ -105,7 +105,7 @@ impl State {
         let Some(job) = self.jobs.get(&id).cloned() else {
             return;
         };
-        self.remove_transfer(id);
+        self.remove_job(id);
         let error = job.error.clone().unwrap_or_else(|| JobError {
             code: "engine_error".to_owned(),
             message: "it was cancelled".to_owned(),
@@ -118,8 +118,11 @@ impl State {
         }
     }
 
-    fn remove_transfer(&mut self, id: JobId) {
-        self.jobs.remove(&id);
+    /// Takes an active job away altogether.
+    pub(super) fn remove_job(&mut self, id: JobId) {
+        if let Some(job) = self.jobs.remove(&id) {
+            Self::note_place(&mut self.touched, &job);
+        }
         self.active.remove(&id);
     }
 

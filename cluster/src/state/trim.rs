@@ -1,5 +1,7 @@
 //! Retention of everything beside jobs, by log time alone.
 
+use std::collections::BTreeSet;
+
 use super::State;
 use crate::command::{Outcome, Trim};
 use crate::model::{Asset, AssetId, AssetKind, AssetStatus, DeliveryId, LogTime};
@@ -32,6 +34,7 @@ impl State {
         for id in deliveries {
             self.deliveries.remove(&id);
         }
+        let used = self.assets_in_use();
         let assets: Vec<AssetId> = self
             .assets
             .values()
@@ -40,7 +43,7 @@ impl State {
                 asset.settled_at.is_some_and(|at| at < before)
             })
             .map(|asset| asset.id())
-            .filter(|id| !self.is_asset_in_use(*id))
+            .filter(|id| !used.contains(id))
             .collect();
         for id in assets {
             self.assets.remove(&id);
@@ -69,11 +72,12 @@ impl State {
         Outcome::Accepted
     }
 
-    /// Whether a job that goes on uses the asset.
-    pub fn is_asset_in_use(&self, asset: AssetId) -> bool {
+    /// The assets that jobs which go on use.
+    pub fn assets_in_use(&self) -> BTreeSet<AssetId> {
         self.active
             .keys()
             .filter_map(|id| self.jobs.get(id))
-            .any(|job| job.assets.iter().any(|used| used.asset == asset))
+            .flat_map(|job| job.assets.iter().map(|used| used.asset))
+            .collect()
     }
 }

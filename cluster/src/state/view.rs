@@ -7,7 +7,7 @@ impl Job {
     /// The segment tasks, in order.
     pub fn segments(&self) -> impl Iterator<Item = (u32, &Task)> {
         self.tasks.iter().filter_map(|(kind, task)| match kind {
-            TaskKind::Segment(segment) => Some((*segment, task)),
+            TaskKind::Segment(segment) => Some((*segment, task.as_ref())),
             TaskKind::Fetch
             | TaskKind::Prepare
             | TaskKind::Audio
@@ -49,7 +49,7 @@ impl Job {
         if !self.is_rendered() {
             return None;
         }
-        let sound = self.tasks.get(&TaskKind::Audio);
+        let sound = self.tasks.get(&TaskKind::Audio).map(AsRef::as_ref);
         self.segments()
             .map(|(_, task)| task)
             .chain(sound)

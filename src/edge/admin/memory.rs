@@ -27,7 +27,7 @@ pub async fn remember_jobs(edge: Edge, stop: CancellationToken) {
     let mut applied = edge.parts.coordinator.applied();
     loop {
         let state = edge.state();
-        for job in state.active.keys().filter_map(|id| state.jobs.get(id)) {
+        for job in state.leasing() {
             edge.jobs.put(job.id, Arc::clone(job));
         }
         drop(state);
@@ -56,7 +56,7 @@ pub(super) fn with_tasks(memory: &JobMemory, job: &Arc<Job>) -> Arc<Job> {
     };
     let kinds: Vec<_> = seen.tasks.keys().copied().collect();
     for kind in kinds {
-        let Some(task) = seen.tasks.get_mut(&kind) else {
+        let Some(task) = seen.tasks.get_mut(&kind).map(Arc::make_mut) else {
             continue;
         };
         for attempt in std::mem::take(&mut task.live) {

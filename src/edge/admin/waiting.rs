@@ -41,13 +41,9 @@ pub(super) fn reason(state: &State, job: &Job, concurrent: u32) -> Option<&'stat
 /// Renders of the job's workspace that have begun.
 fn going_on(state: &State, job: &Job) -> u32 {
     let begun = state
-        .active
-        .keys()
-        .filter_map(|id| state.jobs.get(id))
-        .filter(|other| {
-            other.is_render()
-                && other.status == JobStatus::Processing
-                && other.workspace == job.workspace
-        });
+        .queues
+        .begun()
+        .filter_map(|id| state.jobs.get(&id))
+        .filter(|other| other.workspace == job.workspace);
     u32::try_from(begun.count()).unwrap_or(u32::MAX)
 }

@@ -117,14 +117,7 @@ fn admits(edge: &Edge, workspace: &str) -> Result<(), ApiError> {
     within_quota(edge, workspace).inspect_err(|_| metrics::submission(Submitted::OverQuota))?;
     let limit = edge.config().limits.queued_per_workspace;
     let state = edge.state();
-    let queued = state
-        .active
-        .keys()
-        .filter_map(|id| state.jobs.get(id))
-        .filter(|job| {
-            job.is_render() && job.status == JobStatus::Queued && job.workspace == workspace
-        })
-        .count();
+    let queued = state.queued_of(workspace);
     if queued < limit {
         return Ok(());
     }

@@ -36,11 +36,13 @@ pub fn encode(state: &State) -> Result<Vec<u8>, CodecError> {
 /// # Errors
 /// When the bytes are something else.
 pub fn decode(bytes: &[u8]) -> Result<State, CodecError> {
-    match codec::version_of(bytes)? {
+    let mut state: State = match codec::version_of(bytes)? {
         FIRST => codec::decode_version::<First>(bytes, FIRST)
             .map(Second::from)
             .map(State::from),
         SECOND => codec::decode_version::<Second>(bytes, SECOND).map(State::from),
         _ => codec::decode_version(bytes, WITH_LEVEL),
-    }
+    }?;
+    state.queues = state.queues_of_jobs();
+    Ok(state)
 }

@@ -11,7 +11,7 @@ use crate::model::{
     Incarnation, JobError, JobId, JobKind, JobStatus, KeyId, Level, LogIndex, LogTime, NodeId,
     NodeInfo, ObjectRef, RanTime, RunNumber, Secret, Seq, TaskKind,
 };
-use crate::state::{Job, PlanState, State, Task, TaskPhase};
+use crate::state::{Job, PlanState, Queues, State, Task, TaskPhase};
 
 /// The state of level 0.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -124,6 +124,8 @@ impl From<Second> for State {
             next_ulid: second.next_ulid,
             usage: second.usage,
             side_effects: Vec::new(),
+            queues: Queues::default(),
+            touched: Vec::new(),
         }
     }
 }
@@ -161,7 +163,7 @@ impl From<&State> for Second {
 /// Both ways between the jobs of level 0 and of now: the same fields but for tasks and
 /// running time, which at level 0 is log time.
 macro_rules! convert_job {
-    ($from:ident, $to:ident $(, $field:ident: $value:expr)*) => {
+    ($from:ident, $to:expr $(, $field:ident: $value:expr)*) => {
         Self {
             id: $from.id,
             kind: $from.kind,
@@ -183,7 +185,7 @@ macro_rules! convert_job {
             tasks: $from
                 .tasks
                 .into_iter()
-                .map(|(kind, task)| (kind, $to::from(task)))
+                .map(|(kind, task)| (kind, $to(task)))
                 .collect(),
             error: $from.error,
             artifact: $from.artifact,
@@ -203,13 +205,13 @@ macro_rules! convert_job {
 
 impl From<SecondJob> for Job {
     fn from(old: SecondJob) -> Self {
-        convert_job!(old, Task, submitted_ran: RanTime(old.submitted_at.0))
+        convert_job!(old, |task| Arc::new(Task::from(task)), submitted_ran: RanTime(old.submitted_at.0))
     }
 }
 
 impl From<Job> for SecondJob {
     fn from(job: Job) -> Self {
-        convert_job!(job, SecondTask)
+        convert_job!(job, |task| SecondTask::from(Arc::unwrap_or_clone(task)))
     }
 }
 

@@ -1,11 +1,14 @@
-//! Keeps one [`JobActor`] for each active job of applied state, and has each look at its
-//! job from time to time. A job whose actor keeps failing goes without (its tasks are
+//! Keeps one [`JobActor`] for each job of applied state that has begun, and has each look at
+//! its job from time to time; those that wait have none ([`queued`]). A job whose actor keeps failing goes without (its tasks are
 //! still granted) until the restart window has passed.
+
+mod queued;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use cluster::State;
 use cluster::model::{JobId, LogIndex};
 use ractor::{
     Actor, ActorId, ActorProcessingErr, ActorRef, RpcReplyPort, SupervisionEvent, async_trait,
@@ -13,6 +16,7 @@ use ractor::{
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use self::queued::QueuedLimits;
 use crate::config::Timings;
 use crate::intensity::Intensity;
 use crate::job::{JobActor, JobArgs, JobMsg};
@@ -31,6 +35,8 @@ pub(crate) enum JobsMsg {
     Applied,
     /// Time for every job to look.
     Tick,
+    /// The proposal to end this render, which had not begun, is over.
+    Settled(JobId),
     /// Asks what an operator would see.
     Show(RpcReplyPort<ActorNode>),
 }
@@ -52,6 +58,7 @@ pub(crate) struct JobsArgs {
 pub(crate) struct JobsState {
     args: JobsArgs,
     actors: BTreeMap<JobId, Child>,
+    queued: QueuedLimits,
     tasks: JoinSet<()>,
 }
 
@@ -80,6 +87,7 @@ impl Actor for JobSupervisor {
         Ok(JobsState {
             args,
             actors: BTreeMap::new(),
+            queued: QueuedLimits::default(),
             tasks,
         })
     }
@@ -94,8 +102,9 @@ impl Actor for JobSupervisor {
             JobsMsg::Applied => state.reconcile(&myself).await,
             JobsMsg::Tick => {
                 state.reconcile(&myself).await;
-                state.look();
+                state.look(&myself);
             }
+            JobsMsg::Settled(job) => state.queued.settled(job),
             JobsMsg::Show(reply) => {
                 // Collected beside the mailbox, so that a slow job actor delays nobody.
                 let shown = state.show();
@@ -134,7 +143,7 @@ impl JobsState {
         self.actors
             .retain(|id, child| child.actor.is_some() || applied.active.contains_key(id));
         let now = self.args.clock.now();
-        for &job in applied.active.keys() {
+        for job in applied.leasing().map(|job| job.id) {
             let is_new = !self.actors.contains_key(&job);
             let child = self.actors.entry(job).or_insert_with(|| Child {
                 actor: None,
@@ -157,9 +166,10 @@ impl JobsState {
         }
     }
 
-    fn look(&self) {
+    fn look(&mut self, myself: &ActorRef<JobsMsg>) {
         let applied = self.args.coordinator.state();
         let live = self.args.live.borrow().clone();
+        self.end_overdue(&applied, &live, myself);
         for actor in self
             .actors
             .values()
@@ -167,6 +177,27 @@ impl JobsState {
         {
             // One that has just stopped is told of by its supervision event.
             let _ = actor.cast(JobMsg::Look(Arc::clone(&applied), Arc::clone(&live)));
+        }
+    }
+
+    /// Ends renders that have not begun and have waited too long.
+    fn end_overdue(&mut self, applied: &State, live: &LiveFacts, myself: &ActorRef<JobsMsg>) {
+        let (now, timings) = (self.args.clock.now(), self.args.timings);
+        let has_node = !live.fingerprints(applied, now, timings.suspect).is_empty();
+        let times = (self.args.clock.ran(), now);
+        for (job, command) in self.queued.look(applied, has_node, times, &timings) {
+            tracing::info!(%job, ?command, "queued render needs a decision");
+            let proposal = self.args.coordinator.propose(command);
+            let myself = myself.clone();
+            self.tasks.spawn(async move {
+                match tokio::time::timeout(timings.propose, proposal).await {
+                    Ok(Ok(_)) => {}
+                    Ok(Err(error)) => tracing::debug!(%job, %error, "proposal has no outcome"),
+                    Err(_) => tracing::debug!(%job, "proposal has no answer"),
+                }
+                // Fails only when the supervisor has stopped.
+                let _ = myself.cast(JobsMsg::Settled(job));
+            });
         }
     }
 
