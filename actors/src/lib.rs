@@ -46,7 +46,7 @@ pub mod testkit;
 mod tree;
 
 pub use config::{Config, Timings, WorkerCommand};
-pub use courier::Schedule;
+pub use courier::{Schedule, Shares};
 pub use handle::{Observer, Ports, RootHandle, StartError, start};
 pub use live::{Health, NodeView};
 pub use progress::{JobProgress, ProgressBoard};

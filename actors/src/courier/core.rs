@@ -6,28 +6,24 @@
 //! ```
 //! A sender that dies between two arrows leaves a lease that runs out, or that ends with its
 //! start of the node: the delivery is tried again under the same event id.
+//!
+//! Of what is due, the workspace with the fewest tries under way goes first, within the limits
+//! of [`Shares`]; a receiver that is slow to answer is tried as [`Receivers`] say.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use cluster::State;
 use cluster::command::{Courier, DeliveryResult, DeliveryVerdict};
 use cluster::model::{
-    Delivery, DeliveryAttempt, DeliveryId, DeliveryLease, Incarnation, LogTime, NodeId, Target,
+    Delivery, DeliveryAttempt, DeliveryId, DeliveryLease, EndpointId, Incarnation, LogTime, NodeId,
 };
 
+use super::receivers::{Pace, Receiver, Receivers, host_of};
+use super::shares::{Load, Route, Shares, Spent};
 use crate::ports::Answered;
 
-/// Deliveries on their way to one host.
-const PER_HOST: usize = 4;
-
-/// Deliveries on their way at all.
-const IN_ALL: usize = 32;
-
-/// Deliveries of one workspace on their way: its slow receivers leave room for others'.
-const PER_WORKSPACE: usize = IN_ALL / 2;
-
-/// Times of the sender.
+/// Times and limits of the sender.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Schedule {
     /// The delay after each failed try; when none is left, the delivery has failed.
@@ -36,6 +32,8 @@ pub struct Schedule {
     pub lease: Duration,
     /// Least time between two `render.progress` events of one render.
     pub progress: Duration,
+    /// Tries under way at one time.
+    pub shares: Shares,
 }
 
 impl Default for Schedule {
@@ -45,6 +43,7 @@ impl Default for Schedule {
             delays: delays.map(Duration::from_secs).to_vec(),
             lease: Duration::from_secs(30),
             progress: Duration::from_secs(5),
+            shares: Shares::default(),
         }
     }
 }
@@ -59,18 +58,28 @@ impl Schedule {
     }
 }
 
+/// A delivery that is being sent, or that a lease was asked for.
+#[derive(Debug, Clone)]
+struct Flight {
+    receiver: Receiver,
+    route: Route,
+}
+
 /// What the sender has in hand.
 #[derive(Debug, Default)]
 pub(super) struct Core {
-    /// Leases that were proposed and are not committed yet, by host.
-    asked: BTreeMap<DeliveryId, String>,
-    /// Deliveries being sent, by host.
-    sending: BTreeMap<DeliveryId, String>,
+    /// Leases that were proposed and are not committed yet.
+    asked: BTreeMap<DeliveryId, Flight>,
+    /// Deliveries being sent.
+    sending: BTreeMap<DeliveryId, Flight>,
     /// Results that no committed command holds yet.
     results: Vec<DeliveryResult>,
     /// Results in the command in flight.
     proposed: usize,
     is_proposing: bool,
+    /// How receivers answer; `None` until the first round reads the log.
+    receivers: Option<Receivers>,
+    spent: Spent,
 }
 
 impl Core {
@@ -96,10 +105,10 @@ impl Core {
         let leases: Vec<_> = if is_draining {
             Vec::new()
         } else {
-            self.select(state, now)
+            self.select(state, now, schedule)
                 .into_iter()
-                .map(|(id, host)| {
-                    self.asked.insert(id, host);
+                .map(|(id, flight)| {
+                    self.asked.insert(id, flight);
                     (id, lease)
                 })
                 .collect()
@@ -115,25 +124,23 @@ impl Core {
         })
     }
 
-    /// Due deliveries that fit beside those on their way, oldest first. All of them are looked
-    /// at: many for a host that does not answer must not hide one for another.
-    fn select(&self, state: &State, now: LogTime) -> Vec<(DeliveryId, String)> {
-        let told: BTreeSet<DeliveryId> =
+    /// Due deliveries that fit beside those being sent: of the workspace with the fewest under
+    /// way first, of these the one whose tries have lately taken least, then the oldest. All of them are looked at: many for a host that does not
+    /// answer must not hide one for another.
+    fn select(
+        &mut self,
+        state: &State,
+        now: LogTime,
+        schedule: &Schedule,
+    ) -> Vec<(DeliveryId, Flight)> {
+        let receivers = self
+            .receivers
+            .get_or_insert_with(|| Receivers::from_log(state, schedule));
+        let settled: BTreeSet<DeliveryId> =
             self.results.iter().map(|result| result.delivery).collect();
-        let mut by_host: BTreeMap<String, usize> = BTreeMap::new();
-        for host in self.sending.values() {
-            *by_host.entry(host.clone()).or_default() += 1;
-        }
-        let mut room = IN_ALL.saturating_sub(self.sending.len());
-        let mut by_workspace: BTreeMap<&str, usize> = BTreeMap::new();
-        for id in self.sending.keys() {
-            if let Some(delivery) = state.deliveries.get(id) {
-                *by_workspace.entry(&delivery.workspace).or_default() += 1;
-            }
-        }
-        let mut chosen = Vec::new();
+        let mut waiting: BTreeMap<&str, VecDeque<(LogTime, DeliveryId, Flight)>> = BTreeMap::new();
         for ((due, id), ()) in &state.due {
-            if room == 0 || *due > now {
+            if *due > now {
                 break;
             }
             let Some(delivery) = state.deliveries.get(id) else {
@@ -143,22 +150,63 @@ impl Core {
                 let known: Option<&cluster::model::NodeInfo> = state.nodes.get(&node);
                 known.is_some_and(|info| info.incarnation == incarnation)
             };
-            let is_ours = self.sending.contains_key(id) || told.contains(id);
+            let is_ours = self.sending.contains_key(id) || settled.contains(id);
             if is_ours || !delivery.is_leasable(now, is_current) {
                 continue;
             }
             let Some(host) = host_of(state, delivery) else {
                 continue;
             };
-            let count = by_host.entry(host.clone()).or_default();
-            let own = by_workspace.entry(&delivery.workspace).or_default();
-            if *count >= PER_HOST || *own >= PER_WORKSPACE {
+            let receiver = Receiver::of(delivery, &host);
+            if receivers.has_outwaited(&receiver, delivery, now, schedule) {
+                self.results.push(untried(*id, now));
                 continue;
             }
-            *count += 1;
-            *own += 1;
-            room -= 1;
-            chosen.push((*id, host));
+            if receivers.is_held(&receiver, now) {
+                continue;
+            }
+            let route = Route {
+                workspace: delivery.workspace.clone(),
+                host,
+                pace: receivers.pace(&receiver),
+            };
+            let flight = Flight { receiver, route };
+            let queue = waiting.entry(&delivery.workspace).or_default();
+            queue.push_back((*due, *id, flight));
+        }
+        let mut load = Load::of(self.sending.values().map(|flight| &flight.route));
+        let mut busy: BTreeSet<Receiver> = self
+            .sending
+            .values()
+            .map(|flight| flight.receiver.clone())
+            .collect();
+        let mut chosen = Vec::new();
+        let place = |workspace, queue: &VecDeque<_>, load: &Load| {
+            let (due, id, _): &(LogTime, DeliveryId, Flight) = queue.front()?;
+            let under_way = load.of_workspace(workspace);
+            Some((under_way, self.spent.of(workspace), *due, *id, workspace))
+        };
+        let mut order: BTreeSet<(usize, u64, LogTime, DeliveryId, &str)> = waiting
+            .iter()
+            .filter_map(|(workspace, queue)| place(workspace, queue, &load))
+            .collect();
+        while let Some((.., workspace)) = order.pop_first() {
+            let Some(queue) = waiting.get_mut(workspace) else {
+                continue;
+            };
+            // What does not fit now will not in this round: it only ever gets fuller.
+            while let Some((_, id, flight)) = queue.pop_front() {
+                let is_slow = flight.route.pace == Pace::Slow;
+                let is_taken = is_slow && busy.contains(&flight.receiver);
+                if is_taken || !load.admits(&flight.route, schedule.shares) {
+                    continue;
+                }
+                load.add(&flight.route);
+                busy.insert(flight.receiver.clone());
+                chosen.push((id, flight));
+                order.extend(place(workspace, queue, &load));
+                break;
+            }
         }
         chosen
     }
@@ -179,10 +227,10 @@ impl Core {
         self.results.drain(..self.proposed);
         let mut ours = Vec::new();
         for (id, is_given) in leases.iter().zip(given) {
-            if let Some(host) = asked.remove(id)
+            if let Some(flight) = asked.remove(id)
                 && *is_given
             {
-                self.sending.insert(*id, host);
+                self.sending.insert(*id, flight);
                 ours.push(*id);
             }
         }
@@ -199,7 +247,13 @@ impl Core {
         schedule: &Schedule,
         jitter: f64,
     ) {
-        self.sending.remove(&delivery.id);
+        let took = now.millis_since(began);
+        if let Some(flight) = self.sending.remove(&delivery.id) {
+            self.spent.add(&flight.route.workspace, took, now);
+            let took = Duration::from_millis(took);
+            let has_answered = answered.status.is_some();
+            self.note(flight.receiver, began, took, has_answered, schedule);
+        }
         let verdict = match answered.status {
             Some(200..=299) => DeliveryVerdict::Delivered,
             Some(410) => DeliveryVerdict::Gone,
@@ -214,10 +268,45 @@ impl Core {
                 at: began,
                 status: answered.status,
                 error: answered.error.clone(),
-                duration_millis: u32::try_from(now.millis_since(began)).unwrap_or(u32::MAX),
+                duration_millis: u32::try_from(took).unwrap_or(u32::MAX),
             },
             verdict,
         });
+    }
+
+    /// A try at an endpoint has ended that no delivery stands for: its progress.
+    pub(super) fn progress_sent(
+        &mut self,
+        endpoint: EndpointId,
+        answered: &Answered,
+        began: LogTime,
+        now: LogTime,
+        schedule: &Schedule,
+    ) {
+        let took = Duration::from_millis(now.millis_since(began));
+        let has_answered = answered.status.is_some();
+        let receiver = Receiver::Endpoint(endpoint);
+        self.note(receiver, began, took, has_answered, schedule);
+    }
+
+    /// Whether an endpoint is too slow to be sent what it can do without.
+    pub(super) fn is_slow(&self, endpoint: EndpointId) -> bool {
+        self.receivers
+            .as_ref()
+            .is_some_and(|known| known.pace(&Receiver::Endpoint(endpoint)) == Pace::Slow)
+    }
+
+    fn note(
+        &mut self,
+        receiver: Receiver,
+        began: LogTime,
+        took: Duration,
+        has_answered: bool,
+        schedule: &Schedule,
+    ) {
+        if let Some(receivers) = &mut self.receivers {
+            receivers.tried(receiver, began, took, has_answered, schedule);
+        }
     }
 
     /// A delivery that went away before it was sent.
@@ -236,14 +325,16 @@ impl Core {
     }
 }
 
-/// The host a delivery goes to; nothing if its endpoint is gone.
-fn host_of(state: &State, delivery: &Delivery) -> Option<String> {
-    let url = match &delivery.target {
-        Target::Url(url) => url,
-        Target::Endpoint(endpoint) => &state.endpoints.get(endpoint)?.url,
-    };
-    // Between the scheme and the path; the port belongs to it, and case does not.
-    let rest = url.split_once("://")?.1;
-    let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    Some(host.to_ascii_lowercase())
+/// The end of a delivery whose receiver was too slow for its turn ever to come.
+fn untried(delivery: DeliveryId, now: LogTime) -> DeliveryResult {
+    DeliveryResult {
+        delivery,
+        attempt: DeliveryAttempt {
+            at: now,
+            status: None,
+            error: Some("not tried: the receiver has been too slow to answer".to_owned()),
+            duration_millis: 0,
+        },
+        verdict: DeliveryVerdict::GiveUp,
+    }
 }

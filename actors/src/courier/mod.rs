@@ -3,6 +3,8 @@
 //! successor.
 
 mod core;
+mod receivers;
+mod shares;
 #[cfg(test)]
 mod tests;
 
@@ -13,13 +15,14 @@ use std::time::{Duration, Instant};
 use cluster::State;
 use cluster::command::{Command, Outcome};
 use cluster::model::{
-    Delivery, DeliveryId, EventKind, Incarnation, JobId, LogIndex, LogTime, NodeId,
+    Delivery, DeliveryId, EndpointId, EventKind, Incarnation, JobId, LogIndex, LogTime, NodeId,
 };
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort, async_trait};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 pub use self::core::Schedule;
+pub use self::shares::Shares;
 
 use self::core::Core;
 use crate::ports::{Answered, Clock, Coordinator, WebhookSender};
@@ -29,8 +32,12 @@ use crate::tree::ActorNode;
 /// Longest time between two looks at what is due.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// Progress events on their way at one time.
-const PROGRESS_AT_ONCE: usize = 16;
+/// Progress events under way at one time.
+const PROGRESS: Shares = Shares {
+    all: 16,
+    per_workspace: 8,
+    per_host: 16,
+};
 
 /// Longest wait for the answer to a proposal.
 const PROPOSE: Duration = Duration::from_secs(10);
@@ -49,6 +56,8 @@ pub(crate) enum CourierMsg {
     Settled(Vec<DeliveryId>, Option<Vec<bool>>),
     /// A try has ended.
     Sent(Box<Delivery>, LogTime, Answered),
+    /// Progress was sent to this endpoint of this workspace, from then on.
+    ProgressSent(EndpointId, String, LogTime, Answered),
     /// Lease nothing more; answers when nothing is on its way.
     Drain(RpcReplyPort<()>),
     /// Asks what an operator would see.
@@ -74,8 +83,8 @@ pub(crate) struct CourierState {
     tried: u64,
     /// When each render's progress was last told, and how far it was.
     told: BTreeMap<JobId, (Instant, u64)>,
-    /// Room for progress on its way.
-    telling: Arc<Semaphore>,
+    /// Progress events under way, by workspace.
+    telling: BTreeMap<String, usize>,
     draining: Option<Vec<RpcReplyPort<()>>>,
     tasks: JoinSet<()>,
 }
@@ -98,7 +107,7 @@ impl Actor for CourierActor {
             core: Core::default(),
             tried: 0,
             told: BTreeMap::new(),
-            telling: Arc::new(Semaphore::new(PROGRESS_AT_ONCE)),
+            telling: BTreeMap::new(),
             draining: None,
             tasks,
         })
@@ -112,7 +121,7 @@ impl Actor for CourierActor {
     ) -> Result<(), ActorProcessingErr> {
         match message {
             CourierMsg::Applied => {}
-            CourierMsg::Tick => state.tell_progress(),
+            CourierMsg::Tick => state.tell_progress(&myself),
             CourierMsg::Settled(leases, outcome) => {
                 let is_lost = outcome.is_none();
                 let ours = state.core.settled(&leases, outcome.as_deref());
@@ -133,6 +142,17 @@ impl Actor for CourierActor {
                     &state.args.schedule,
                     rand::random(),
                 );
+            }
+            CourierMsg::ProgressSent(endpoint, workspace, began, answered) => {
+                let now = state.args.clock.log_time();
+                if let Some(count) = state.telling.get_mut(&workspace) {
+                    *count = count.saturating_sub(1);
+                }
+                state.telling.retain(|_, count| *count > 0);
+                let schedule = &state.args.schedule;
+                state
+                    .core
+                    .progress_sent(endpoint, &answered, began, now, schedule);
             }
             CourierMsg::Drain(reply) => state.draining.get_or_insert_default().push(reply),
             CourierMsg::Look(reply) => {
@@ -193,10 +213,7 @@ impl CourierState {
             let myself = myself.clone();
             self.tasks.spawn(async move {
                 let answered = tokio::time::timeout(limit, sending).await;
-                let answered = answered.unwrap_or_else(|_| Answered {
-                    status: None,
-                    error: Some("no answer in time".to_owned()),
-                });
+                let answered = answered.unwrap_or_else(|_| late());
                 let _ = myself.cast(CourierMsg::Sent(delivery, began, answered));
             });
         }
@@ -204,7 +221,7 @@ impl CourierState {
 
     /// Tells endpoints that ask for it how far renders have got: from memory, once, and
     /// seldom. A receiver that misses it hears of the next.
-    fn tell_progress(&mut self) {
+    fn tell_progress(&mut self, myself: &ActorRef<CourierMsg>) {
         let applied = self.args.coordinator.state();
         self.told.retain(|job, _| applied.active.contains_key(job));
         if self.draining.is_some() || !anyone_follows(&applied) {
@@ -231,20 +248,27 @@ impl CourierState {
                 let follows = endpoint.workspace == job.workspace
                     && endpoint.disabled.is_none()
                     && endpoint.events.contains(&EventKind::RenderProgress);
-                // Beyond what is on its way already, this round is left out.
-                let room = Arc::clone(&self.telling).try_acquire_owned().ok();
-                if follows && let Some(room) = room {
-                    let telling = self
-                        .args
-                        .webhooks
-                        .progress(endpoint.clone(), Arc::clone(job));
-                    let limit = self.args.schedule.lease;
-                    self.tasks.spawn(async move {
-                        // Best effort: nobody waits for it.
-                        let _room = room;
-                        let _ = tokio::time::timeout(limit, telling).await;
-                    });
+                // Beyond what is under way already, this round is left out.
+                let total = self.telling.values().sum();
+                let own = self.telling.get(&job.workspace).copied().unwrap_or(0);
+                if !follows || self.core.is_slow(endpoint.id) || !PROGRESS.admit(own, total) {
+                    continue;
                 }
+                *self.telling.entry(job.workspace.clone()).or_default() += 1;
+                let began = self.args.clock.log_time();
+                let telling = self
+                    .args
+                    .webhooks
+                    .progress(endpoint.clone(), Arc::clone(job));
+                let limit = self.args.schedule.lease;
+                let (myself, id, workspace) =
+                    (myself.clone(), endpoint.id, endpoint.workspace.clone());
+                self.tasks.spawn(async move {
+                    let answered = tokio::time::timeout(limit, telling).await;
+                    let answered = answered.unwrap_or_else(|_| late());
+                    // Fails only when the sender has stopped: nobody waits for it then.
+                    let _ = myself.cast(CourierMsg::ProgressSent(id, workspace, began, answered));
+                });
             }
         }
     }
@@ -256,6 +280,13 @@ impl CourierState {
             .with("sending", self.core.sending())
             .with("tried", self.tried)
             .with("is_draining", self.draining.is_some())
+    }
+}
+
+fn late() -> Answered {
+    Answered {
+        status: None,
+        error: Some("no answer in time".to_owned()),
     }
 }
 

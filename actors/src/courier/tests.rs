@@ -1,5 +1,7 @@
 //! What is leased, in which order, and what follows from a try.
 
+mod shares;
+
 use std::time::Duration;
 
 use cluster::State;
@@ -21,6 +23,12 @@ struct World {
 impl World {
     /// An endpoint at each of these URLs, told of everything.
     fn new(urls: &[&str]) -> Self {
+        let endpoints: Vec<_> = urls.iter().map(|url| ("acme", *url)).collect();
+        Self::of(&endpoints)
+    }
+
+    /// Endpoints of these workspaces at these URLs, told of everything.
+    fn of(endpoints: &[(&str, &str)]) -> Self {
         let mut world = Self {
             state: State::default(),
             core: Core::default(),
@@ -38,10 +46,10 @@ impl World {
             state: NodeState::Ready,
             registered_at: LogTime(0),
         }));
-        for (id, url) in (1u128..).zip(urls) {
+        for (id, (workspace, url)) in (1u128..).zip(endpoints) {
             world.apply(Command::CreateEndpoint(Endpoint {
                 id: EndpointId(id),
-                workspace: "acme".to_owned(),
+                workspace: (*workspace).to_owned(),
                 url: (*url).to_owned(),
                 events: EventKind::ALL.to_vec(),
                 secret: Secret {
@@ -63,10 +71,15 @@ impl World {
 
     /// So many renders, each queued: one event an endpoint.
     fn submit(&mut self, jobs: u128) {
-        for job in 1..=jobs {
+        self.submit_of("acme", 1..=jobs);
+    }
+
+    /// These renders of a workspace, each queued.
+    fn submit_of(&mut self, workspace: &str, jobs: impl IntoIterator<Item = u128>) {
+        for job in jobs {
             self.apply(Command::SubmitJob(Submission {
                 job: JobId(job),
-                workspace: "acme".to_owned(),
+                workspace: workspace.to_owned(),
                 priority: 0,
                 request: testkit::object("request", 2),
                 idempotency: None,
@@ -93,12 +106,17 @@ impl World {
     }
 
     fn sent(&mut self, id: DeliveryId, status: Option<u16>) {
+        self.sent_after(id, status, 5);
+    }
+
+    /// A try that took so many milliseconds has ended.
+    fn sent_after(&mut self, id: DeliveryId, status: Option<u16>, took: u64) {
         let delivery = self.state.deliveries[&id].as_ref().clone();
         let answered = Answered {
             status,
             error: None,
         };
-        let (began, now) = (LogTime(self.now), LogTime(self.now + 5));
+        let (began, now) = (LogTime(self.now), LogTime(self.now + took));
         self.core
             .sent(&delivery, began, &answered, now, &Schedule::default(), 0.0);
     }
