@@ -95,13 +95,13 @@ impl World {
 
     /// One round committed; the deliveries that are now ours.
     fn lease(&mut self) -> Vec<DeliveryId> {
-        let Some(courier) = self.round(false) else {
+        let Some(command) = self.round(false) else {
             return Vec::new();
         };
-        let ids: Vec<_> = courier.leases.iter().map(|(id, _)| *id).collect();
-        match self.apply(Command::Courier(courier)) {
+        let ids: Vec<_> = command.leases.iter().map(|(id, _)| *id).collect();
+        match self.apply(Command::Courier(command)) {
             Outcome::Leased(given) => self.core.settled(&ids, Some(&given)),
-            other => panic!("a courier came to {other:?}"),
+            other => panic!("the command came to {other:?}"),
         }
     }
 
@@ -226,7 +226,7 @@ fn a_successor_takes_over_what_its_predecessor_was_sending() {
     let mut node = world.state.nodes[&US.0].clone();
     node.incarnation = Incarnation(2);
     world.apply(Command::RegisterNode(node));
-    let courier = world
+    let command = world
         .core
         .round(
             &world.state,
@@ -236,7 +236,7 @@ fn a_successor_takes_over_what_its_predecessor_was_sending() {
             false,
         )
         .unwrap();
-    assert_eq!(courier.leases.len(), 1, "its holder is gone");
+    assert_eq!(command.leases.len(), 1, "its holder is gone");
     assert!(Schedule::default().lease > Duration::from_secs(10));
 }
 

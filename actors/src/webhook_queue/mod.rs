@@ -43,11 +43,11 @@ const PROGRESS: Shares = Shares {
 const PROPOSE: Duration = Duration::from_secs(10);
 
 /// The sender of webhooks.
-pub(crate) struct CourierActor;
+pub(crate) struct WebhookQueueActor;
 
-/// What a [`CourierActor`] can be told.
+/// What a [`WebhookQueueActor`] can be told.
 #[derive(Debug)]
-pub(crate) enum CourierMsg {
+pub(crate) enum WebhookQueueMsg {
     /// Something was committed.
     Applied,
     /// What is due by now?
@@ -66,7 +66,7 @@ pub(crate) enum CourierMsg {
 
 /// What the sender needs.
 #[derive(Clone)]
-pub(crate) struct CourierArgs {
+pub(crate) struct WebhookQueueArgs {
     pub(crate) node: NodeId,
     pub(crate) incarnation: Incarnation,
     pub(crate) coordinator: Arc<dyn Coordinator>,
@@ -77,8 +77,8 @@ pub(crate) struct CourierArgs {
 }
 
 /// The core with its tasks.
-pub(crate) struct CourierState {
-    args: CourierArgs,
+pub(crate) struct WebhookQueueState {
+    args: WebhookQueueArgs,
     core: Core,
     tried: u64,
     /// When each render's progress was last told, and how far it was.
@@ -90,19 +90,19 @@ pub(crate) struct CourierState {
 }
 
 #[async_trait]
-impl Actor for CourierActor {
-    type Msg = CourierMsg;
-    type State = CourierState;
-    type Arguments = CourierArgs;
+impl Actor for WebhookQueueActor {
+    type Msg = WebhookQueueMsg;
+    type State = WebhookQueueState;
+    type Arguments = WebhookQueueArgs;
 
     async fn pre_start(
         &self,
-        myself: ActorRef<CourierMsg>,
-        args: CourierArgs,
-    ) -> Result<CourierState, ActorProcessingErr> {
+        myself: ActorRef<WebhookQueueMsg>,
+        args: WebhookQueueArgs,
+    ) -> Result<WebhookQueueState, ActorProcessingErr> {
         let mut tasks = JoinSet::new();
         tasks.spawn(follow(args.coordinator.applied(), myself));
-        Ok(CourierState {
+        Ok(WebhookQueueState {
             args,
             core: Core::default(),
             tried: 0,
@@ -115,14 +115,14 @@ impl Actor for CourierActor {
 
     async fn handle(
         &self,
-        myself: ActorRef<CourierMsg>,
-        message: CourierMsg,
-        state: &mut CourierState,
+        myself: ActorRef<WebhookQueueMsg>,
+        message: WebhookQueueMsg,
+        state: &mut WebhookQueueState,
     ) -> Result<(), ActorProcessingErr> {
         match message {
-            CourierMsg::Applied => {}
-            CourierMsg::Tick => state.tell_progress(&myself),
-            CourierMsg::Settled(leases, outcome) => {
+            WebhookQueueMsg::Applied => {}
+            WebhookQueueMsg::Tick => state.tell_progress(&myself),
+            WebhookQueueMsg::Settled(leases, outcome) => {
                 let is_lost = outcome.is_none();
                 let ours = state.core.settled(&leases, outcome.as_deref());
                 state.send(&ours, &myself);
@@ -131,7 +131,7 @@ impl Actor for CourierActor {
                     return Ok(());
                 }
             }
-            CourierMsg::Sent(delivery, began, answered) => {
+            WebhookQueueMsg::Sent(delivery, began, answered) => {
                 let now = state.args.clock.log_time();
                 state.tried += 1;
                 state.core.sent(
@@ -143,7 +143,7 @@ impl Actor for CourierActor {
                     rand::random(),
                 );
             }
-            CourierMsg::ProgressSent(endpoint, workspace, began, answered) => {
+            WebhookQueueMsg::ProgressSent(endpoint, workspace, began, answered) => {
                 let now = state.args.clock.log_time();
                 if let Some(count) = state.telling.get_mut(&workspace) {
                     *count = count.saturating_sub(1);
@@ -154,8 +154,8 @@ impl Actor for CourierActor {
                     .core
                     .progress_sent(endpoint, &answered, began, now, schedule);
             }
-            CourierMsg::Drain(reply) => state.draining.get_or_insert_default().push(reply),
-            CourierMsg::Look(reply) => {
+            WebhookQueueMsg::Drain(reply) => state.draining.get_or_insert_default().push(reply),
+            WebhookQueueMsg::Look(reply) => {
                 // The asker may have stopped waiting; that is its business.
                 let _ = reply.send(state.look());
                 return Ok(());
@@ -166,17 +166,17 @@ impl Actor for CourierActor {
     }
 }
 
-impl CourierState {
-    fn turn(&mut self, myself: &ActorRef<CourierMsg>) {
+impl WebhookQueueState {
+    fn turn(&mut self, myself: &ActorRef<WebhookQueueMsg>) {
         while self.tasks.try_join_next().is_some() {}
         let applied = self.args.coordinator.state();
         let now = self.args.clock.log_time();
         let who = (self.args.node, self.args.incarnation);
         let is_draining = self.draining.is_some();
         let schedule = &self.args.schedule;
-        if let Some(courier) = self.core.round(&applied, who, now, schedule, is_draining) {
-            let leases: Vec<DeliveryId> = courier.leases.iter().map(|(id, _)| *id).collect();
-            let proposal = self.args.coordinator.propose(Command::Courier(courier));
+        if let Some(command) = self.core.round(&applied, who, now, schedule, is_draining) {
+            let leases: Vec<DeliveryId> = command.leases.iter().map(|(id, _)| *id).collect();
+            let proposal = self.args.coordinator.propose(Command::Courier(command));
             let myself = myself.clone();
             self.tasks.spawn(async move {
                 let outcome = match tokio::time::timeout(PROPOSE, proposal).await {
@@ -185,7 +185,7 @@ impl CourierState {
                     Ok(Ok(_) | Err(_)) | Err(_) => None,
                 };
                 // Fails only when the sender has stopped: its successor looks anew.
-                let _ = myself.cast(CourierMsg::Settled(leases, outcome));
+                let _ = myself.cast(WebhookQueueMsg::Settled(leases, outcome));
             });
         }
         if self.core.is_idle()
@@ -198,7 +198,7 @@ impl CourierState {
         }
     }
 
-    fn send(&mut self, ours: &[DeliveryId], myself: &ActorRef<CourierMsg>) {
+    fn send(&mut self, ours: &[DeliveryId], myself: &ActorRef<WebhookQueueMsg>) {
         let applied = self.args.coordinator.state();
         for id in ours {
             let Some(delivery) = applied.deliveries.get(id) else {
@@ -214,14 +214,14 @@ impl CourierState {
             self.tasks.spawn(async move {
                 let answered = tokio::time::timeout(limit, sending).await;
                 let answered = answered.unwrap_or_else(|_| late());
-                let _ = myself.cast(CourierMsg::Sent(delivery, began, answered));
+                let _ = myself.cast(WebhookQueueMsg::Sent(delivery, began, answered));
             });
         }
     }
 
     /// Tells endpoints that ask for it how far renders have got: from memory, once, and
     /// seldom. A receiver that misses it hears of the next.
-    fn tell_progress(&mut self, myself: &ActorRef<CourierMsg>) {
+    fn tell_progress(&mut self, myself: &ActorRef<WebhookQueueMsg>) {
         let applied = self.args.coordinator.state();
         self.told.retain(|job, _| applied.active.contains_key(job));
         if self.draining.is_some() || !anyone_follows(&applied) {
@@ -267,7 +267,9 @@ impl CourierState {
                     let answered = tokio::time::timeout(limit, telling).await;
                     let answered = answered.unwrap_or_else(|_| late());
                     // Fails only when the sender has stopped: nobody waits for it then.
-                    let _ = myself.cast(CourierMsg::ProgressSent(id, workspace, began, answered));
+                    let _ = myself.cast(WebhookQueueMsg::ProgressSent(
+                        id, workspace, began, answered,
+                    ));
                 });
             }
         }
@@ -275,7 +277,7 @@ impl CourierState {
 
     fn look(&self) -> ActorNode {
         let applied = self.args.coordinator.state();
-        ActorNode::new("CourierActor", "courier")
+        ActorNode::new("WebhookQueueActor", "webhook_queue")
             .with("pending", applied.due.len())
             .with("sending", self.core.sending())
             .with("tried", self.tried)
@@ -296,18 +298,18 @@ fn anyone_follows(applied: &State) -> bool {
     })
 }
 
-async fn follow(mut applied: watch::Receiver<LogIndex>, courier: ActorRef<CourierMsg>) {
+async fn follow(mut applied: watch::Receiver<LogIndex>, queue: ActorRef<WebhookQueueMsg>) {
     let mut ticks = tokio::time::interval(LOOK);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         let message = tokio::select! {
             changed = applied.changed() => match changed {
-                Ok(()) => CourierMsg::Applied,
+                Ok(()) => WebhookQueueMsg::Applied,
                 Err(_) => return,
             },
-            _ = ticks.tick() => CourierMsg::Tick,
+            _ = ticks.tick() => WebhookQueueMsg::Tick,
         };
-        if courier.cast(message).is_err() {
+        if queue.cast(message).is_err() {
             return;
         }
     }
