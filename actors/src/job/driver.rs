@@ -150,7 +150,7 @@ impl JobDriver {
                 mark.is_some_and(|mark| mark.epoch < attempt.epoch)
             })
             .collect();
-        (!tasks.is_empty()).then(|| Command::ReopenTasks {
+        (!tasks.is_empty()).then_some(Command::ReopenTasks {
             job: self.id,
             generation: job.generation,
             tasks,
