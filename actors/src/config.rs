@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use cluster::model::{Boot, NodeInfo};
 
-use crate::courier::Schedule;
+use crate::webhook_queue::Schedule;
 
 /// Everything `start` needs to know beside the ports.
 #[derive(Debug, Clone)]

@@ -10,7 +10,6 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::config::{Config, Timings};
-use crate::courier::CourierArgs;
 use crate::jobs::JobsArgs;
 use crate::leader::LocalLeader;
 use crate::live::{Health, LiveFacts, LiveNode, NodeView};
@@ -20,6 +19,7 @@ use crate::progress::ProgressBoard;
 use crate::root::{RootArgs, RootMsg, RootSupervisor};
 use crate::scheduler::SchedulerArgs;
 use crate::tree::ActorNode;
+use crate::webhook_queue::WebhookQueueArgs;
 
 /// How long the tree may take to be collected, and to stop.
 const TREE_LIMIT: Duration = Duration::from_secs(2);
@@ -80,7 +80,7 @@ pub async fn start(config: Config, ports: Ports) -> Result<RootHandle, StartErro
             board: board.clone(),
             live: live_facts.clone(),
         },
-        courier: CourierArgs {
+        webhook_queue: WebhookQueueArgs {
             node: config.node.id,
             incarnation: config.node.incarnation,
             coordinator: Arc::clone(&coordinator),

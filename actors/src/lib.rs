@@ -5,7 +5,7 @@
 //! ├── SchedulerActor      leader   polls + applied state -> one Batch in flight
 //! ├── JobSupervisor       leader   one actor per active job, restart intensity
 //! │   └── JobActor        each     limits in time, progress
-//! ├── CourierActor        leader   webhooks, from applied state
+//! ├── WebhookQueueActor   leader   webhooks, from applied state
 //! └── NodeActor           render   polls, stages, publishes, reports
 //!     └── slot (actix)    each     one thread, one `framelane worker` child
 //! ```
@@ -18,7 +18,7 @@
 //! - [`ports`]: what the actors ask of the rest of the product.
 //! - [`poll`]: what nodes and leader say to each other; crosses machines.
 //! - [`protocol`]: what a slot and its child say to each other.
-//! - `scheduler`, `jobs`, `job`, `courier`: the leader's side.
+//! - `scheduler`, `jobs`, `job`, `webhook_queue`: the leader's side.
 //! - `node`, `slot`: the render side.
 //! - `root`, `handle`: the tree and how the process holds it.
 #![forbid(unsafe_code)]
@@ -26,7 +26,6 @@
 mod adapter;
 pub mod backoff;
 mod config;
-mod courier;
 mod handle;
 mod intensity;
 mod job;
@@ -44,10 +43,11 @@ mod slot;
 #[cfg(any(test, feature = "testkit"))]
 pub mod testkit;
 mod tree;
+mod webhook_queue;
 
 pub use config::{Config, Timings, WorkerCommand};
-pub use courier::Schedule;
 pub use handle::{Observer, Ports, RootHandle, StartError, start};
 pub use live::{Health, NodeView};
 pub use progress::{JobProgress, ProgressBoard};
 pub use tree::ActorNode;
+pub use webhook_queue::{Schedule, Shares};

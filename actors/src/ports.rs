@@ -63,18 +63,22 @@ pub struct Assignment {
     pub deliver: Option<(JobId, Artifact)>,
 }
 
-/// The path of a join's failure that blames its input number `index` (segments in order,
-/// then the sound): that input's task is then done again.
-pub fn damaged_input_path(index: usize) -> String {
-    format!("inputs[{index}]")
+/// Most inputs that one failure blames: the next join blames the rest.
+const MOST_BLAMED: usize = 1000;
+
+/// The path of a join's failure that blames these of its inputs (segments in order, then the
+/// sound), such as `inputs[1,4,7]`: their tasks are then done again.
+pub fn damaged_inputs_path(inputs: &[usize]) -> String {
+    let blamed = &inputs[..inputs.len().min(MOST_BLAMED)];
+    let numbers: Vec<String> = blamed.iter().map(ToString::to_string).collect();
+    format!("inputs[{}]", numbers.join(","))
 }
 
-/// The input that a join's failure blames, if it blames one.
-pub fn damaged_input(path: &str) -> Option<u32> {
-    path.strip_prefix("inputs[")?
-        .strip_suffix(']')?
-        .parse()
-        .ok()
+/// The inputs that a join's failure blames, if it blames any.
+pub fn damaged_inputs(path: &str) -> Option<Vec<u32>> {
+    let numbers = path.strip_prefix("inputs[")?.strip_suffix(']')?;
+    let blamed = numbers.split(',').map(|number| number.parse().ok());
+    blamed.take(MOST_BLAMED).collect()
 }
 
 /// What a receiver of a webhook had to say.

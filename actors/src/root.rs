@@ -11,7 +11,6 @@ use ractor::{
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::courier::{CourierActor, CourierArgs, CourierMsg};
 use crate::intensity::Intensity;
 use crate::jobs::{JobSupervisor, JobsArgs, JobsMsg};
 use crate::live::LiveFacts;
@@ -19,6 +18,7 @@ use crate::node::{NodeActor, NodeArgs, NodeMsg};
 use crate::ports::Leadership;
 use crate::scheduler::{SchedulerActor, SchedulerArgs, SchedulerMsg};
 use crate::tree::ActorNode;
+use crate::webhook_queue::{WebhookQueueActor, WebhookQueueArgs, WebhookQueueMsg};
 
 /// Restarts of one child that are taken as bad luck.
 const RESTARTS: usize = 5;
@@ -47,7 +47,7 @@ pub(crate) struct RootSupervisor;
 pub(crate) struct RootArgs {
     pub(crate) scheduler: SchedulerArgs,
     pub(crate) jobs: JobsArgs,
-    pub(crate) courier: CourierArgs,
+    pub(crate) webhook_queue: WebhookQueueArgs,
     /// None on a process without the render role.
     pub(crate) node: Option<NodeArgs>,
     /// Where the node finds the scheduler.
@@ -60,7 +60,7 @@ pub(crate) struct RootState {
     leadership: Leadership,
     scheduler: Child<SchedulerMsg>,
     jobs: Child<JobsMsg>,
-    courier: Child<CourierMsg>,
+    webhook_queue: Child<WebhookQueueMsg>,
     node: Child<NodeMsg>,
     tasks: JoinSet<()>,
 }
@@ -106,7 +106,7 @@ impl Actor for RootSupervisor {
             leadership: Leadership::Other,
             scheduler: Child::new(),
             jobs: Child::new(),
-            courier: Child::new(),
+            webhook_queue: Child::new(),
             node: Child::new(),
             tasks,
         };
@@ -185,14 +185,14 @@ impl RootState {
         if matches!(leadership, Leadership::Leader { .. }) {
             self.start_scheduler(myself).await?;
             self.start_jobs(myself).await?;
-            self.start_courier(myself).await?;
+            self.start_webhook_queue(myself).await?;
         }
         Ok(())
     }
 
     async fn stop_leading(&mut self) {
-        if let Some(courier) = self.courier.actor.take() {
-            stop(&courier.get_cell()).await;
+        if let Some(webhook_queue) = self.webhook_queue.actor.take() {
+            stop(&webhook_queue.get_cell()).await;
         }
         if let Some(jobs) = self.jobs.actor.take() {
             stop(&jobs.get_cell()).await;
@@ -226,19 +226,20 @@ impl RootState {
         Ok(())
     }
 
-    async fn start_courier(
+    async fn start_webhook_queue(
         &mut self,
         myself: &ActorRef<RootMsg>,
     ) -> Result<(), ActorProcessingErr> {
-        let args = self.args.courier.clone();
-        let (actor, _) = Actor::spawn_linked(None, CourierActor, args, myself.get_cell()).await?;
-        self.courier.actor = Some(actor);
+        let args = self.args.webhook_queue.clone();
+        let (actor, _) =
+            Actor::spawn_linked(None, WebhookQueueActor, args, myself.get_cell()).await?;
+        self.webhook_queue.actor = Some(actor);
         Ok(())
     }
 
     /// Has the node and the sender of webhooks end what they do, side by side.
     fn drain(&mut self, grace: Duration, reply: RpcReplyPort<()>) {
-        let (node, courier) = (self.node.actor.clone(), self.courier.actor.clone());
+        let (node, webhook_queue) = (self.node.actor.clone(), self.webhook_queue.actor.clone());
         self.tasks.spawn(async move {
             let node = async {
                 if let Some(node) = node {
@@ -248,13 +249,15 @@ impl RootState {
                         .await;
                 }
             };
-            let courier = async {
-                if let Some(courier) = courier {
+            let webhook_queue = async {
+                if let Some(webhook_queue) = webhook_queue {
                     // What is cut off is sent again by the next start.
-                    let _ = courier.call(CourierMsg::Drain, Some(grace)).await;
+                    let _ = webhook_queue
+                        .call(WebhookQueueMsg::Drain, Some(grace))
+                        .await;
                 }
             };
-            tokio::join!(node, courier);
+            tokio::join!(node, webhook_queue);
             // The asker may have stopped waiting; that is its business.
             let _ = reply.send(());
         });
@@ -290,9 +293,9 @@ impl RootState {
         } else if self.jobs.lost(cell) {
             admitted(&mut self.jobs.intensity)?;
             self.start_jobs(myself).await
-        } else if self.courier.lost(cell) {
-            admitted(&mut self.courier.intensity)?;
-            self.start_courier(myself).await
+        } else if self.webhook_queue.lost(cell) {
+            admitted(&mut self.webhook_queue.intensity)?;
+            self.start_webhook_queue(myself).await
         } else if self.node.lost(cell) {
             admitted(&mut self.node.intensity)?;
             self.start_node(myself).await
@@ -313,13 +316,16 @@ impl RootState {
             self.scheduler.intensity.total(),
         );
         let jobs = (self.jobs.actor.clone(), self.jobs.intensity.total());
-        let courier = (self.courier.actor.clone(), self.courier.intensity.total());
+        let webhook_queue = (
+            self.webhook_queue.actor.clone(),
+            self.webhook_queue.intensity.total(),
+        );
         let node = (self.node.actor.clone(), self.node.intensity.total());
         async move {
             let children = [
                 show(scheduler, SchedulerMsg::Look).await,
                 show(jobs, JobsMsg::Show).await,
-                show(courier, CourierMsg::Look).await,
+                show(webhook_queue, WebhookQueueMsg::Look).await,
                 show(node, NodeMsg::Look).await,
             ];
             root.children = children.into_iter().flatten().collect();

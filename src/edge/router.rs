@@ -61,6 +61,8 @@ fn client_routes(edge: &Edge) -> OpenApiRouter<Edge> {
         .routes(routes!(webhooks::read, webhooks::delete))
         .routes(routes!(webhooks::rotate))
         .routes(routes!(webhooks::test))
+        .routes(routes!(webhooks::all_deliveries))
+        .routes(routes!(webhooks::retry_any))
         .routes(routes!(webhooks::deliveries))
         .routes(routes!(webhooks::retry))
         .routes(routes!(openapi::schema))

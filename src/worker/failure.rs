@@ -85,11 +85,17 @@ pub(super) fn of_store(error: &StoreError) -> Failure {
     }
 }
 
-/// A join's input that is not what was committed; its task has to be done again.
-pub(super) fn damaged_input(index: usize, error: &StoreError) -> Failure {
+/// A join's inputs that are not what was committed, and why the first is not; their tasks have
+/// to be done again.
+pub(super) fn damaged_inputs(inputs: &[usize], first: &StoreError) -> Failure {
+    let path = actors::ports::damaged_inputs_path(inputs);
+    let others = match inputs.len() {
+        0 | 1 => String::new(),
+        count => format!(" (the first of {count})"),
+    };
     Failure {
-        path: Some(actors::ports::damaged_input_path(index)),
-        ..engine(format!("input {index} of the join: {error}"))
+        path: Some(path),
+        ..engine(format!("an input of the join{others}: {first}"))
     }
 }
 

@@ -161,13 +161,13 @@ async fn a_method_a_route_does_not_take_is_a_405_that_names_those_it_does() {
 }
 
 #[tokio::test]
-async fn faults_below_get_a_503_that_says_which_and_nothing_is_left_behind() {
+async fn faults_below_get_a_503_that_says_which_and_what_may_yet_be_committed_stays() {
     let world = World::new();
     for (fault, code, objects) in [
-        (ProposeError::NoLeader, "no_leader", 0),
-        (ProposeError::Stopped, "draining", 0),
-        // It may have been committed: what it names must stay.
-        (ProposeError::Unknown, "commit_unknown", 1),
+        // Without an outcome the entry may be committed yet: what it names must stay.
+        (ProposeError::NoLeader, "no_leader", 1),
+        (ProposeError::Stopped, "draining", 2),
+        (ProposeError::Unknown, "commit_unknown", 3),
     ] {
         *world.coordinator.fault.lock().expect("no panic") = Some(fault);
         let answer = world.post("/v1/renders", &composition()).await;

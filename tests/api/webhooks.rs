@@ -405,3 +405,55 @@ async fn an_endpoint_that_answers_410_is_disabled() {
     world.submit().await;
     assert_eq!(deliveries(&world).len(), 1, "it is told nothing more");
 }
+
+#[tokio::test]
+async fn the_workspaces_log_has_what_went_to_a_requests_own_url() {
+    let world = World::new();
+    let made = registered(&world, "https://example.com/hook").await;
+    world.submit().await;
+    let mut body = super::world::composition();
+    body["webhook_url"] = json!("https://example.com/own?token=1");
+    let render = world.post("/v1/renders", &body).await.json();
+    let page = world.get("/v1/webhooks/deliveries").await.json();
+    let [own, other] = &page["data"].as_array().unwrap()[..] else {
+        panic!("two deliveries: {page}");
+    };
+    assert_eq!(own["webhook_id"], Value::Null, "newest first");
+    assert_eq!(own["url"], "https://example.com/own?token=1");
+    assert_eq!(own["event"]["object_id"], render["id"]);
+    assert_eq!(other["webhook_id"], made["id"]);
+    assert_eq!(other["url"], made["url"]);
+
+    let first = world.get("/v1/webhooks/deliveries?limit=1").await.json();
+    assert_eq!(first["data"], json!([own]));
+    let cursor = first["next_cursor"].as_str().unwrap();
+    let rest = format!("/v1/webhooks/deliveries?limit=1&cursor={cursor}");
+    assert_eq!(world.get(&rest).await.json()["data"], json!([other]));
+
+    let all = deliveries(&world);
+    settle(&world, &all[1], Some(500), DeliveryVerdict::GiveUp);
+    let failed = "/v1/webhooks/deliveries?status=failed";
+    let failed = world.get(failed).await.json();
+    assert_eq!(failed["data"][0]["id"], own["id"]);
+    let retry = |id: &Value| {
+        let id = id.as_str().unwrap();
+        format!("/v1/webhooks/deliveries/{id}/retry")
+    };
+    let again = world.post(&retry(&own["id"]), &json!({})).await;
+    assert_eq!(again.status, StatusCode::ACCEPTED);
+    assert_eq!(again.json()["status"], "pending");
+    let pending = world.post(&retry(&other["id"]), &json!({})).await;
+    assert_eq!(pending.code(), "invalid_state");
+
+    // A removed endpoint's log stays readable here.
+    let path = format!("/v1/webhooks/{}", made["id"].as_str().unwrap());
+    world.delete(&path).await;
+    let page = world.get("/v1/webhooks/deliveries").await.json();
+    assert_eq!(page["data"][1]["status"], "dropped");
+    assert_eq!(page["data"][1]["url"], Value::Null);
+    let gone = world.post(&retry(&other["id"]), &json!({})).await;
+    assert_eq!(
+        (gone.status, gone.code().as_str()),
+        (StatusCode::CONFLICT, "invalid_state")
+    );
+}

@@ -12,7 +12,7 @@ use cluster::state::{Job, TaskPhase};
 use super::limits;
 use super::rate::Rate;
 use crate::config::Timings;
-use crate::ports::{ProposeError, damaged_input};
+use crate::ports::{ProposeError, damaged_inputs};
 use crate::progress::JobProgress;
 
 /// Something that happened to a job.
@@ -128,25 +128,33 @@ impl JobDriver {
         effects
     }
 
-    /// Opens again what the last join found missing or damaged, unless that was made anew
-    /// since.
+    /// Opens again all that the last join found missing or damaged, but for what was made
+    /// anew since.
     fn spoiled(&self, job: &Job) -> Option<Command> {
         let join = job.tasks.get(&TaskKind::Join)?;
         let (attempt, _, outcome) = join.history.last()?;
         let AttemptOutcome::Failed(failure) = outcome else {
             return None;
         };
-        let input = damaged_input(failure.path.as_deref()?)?;
-        let kind = if input < job.segment_count {
-            TaskKind::Segment(input)
-        } else {
-            TaskKind::Audio
-        };
-        let mark = job.tasks.get(&kind)?.mark()?;
-        (mark.epoch < attempt.epoch).then(|| Command::ReopenTasks {
+        let kinds = damaged_inputs(failure.path.as_deref()?)?
+            .into_iter()
+            .map(|input| {
+                if input < job.segment_count {
+                    TaskKind::Segment(input)
+                } else {
+                    TaskKind::Audio
+                }
+            });
+        let tasks: Vec<TaskKind> = kinds
+            .filter(|kind| {
+                let mark = job.tasks.get(kind).and_then(|task| task.mark());
+                mark.is_some_and(|mark| mark.epoch < attempt.epoch)
+            })
+            .collect();
+        (!tasks.is_empty()).then_some(Command::ReopenTasks {
             job: self.id,
             generation: job.generation,
-            tasks: vec![kind],
+            tasks,
         })
     }
 

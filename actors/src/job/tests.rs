@@ -216,6 +216,13 @@ fn a_damaged_input_of_the_join_is_made_anew_once() {
         ("made anew since", Epoch(101), "inputs[1]", false),
         ("nothing is blamed", epochs[1], "elements[0]", false),
         (
+            "several are blamed, one of them is made",
+            epochs[1],
+            "inputs[0,1,2]",
+            true,
+        ),
+        ("not a list", epochs[1], "inputs[1,]", false),
+        (
             "a task that is not done is blamed",
             epochs[1],
             "inputs[0]",
@@ -232,4 +239,42 @@ fn a_damaged_input_of_the_join_is_made_anew_once() {
         let want: Vec<&Command> = reopened.iter().filter(|_| wants).collect();
         assert_eq!(proposals(&effects), want, "{what}");
     }
+}
+
+#[test]
+fn all_damaged_inputs_of_a_join_are_made_anew_at_once() {
+    let (state, epochs) = planned(JOB, 4, 30);
+    let mut job = Job::clone(&state.jobs[&JOB]);
+    let mut last = None;
+    for index in 0..4 {
+        let made = job.tasks.get_mut(&TaskKind::Segment(index)).unwrap();
+        made.phase = TaskPhase::Done(Some(SegmentMark {
+            object: object("segment", 10),
+            // The third was made anew since.
+            epoch: if index == 2 { Epoch(101) } else { epochs[1] },
+            from_cache: false,
+            fingerprint: OURS,
+        }));
+        last = made.live.pop().or(last);
+    }
+    let failure = Failure {
+        code: "engine_error".to_owned(),
+        message: "inputs of the join are damaged".to_owned(),
+        path: Some(crate::ports::damaged_inputs_path(&[0, 2, 3])),
+        permanent: false,
+    };
+    let failed = Attempt {
+        epoch: Epoch(100),
+        ..last.unwrap()
+    };
+    let join = job.tasks.get_mut(&TaskKind::Join).unwrap();
+    join.history = vec![(failed, LogTime(2), AttemptOutcome::Failed(failure))];
+    let mut driver = JobDriver::new(JOB, Timings::default());
+    let effects = driver.on(sight(&Arc::new(job), 0, &[], &[OURS]), Instant::now());
+    let want = Command::ReopenTasks {
+        job: JOB,
+        generation: state.jobs[&JOB].generation,
+        tasks: vec![TaskKind::Segment(0), TaskKind::Segment(3)],
+    };
+    assert_eq!(proposals(&effects), [&want]);
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use cluster::model::Failure;
 
-use crate::ports::damaged_input;
+use crate::ports::damaged_inputs;
 use crate::protocol::FromWorker;
 
 /// Time between two pieces of progress that are passed on.
@@ -166,7 +166,7 @@ fn believable(failure: Failure) -> Failure {
             .code
             .bytes()
             .all(|byte| byte.is_ascii_lowercase() || byte == b'_');
-    let path = failure.path.filter(|path| damaged_input(path).is_none());
+    let path = failure.path.filter(|path| damaged_inputs(path).is_none());
     Failure {
         code: if is_code {
             failure.code

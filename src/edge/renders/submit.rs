@@ -154,8 +154,9 @@ fn request_object(
     })
 }
 
-/// Makes the request durable, then proposes the job. What the log does not come to name is
-/// removed again; after an unknown outcome it stays, for it may be named.
+/// Makes the request durable, then proposes the job. What an applied command does not name is
+/// removed again. Without an outcome it stays, for it may be named: an entry that this process
+/// gave up, or that a former leader appended, can still be committed.
 async fn admit(
     edge: &Edge,
     workspace: String,
@@ -184,11 +185,8 @@ async fn admit(
         has_destination: composition.destination.is_some(),
     };
     let outcome = edge.propose(Command::Admit(admission)).await;
-    if !matches!(
-        outcome,
-        Ok(Outcome::Submitted(_)) | Err(actors::ports::ProposeError::Unknown)
-    ) && let Err(error) = edge.parts.store.delete(&key).await
-    {
+    let is_unused = matches!(&outcome, Ok(outcome) if !matches!(outcome, Outcome::Submitted(_)));
+    if is_unused && let Err(error) = edge.parts.store.delete(&key).await {
         let error = &error as &dyn std::error::Error;
         tracing::warn!(job = %id, error, "an unused request object was not removed");
     }

@@ -96,13 +96,8 @@ pub(crate) async fn content(
             Err(ApiError::not_found("upload"))
         }
         Ok(other) => Err(unexpected(id, &other)),
-        // It may have been committed: then these bytes are the upload's.
-        Err(error) => {
-            if !matches!(error, actors::ports::ProposeError::Unknown) {
-                discard(&edge, &key).await;
-            }
-            Err(error.into())
-        }
+        // It may be committed yet, whatever the error: then these bytes are the upload's.
+        Err(error) => Err(error.into()),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Endpoints and deliveries as clients read them.
 
-use cluster::model::{Delivery, DeliveryStatus, Endpoint, Target};
+use cluster::State;
+use cluster::model::{Delivery, DeliveryStatus, Endpoint, Subject, Target};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -114,6 +115,11 @@ pub(crate) struct DeliveryBody {
     /// Always `delivery`.
     #[schema(example = "delivery")]
     object: &'static str,
+    /// The endpoint it goes to; null if it goes to the `webhook_url` of a request.
+    webhook_id: Option<String>,
+    /// Where it is sent; null if its endpoint is removed.
+    #[schema(format = "uri")]
+    url: Option<String>,
     /// What is told.
     event: DeliveredEventBody,
     /// `pending`, `delivered`, `failed` or `dropped`.
@@ -137,6 +143,8 @@ pub(crate) struct DeliveredEventBody {
     id: String,
     /// Such as `render.completed`.
     r#type: &'static str,
+    /// The render, upload or import that it is about.
+    object_id: String,
 }
 
 /// One finished try.
@@ -155,8 +163,16 @@ pub(crate) struct AttemptBody {
 }
 
 impl DeliveryBody {
-    /// A delivery.
-    pub(super) fn of(delivery: &Delivery) -> Self {
+    /// A delivery, with where it goes by this state.
+    pub(super) fn of(delivery: &Delivery, state: &State) -> Self {
+        let (webhook_id, url) = match &delivery.target {
+            Target::Url(url) => (None, Some(url.clone())),
+            Target::Endpoint(id) => {
+                let endpoint = state.endpoints.get(id);
+                let url = endpoint.map(|endpoint| endpoint.url.clone());
+                (Some(id.to_string()), url)
+            }
+        };
         let (word, _) = STATUSES
             .into_iter()
             .find(|(_, status)| *status == delivery.status)
@@ -171,9 +187,15 @@ impl DeliveryBody {
         Self {
             id: delivery.id.to_string(),
             object: "delivery",
+            webhook_id,
+            url,
             event: DeliveredEventBody {
                 id: delivery.event.id.to_string(),
                 r#type: delivery.event.kind.name(),
+                object_id: match delivery.event.subject {
+                    Subject::Job(job) => job.to_string(),
+                    Subject::Asset(asset) => asset.to_string(),
+                },
             },
             status: word,
             attempts: attempts.collect(),

@@ -1,4 +1,4 @@
-//! The log of an endpoint's deliveries, and trying one again.
+//! The log of deliveries, of one endpoint and of the workspace, and trying one again.
 
 use std::ops::Bound;
 use std::sync::Arc;
@@ -44,6 +44,46 @@ pub(crate) async fn deliveries(
     WebhookId(id): WebhookId,
     params: Params,
 ) -> Result<Json<DeliveryListBody>, ApiError> {
+    let state = edge.state();
+    let endpoint = endpoint(&state, &workspace, id)?;
+    page(&state, params, |delivery| goes_to(delivery, &endpoint))
+}
+
+/// List what was sent for the workspace, newest first.
+///
+/// What went to its endpoints, also to those that are removed since, and what went to the
+/// `webhook_url` of a request.
+#[utoipa::path(
+    get,
+    path = "/v1/webhooks/deliveries",
+    tag = "webhooks",
+    params(
+        ("limit" = Option<usize>, Query, minimum = 1, maximum = 100,
+            description = "Deliveries on a page; 20 if it is not given"),
+        ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before"),
+        ("status" = Option<String>, Query, description = "Only deliveries with this status"),
+    ),
+    responses(
+        (status = 200, body = DeliveryListBody, description = "A page of deliveries"),
+        (status = 400, body = ErrorBody, description = "`invalid_parameter`, `invalid_cursor`"),
+    )
+)]
+pub(crate) async fn all_deliveries(
+    State(edge): State<Edge>,
+    Workspace(workspace): Workspace,
+    params: Params,
+) -> Result<Json<DeliveryListBody>, ApiError> {
+    page(&edge.state(), params, |delivery| {
+        delivery.workspace == workspace
+    })
+}
+
+/// The page of those deliveries that `is_meant` names.
+fn page(
+    state: &cluster::State,
+    params: Params,
+    is_meant: impl Fn(&Delivery) -> bool,
+) -> Result<Json<DeliveryListBody>, ApiError> {
     let params = params.only(&["limit", "cursor", "status"])?;
     let limit = params
         .integer("limit", 1..=MAX_LIMIT)?
@@ -53,15 +93,13 @@ pub(crate) async fn deliveries(
         Some(cursor) => Bound::Excluded(DeliveryId(cursor.after.0)),
         None => Bound::Unbounded,
     };
-    let state = edge.state();
-    let endpoint = endpoint(&state, &workspace, id)?;
     // One more than the page tells whether another follows.
     let mut found: Vec<Arc<Delivery>> = state
         .deliveries
         .range((Bound::Unbounded, end))
         .rev()
         .map(|(_, delivery)| delivery)
-        .filter(|delivery| goes_to(delivery, &endpoint))
+        .filter(|delivery| is_meant(delivery))
         .filter(|delivery| status.is_none_or(|status| delivery.status == status))
         .take(limit + 1)
         .cloned()
@@ -76,7 +114,7 @@ pub(crate) async fn deliveries(
     Ok(Json(DeliveryListBody {
         data: found
             .iter()
-            .map(|delivery| DeliveryBody::of(delivery))
+            .map(|delivery| DeliveryBody::of(delivery, state))
             .collect(),
         next_cursor,
         has_more,
@@ -117,6 +155,49 @@ pub(crate) async fn retry(
     let Some(before) = known.filter(|known| goes_to(known, &endpoint)) else {
         return Err(ApiError::not_found("delivery"));
     };
+    try_again(&edge, workspace, before).await
+}
+
+/// Try a settled delivery of the workspace again, now.
+///
+/// As for an endpoint's delivery; what went to the `webhook_url` of a request goes there again.
+#[utoipa::path(
+    post,
+    path = "/v1/webhooks/deliveries/{delivery_id}/retry",
+    tag = "webhooks",
+    params(
+        ("delivery_id" = String, Path, description = "The delivery's id"),
+    ),
+    responses(
+        (status = 202, body = DeliveryBody, description = "The delivery, pending again"),
+        (status = 400, body = ErrorBody, description = "`invalid_parameter`"),
+        (status = 404, body = ErrorBody, description = "`not_found`"),
+        (status = 409, body = ErrorBody, description = "`invalid_state`: it is pending, or its endpoint is disabled or removed"),
+        (status = 503, body = ErrorBody, description = "`no_leader`, `commit_unknown`",
+            headers(("Retry-After" = u64))),
+    )
+)]
+pub(crate) async fn retry_any(
+    State(edge): State<Edge>,
+    Workspace(workspace): Workspace,
+    DeliveryOf(delivery): DeliveryOf,
+    params: Params,
+) -> Result<(StatusCode, Json<DeliveryBody>), ApiError> {
+    params.only(&[])?;
+    let state = edge.state();
+    let known = state.deliveries.get(&delivery);
+    let Some(before) = known.filter(|known| known.workspace == workspace) else {
+        return Err(ApiError::not_found("delivery"));
+    };
+    try_again(&edge, workspace, before).await
+}
+
+async fn try_again(
+    edge: &Edge,
+    workspace: String,
+    before: &Delivery,
+) -> Result<(StatusCode, Json<DeliveryBody>), ApiError> {
+    let delivery = before.id;
     let command = Command::RetryDelivery {
         delivery,
         workspace,
@@ -132,7 +213,7 @@ pub(crate) async fn retry(
         Outcome::Rejected(Rejection::UnknownEndpoint) => {
             return Err(ApiError::new(
                 Code::InvalidState,
-                "The endpoint is disabled and is told nothing more.",
+                "The endpoint is disabled or removed and is told nothing more.",
             ));
         }
         Outcome::Rejected(Rejection::UnknownDelivery) => {
@@ -153,5 +234,6 @@ pub(crate) async fn retry(
             moved.then(|| Arc::clone(delivery))
         })
         .await?;
-    Ok((StatusCode::ACCEPTED, Json(DeliveryBody::of(&after))))
+    let body = DeliveryBody::of(&after, &edge.state());
+    Ok((StatusCode::ACCEPTED, Json(body)))
 }

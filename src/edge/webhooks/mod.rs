@@ -15,7 +15,10 @@ use super::context::Edge;
 use super::error::ApiError;
 
 pub(super) use create::{__path_create, create};
-pub(super) use deliveries::{__path_deliveries, __path_retry, deliveries, retry};
+pub(super) use deliveries::{
+    __path_all_deliveries, __path_deliveries, __path_retry, __path_retry_any, all_deliveries,
+    deliveries, retry, retry_any,
+};
 pub(super) use endpoints::{
     __path_delete, __path_list, __path_read, __path_test, delete, list, read, test,
 };

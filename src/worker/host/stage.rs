@@ -317,20 +317,27 @@ impl Files<'_> {
         Ok(files)
     }
 
-    /// A join's inputs. One that is gone or damaged is named by its place, so that its task
-    /// can be opened again.
+    /// A join's inputs. All that are gone or damaged are named by their places, so that their
+    /// tasks are opened again together: each join that fails counts as a try.
     async fn inputs(&self, objects: &[ObjectRef]) -> Result<Vec<PathBuf>, Failure> {
         let mut files = Vec::with_capacity(objects.len());
+        let (mut damaged, mut first) = (Vec::new(), None);
         for (index, object) in objects.iter().enumerate() {
-            let file = self.local(object).await.map_err(|error| match error {
-                StoreError::NotFound(_) | StoreError::Damaged(_) => {
-                    failure::damaged_input(index, &error)
+            match self.local(object).await {
+                Ok(file) => files.push(file),
+                Err(error @ (StoreError::NotFound(_) | StoreError::Damaged(_))) => {
+                    damaged.push(index);
+                    first.get_or_insert(error);
                 }
-                StoreError::Full | StoreError::Io(_) => failure::of_store(&error),
-            })?;
-            files.push(file);
+                Err(error @ (StoreError::Full | StoreError::Io(_))) => {
+                    return Err(failure::of_store(&error));
+                }
+            }
         }
-        Ok(files)
+        match first {
+            None => Ok(files),
+            Some(first) => Err(failure::damaged_inputs(&damaged, &first)),
+        }
     }
 }
 

@@ -28,8 +28,8 @@ const ID: AssetId = AssetId {
     ulid: 7,
 };
 
-struct World {
-    host: Host,
+pub(super) struct World {
+    pub(super) host: Host,
     store: Arc<dyn ObjectStore>,
     dirs: RunDirs,
     progress: Arc<AtomicU64>,
@@ -37,7 +37,7 @@ struct World {
 }
 
 impl World {
-    fn new(buckets: BTreeMap<String, Arc<dyn Bucket>>) -> Self {
+    pub(super) fn new(buckets: BTreeMap<String, Arc<dyn Bucket>>) -> Self {
         let home = tempfile::tempdir().unwrap();
         let store: Arc<dyn ObjectStore> =
             Arc::new(LocalStore::open(home.path().join("objects")).unwrap());
@@ -66,7 +66,7 @@ impl World {
         }
     }
 
-    async fn put(&self, key: ObjectKey, bytes: &[u8]) -> ObjectRef {
+    pub(super) async fn put(&self, key: ObjectKey, bytes: &[u8]) -> ObjectRef {
         let bytes = Bytes::copy_from_slice(bytes);
         self.store.put(key, bytes).await.unwrap()
     }

@@ -1,5 +1,7 @@
 //! What is leased, in which order, and what follows from a try.
 
+mod shares;
+
 use std::time::Duration;
 
 use cluster::State;
@@ -21,6 +23,12 @@ struct World {
 impl World {
     /// An endpoint at each of these URLs, told of everything.
     fn new(urls: &[&str]) -> Self {
+        let endpoints: Vec<_> = urls.iter().map(|url| ("acme", *url)).collect();
+        Self::of(&endpoints)
+    }
+
+    /// Endpoints of these workspaces at these URLs, told of everything.
+    fn of(endpoints: &[(&str, &str)]) -> Self {
         let mut world = Self {
             state: State::default(),
             core: Core::default(),
@@ -38,10 +46,10 @@ impl World {
             state: NodeState::Ready,
             registered_at: LogTime(0),
         }));
-        for (id, url) in (1u128..).zip(urls) {
+        for (id, (workspace, url)) in (1u128..).zip(endpoints) {
             world.apply(Command::CreateEndpoint(Endpoint {
                 id: EndpointId(id),
-                workspace: "acme".to_owned(),
+                workspace: (*workspace).to_owned(),
                 url: (*url).to_owned(),
                 events: EventKind::ALL.to_vec(),
                 secret: Secret {
@@ -70,10 +78,15 @@ impl World {
 
     /// So many renders, each queued: one event an endpoint.
     fn submit(&mut self, jobs: u128) {
-        for job in 1..=jobs {
+        self.submit_of("acme", 1..=jobs);
+    }
+
+    /// These renders of a workspace, each queued.
+    fn submit_of(&mut self, workspace: &str, jobs: impl IntoIterator<Item = u128>) {
+        for job in jobs {
             self.apply(Command::SubmitJob(Submission {
                 job: JobId(job),
-                workspace: "acme".to_owned(),
+                workspace: workspace.to_owned(),
                 priority: 0,
                 request: testkit::object("request", 2),
                 idempotency: None,
@@ -89,23 +102,28 @@ impl World {
 
     /// One round committed; the deliveries that are now ours.
     fn lease(&mut self) -> Vec<DeliveryId> {
-        let Some(courier) = self.round(false) else {
+        let Some(command) = self.round(false) else {
             return Vec::new();
         };
-        let ids: Vec<_> = courier.leases.iter().map(|(id, _)| *id).collect();
-        match self.apply(Command::Courier(courier)) {
+        let ids: Vec<_> = command.leases.iter().map(|(id, _)| *id).collect();
+        match self.apply(Command::Courier(command)) {
             Outcome::Leased(given) => self.core.settled(&ids, Some(&given)),
-            other => panic!("a courier came to {other:?}"),
+            other => panic!("the command came to {other:?}"),
         }
     }
 
     fn sent(&mut self, id: DeliveryId, status: Option<u16>) {
+        self.sent_after(id, status, 5);
+    }
+
+    /// A try that took so many milliseconds has ended.
+    fn sent_after(&mut self, id: DeliveryId, status: Option<u16>, took: u64) {
         let delivery = self.state.deliveries[&id].as_ref().clone();
         let answered = Answered {
             status,
             error: None,
         };
-        let (began, now) = (LogTime(self.now), LogTime(self.now + 5));
+        let (began, now) = (LogTime(self.now), LogTime(self.now + took));
         self.core
             .sent(&delivery, began, &answered, now, &Schedule::default(), 0.0);
     }
@@ -215,7 +233,7 @@ fn a_successor_takes_over_what_its_predecessor_was_sending() {
     let mut node = world.state.nodes[&US.0].clone();
     node.incarnation = Incarnation(2);
     world.apply(Command::RegisterNode(node));
-    let courier = world
+    let command = world
         .core
         .round(
             &world.state,
@@ -225,7 +243,7 @@ fn a_successor_takes_over_what_its_predecessor_was_sending() {
             false,
         )
         .unwrap();
-    assert_eq!(courier.leases.len(), 1, "its holder is gone");
+    assert_eq!(command.leases.len(), 1, "its holder is gone");
     assert!(Schedule::default().lease > Duration::from_secs(10));
 }
 

@@ -3,6 +3,8 @@
 //! successor.
 
 mod core;
+mod receivers;
+mod shares;
 #[cfg(test)]
 mod tests;
 
@@ -13,13 +15,14 @@ use std::time::{Duration, Instant};
 use cluster::State;
 use cluster::command::{Command, Outcome};
 use cluster::model::{
-    Delivery, DeliveryId, EventKind, Incarnation, JobId, LogIndex, LogTime, NodeId,
+    Delivery, DeliveryId, EndpointId, EventKind, Incarnation, JobId, LogIndex, LogTime, NodeId,
 };
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort, async_trait};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 pub use self::core::Schedule;
+pub use self::shares::Shares;
 
 use self::core::Core;
 use crate::ports::{Answered, Clock, Coordinator, WebhookSender};
@@ -29,18 +32,22 @@ use crate::tree::ActorNode;
 /// Longest time between two looks at what is due.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// Progress events on their way at one time.
-const PROGRESS_AT_ONCE: usize = 16;
+/// Progress events under way at one time.
+const PROGRESS: Shares = Shares {
+    all: 16,
+    per_workspace: 8,
+    per_host: 16,
+};
 
 /// Longest wait for the answer to a proposal.
 const PROPOSE: Duration = Duration::from_secs(10);
 
 /// The sender of webhooks.
-pub(crate) struct CourierActor;
+pub(crate) struct WebhookQueueActor;
 
-/// What a [`CourierActor`] can be told.
+/// What a [`WebhookQueueActor`] can be told.
 #[derive(Debug)]
-pub(crate) enum CourierMsg {
+pub(crate) enum WebhookQueueMsg {
     /// Something was committed.
     Applied,
     /// What is due by now?
@@ -49,6 +56,8 @@ pub(crate) enum CourierMsg {
     Settled(Vec<DeliveryId>, Option<Vec<bool>>),
     /// A try has ended.
     Sent(Box<Delivery>, LogTime, Answered),
+    /// Progress was sent to this endpoint of this workspace, from then on.
+    ProgressSent(EndpointId, String, LogTime, Answered),
     /// Lease nothing more; answers when nothing is on its way.
     Drain(RpcReplyPort<()>),
     /// Asks what an operator would see.
@@ -57,7 +66,7 @@ pub(crate) enum CourierMsg {
 
 /// What the sender needs.
 #[derive(Clone)]
-pub(crate) struct CourierArgs {
+pub(crate) struct WebhookQueueArgs {
     pub(crate) node: NodeId,
     pub(crate) incarnation: Incarnation,
     pub(crate) coordinator: Arc<dyn Coordinator>,
@@ -68,37 +77,37 @@ pub(crate) struct CourierArgs {
 }
 
 /// The core with its tasks.
-pub(crate) struct CourierState {
-    args: CourierArgs,
+pub(crate) struct WebhookQueueState {
+    args: WebhookQueueArgs,
     core: Core,
     tried: u64,
     /// When each render's progress was last told, and how far it was.
     told: BTreeMap<JobId, (Instant, u64)>,
-    /// Room for progress on its way.
-    telling: Arc<Semaphore>,
+    /// Progress events under way, by workspace.
+    telling: BTreeMap<String, usize>,
     draining: Option<Vec<RpcReplyPort<()>>>,
     tasks: JoinSet<()>,
 }
 
 #[async_trait]
-impl Actor for CourierActor {
-    type Msg = CourierMsg;
-    type State = CourierState;
-    type Arguments = CourierArgs;
+impl Actor for WebhookQueueActor {
+    type Msg = WebhookQueueMsg;
+    type State = WebhookQueueState;
+    type Arguments = WebhookQueueArgs;
 
     async fn pre_start(
         &self,
-        myself: ActorRef<CourierMsg>,
-        args: CourierArgs,
-    ) -> Result<CourierState, ActorProcessingErr> {
+        myself: ActorRef<WebhookQueueMsg>,
+        args: WebhookQueueArgs,
+    ) -> Result<WebhookQueueState, ActorProcessingErr> {
         let mut tasks = JoinSet::new();
         tasks.spawn(follow(args.coordinator.applied(), myself));
-        Ok(CourierState {
+        Ok(WebhookQueueState {
             args,
             core: Core::default(),
             tried: 0,
             told: BTreeMap::new(),
-            telling: Arc::new(Semaphore::new(PROGRESS_AT_ONCE)),
+            telling: BTreeMap::new(),
             draining: None,
             tasks,
         })
@@ -106,14 +115,14 @@ impl Actor for CourierActor {
 
     async fn handle(
         &self,
-        myself: ActorRef<CourierMsg>,
-        message: CourierMsg,
-        state: &mut CourierState,
+        myself: ActorRef<WebhookQueueMsg>,
+        message: WebhookQueueMsg,
+        state: &mut WebhookQueueState,
     ) -> Result<(), ActorProcessingErr> {
         match message {
-            CourierMsg::Applied => {}
-            CourierMsg::Tick => state.tell_progress(),
-            CourierMsg::Settled(leases, outcome) => {
+            WebhookQueueMsg::Applied => {}
+            WebhookQueueMsg::Tick => state.tell_progress(&myself),
+            WebhookQueueMsg::Settled(leases, outcome) => {
                 let is_lost = outcome.is_none();
                 let ours = state.core.settled(&leases, outcome.as_deref());
                 state.send(&ours, &myself);
@@ -122,7 +131,7 @@ impl Actor for CourierActor {
                     return Ok(());
                 }
             }
-            CourierMsg::Sent(delivery, began, answered) => {
+            WebhookQueueMsg::Sent(delivery, began, answered) => {
                 let now = state.args.clock.log_time();
                 state.tried += 1;
                 state.core.sent(
@@ -134,8 +143,19 @@ impl Actor for CourierActor {
                     rand::random(),
                 );
             }
-            CourierMsg::Drain(reply) => state.draining.get_or_insert_default().push(reply),
-            CourierMsg::Look(reply) => {
+            WebhookQueueMsg::ProgressSent(endpoint, workspace, began, answered) => {
+                let now = state.args.clock.log_time();
+                if let Some(count) = state.telling.get_mut(&workspace) {
+                    *count = count.saturating_sub(1);
+                }
+                state.telling.retain(|_, count| *count > 0);
+                let schedule = &state.args.schedule;
+                state
+                    .core
+                    .progress_sent(endpoint, &answered, began, now, schedule);
+            }
+            WebhookQueueMsg::Drain(reply) => state.draining.get_or_insert_default().push(reply),
+            WebhookQueueMsg::Look(reply) => {
                 // The asker may have stopped waiting; that is its business.
                 let _ = reply.send(state.look());
                 return Ok(());
@@ -146,17 +166,17 @@ impl Actor for CourierActor {
     }
 }
 
-impl CourierState {
-    fn turn(&mut self, myself: &ActorRef<CourierMsg>) {
+impl WebhookQueueState {
+    fn turn(&mut self, myself: &ActorRef<WebhookQueueMsg>) {
         while self.tasks.try_join_next().is_some() {}
         let applied = self.args.coordinator.state();
         let now = self.args.clock.log_time();
         let who = (self.args.node, self.args.incarnation);
         let is_draining = self.draining.is_some();
         let schedule = &self.args.schedule;
-        if let Some(courier) = self.core.round(&applied, who, now, schedule, is_draining) {
-            let leases: Vec<DeliveryId> = courier.leases.iter().map(|(id, _)| *id).collect();
-            let proposal = self.args.coordinator.propose(Command::Courier(courier));
+        if let Some(command) = self.core.round(&applied, who, now, schedule, is_draining) {
+            let leases: Vec<DeliveryId> = command.leases.iter().map(|(id, _)| *id).collect();
+            let proposal = self.args.coordinator.propose(Command::Courier(command));
             let myself = myself.clone();
             self.tasks.spawn(async move {
                 let outcome = match tokio::time::timeout(PROPOSE, proposal).await {
@@ -165,7 +185,7 @@ impl CourierState {
                     Ok(Ok(_) | Err(_)) | Err(_) => None,
                 };
                 // Fails only when the sender has stopped: its successor looks anew.
-                let _ = myself.cast(CourierMsg::Settled(leases, outcome));
+                let _ = myself.cast(WebhookQueueMsg::Settled(leases, outcome));
             });
         }
         if self.core.is_idle()
@@ -178,7 +198,7 @@ impl CourierState {
         }
     }
 
-    fn send(&mut self, ours: &[DeliveryId], myself: &ActorRef<CourierMsg>) {
+    fn send(&mut self, ours: &[DeliveryId], myself: &ActorRef<WebhookQueueMsg>) {
         let applied = self.args.coordinator.state();
         for id in ours {
             let Some(delivery) = applied.deliveries.get(id) else {
@@ -193,18 +213,15 @@ impl CourierState {
             let myself = myself.clone();
             self.tasks.spawn(async move {
                 let answered = tokio::time::timeout(limit, sending).await;
-                let answered = answered.unwrap_or_else(|_| Answered {
-                    status: None,
-                    error: Some("no answer in time".to_owned()),
-                });
-                let _ = myself.cast(CourierMsg::Sent(delivery, began, answered));
+                let answered = answered.unwrap_or_else(|_| late());
+                let _ = myself.cast(WebhookQueueMsg::Sent(delivery, began, answered));
             });
         }
     }
 
     /// Tells endpoints that ask for it how far renders have got: from memory, once, and
     /// seldom. A receiver that misses it hears of the next.
-    fn tell_progress(&mut self) {
+    fn tell_progress(&mut self, myself: &ActorRef<WebhookQueueMsg>) {
         let applied = self.args.coordinator.state();
         self.told.retain(|job, _| applied.active.contains_key(job));
         if self.draining.is_some() || !anyone_follows(&applied) {
@@ -231,31 +248,47 @@ impl CourierState {
                 let follows = endpoint.workspace == job.workspace
                     && endpoint.disabled.is_none()
                     && endpoint.events.contains(&EventKind::RenderProgress);
-                // Beyond what is on its way already, this round is left out.
-                let room = Arc::clone(&self.telling).try_acquire_owned().ok();
-                if follows && let Some(room) = room {
-                    let telling = self
-                        .args
-                        .webhooks
-                        .progress(endpoint.clone(), Arc::clone(job));
-                    let limit = self.args.schedule.lease;
-                    self.tasks.spawn(async move {
-                        // Best effort: nobody waits for it.
-                        let _room = room;
-                        let _ = tokio::time::timeout(limit, telling).await;
-                    });
+                // Beyond what is under way already, this round is left out.
+                let total = self.telling.values().sum();
+                let own = self.telling.get(&job.workspace).copied().unwrap_or(0);
+                if !follows || self.core.is_slow(endpoint.id) || !PROGRESS.admit(own, total) {
+                    continue;
                 }
+                *self.telling.entry(job.workspace.clone()).or_default() += 1;
+                let began = self.args.clock.log_time();
+                let telling = self
+                    .args
+                    .webhooks
+                    .progress(endpoint.clone(), Arc::clone(job));
+                let limit = self.args.schedule.lease;
+                let (myself, id, workspace) =
+                    (myself.clone(), endpoint.id, endpoint.workspace.clone());
+                self.tasks.spawn(async move {
+                    let answered = tokio::time::timeout(limit, telling).await;
+                    let answered = answered.unwrap_or_else(|_| late());
+                    // Fails only when the sender has stopped: nobody waits for it then.
+                    let _ = myself.cast(WebhookQueueMsg::ProgressSent(
+                        id, workspace, began, answered,
+                    ));
+                });
             }
         }
     }
 
     fn look(&self) -> ActorNode {
         let applied = self.args.coordinator.state();
-        ActorNode::new("CourierActor", "courier")
+        ActorNode::new("WebhookQueueActor", "webhook_queue")
             .with("pending", applied.due.len())
             .with("sending", self.core.sending())
             .with("tried", self.tried)
             .with("is_draining", self.draining.is_some())
+    }
+}
+
+fn late() -> Answered {
+    Answered {
+        status: None,
+        error: Some("no answer in time".to_owned()),
     }
 }
 
@@ -265,18 +298,18 @@ fn anyone_follows(applied: &State) -> bool {
     })
 }
 
-async fn follow(mut applied: watch::Receiver<LogIndex>, courier: ActorRef<CourierMsg>) {
+async fn follow(mut applied: watch::Receiver<LogIndex>, queue: ActorRef<WebhookQueueMsg>) {
     let mut ticks = tokio::time::interval(LOOK);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         let message = tokio::select! {
             changed = applied.changed() => match changed {
-                Ok(()) => CourierMsg::Applied,
+                Ok(()) => WebhookQueueMsg::Applied,
                 Err(_) => return,
             },
-            _ = ticks.tick() => CourierMsg::Tick,
+            _ = ticks.tick() => WebhookQueueMsg::Tick,
         };
-        if courier.cast(message).is_err() {
+        if queue.cast(message).is_err() {
             return;
         }
     }
