@@ -6,19 +6,17 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::response::Response;
 use cluster::command::{Command, Outcome, Rejection};
-use cluster::model::{Delivery, DeliveryId, DeliveryStatus, JobId};
+use cluster::model::{Delivery, DeliveryId, DeliveryStatus};
 
 use super::body::{DeliveryBody, DeliveryListBody, STATUSES, goes_to};
 use super::{DeliveryOf, WebhookId, endpoint};
 use crate::edge::context::Edge;
-use crate::edge::cursor::Cursor;
 use crate::edge::error::{ApiError, Code, ErrorBody};
-use crate::edge::extract::Workspace;
+use crate::edge::extract::{Caller, Workspace};
+use crate::edge::pages::PageRequest;
 use crate::edge::params::Params;
-
-const DEFAULT_LIMIT: usize = 20;
-const MAX_LIMIT: usize = 100;
 
 /// List what was sent to an endpoint, newest first.
 #[utoipa::path(
@@ -40,47 +38,34 @@ const MAX_LIMIT: usize = 100;
 )]
 pub(crate) async fn deliveries(
     State(edge): State<Edge>,
-    Workspace(workspace): Workspace,
+    Caller(client): Caller,
     WebhookId(id): WebhookId,
     params: Params,
-) -> Result<Json<DeliveryListBody>, ApiError> {
+) -> Result<Response, ApiError> {
     let params = params.only(&["limit", "cursor", "status"])?;
-    let limit = params
-        .integer("limit", 1..=MAX_LIMIT)?
-        .unwrap_or(DEFAULT_LIMIT);
+    let (standing, workspace) = (client.standing(), client.workspace);
+    let list = format!("deliveries of {id}");
+    let page = PageRequest::read(&list, &workspace, &params, &["status"])?;
     let status = params.choice("status", &STATUSES)?;
-    let end = match params.text("cursor").map(Cursor::decode).transpose()? {
-        Some(cursor) => Bound::Excluded(DeliveryId(cursor.after.0)),
-        None => Bound::Unbounded,
-    };
+    let end = page
+        .after
+        .map_or(Bound::Unbounded, |after| Bound::Excluded(DeliveryId(after)));
     let state = edge.state();
     let endpoint = endpoint(&state, &workspace, id)?;
-    // One more than the page tells whether another follows.
-    let mut found: Vec<Arc<Delivery>> = state
+    let shown = state
         .deliveries
         .range((Bound::Unbounded, end))
         .rev()
         .map(|(_, delivery)| delivery)
         .filter(|delivery| goes_to(delivery, &endpoint))
         .filter(|delivery| status.is_none_or(|status| delivery.status == status))
-        .take(limit + 1)
-        .cloned()
-        .collect();
-    let has_more = found.len() > limit;
-    found.truncate(limit);
-    let last = found.last().filter(|_| has_more);
-    let next_cursor = last.map(|delivery| {
-        let after = JobId(delivery.id.0);
-        Cursor { after }.encode()
-    });
-    Ok(Json(DeliveryListBody {
-        data: found
-            .iter()
-            .map(|delivery| DeliveryBody::of(delivery))
-            .collect(),
-        next_cursor,
-        has_more,
-    }))
+        .map(Arc::clone);
+    let page = page.of(shown, |delivery: &Arc<Delivery>| delivery.id.0);
+    let admitted = move || standing.holds(&edge);
+    page.respond(admitted, |delivery| async move {
+        Ok(Some(DeliveryBody::of(&delivery)))
+    })
+    .await
 }
 
 /// Try a settled delivery again, now.
