@@ -86,6 +86,17 @@ pub struct Edge {
     pub public_url: String,
     /// Origins whose pages may use /v1 from a browser, such as `https://app.example.com`.
     pub cors_origins: Vec<String>,
+    /// Most open connections.
+    pub connections: u32,
+    /// Most of one address, or of one /64 network of IPv6; 0: no limit of its own.
+    pub connections_per_peer: u32,
+    /// Longest time from a connection's start, or its last answer, to the end of the head of
+    /// its next request.
+    #[serde(with = "humantime_serde")]
+    pub header_timeout: Duration,
+    /// Longest time that a client may leave unread what it is sent.
+    #[serde(with = "humantime_serde")]
+    pub send_timeout: Duration,
 }
 
 /// The operators' API.
@@ -329,6 +340,10 @@ impl Default for Edge {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             public_url: String::new(),
             cors_origins: Vec::new(),
+            connections: 2048,
+            connections_per_peer: 256,
+            header_timeout: Duration::from_secs(30),
+            send_timeout: Duration::from_secs(60),
         }
     }
 }

@@ -7,6 +7,7 @@ mod contract;
 mod errors;
 mod events;
 mod idempotency;
+mod limits;
 mod links;
 mod listing;
 mod memory_store;

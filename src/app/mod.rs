@@ -5,6 +5,7 @@ mod clock;
 mod event_bodies;
 mod janitor;
 pub mod keys;
+mod listener;
 mod observer;
 mod secrets;
 pub mod storage;
@@ -47,7 +48,7 @@ pub struct App {
     actors: RootHandle,
     draining: CancellationToken,
     stopped: CancellationToken,
-    server: JoinHandle<std::io::Result<()>>,
+    server: JoinHandle<()>,
     background: [JoinHandle<()>; 4],
 }
 
@@ -184,12 +185,12 @@ impl App {
             janitor::Janitor::new(port, clock, store, fetcher, &settings),
             stopped.clone(),
         ));
-        let service = edge::router(edge).into_make_service_with_connect_info::<SocketAddr>();
-        let server = tokio::spawn(
-            axum::serve(listener, service)
-                .with_graceful_shutdown(stopped.clone().cancelled_owned())
-                .into_future(),
-        );
+        let server = tokio::spawn(edge::serve(
+            listener,
+            edge::router(edge),
+            listener::limits(&settings.edge),
+            stopped.clone(),
+        ));
         wait_for_leader(&coordinator).await?;
         tracing::info!(%address, node = %identity.node_id, "serving");
         if !has_keys {
@@ -243,9 +244,9 @@ impl App {
         self.draining.cancel();
         self.actors.drain(grace).await;
         self.stopped.cancel();
-        // A client that never reads its download must not hold the process.
-        if tokio::time::timeout(grace, self.server).await.is_err() {
-            tracing::warn!("connections were cut");
+        // It gives connections two seconds, then cuts them.
+        if let Err(error) = self.server.await {
+            tracing::error!(%error, "the listener failed");
         }
         for task in self.background {
             task.abort();
@@ -419,6 +420,7 @@ fn edge_config(
         quota: quota(&settings.quota),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         fonts: crate::render::text::TextEngine::new().known_families(),
+        data_dir: Some(data_dir.to_owned()),
         artifacts: settings.retention.artifacts,
     })
 }

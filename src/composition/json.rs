@@ -38,6 +38,11 @@ impl Json {
         Ok(Self(value))
     }
 
+    /// Takes a field away from the object that the tree is, if it has it.
+    pub fn take(&mut self, field: &str) -> Option<Value> {
+        self.0.as_object_mut()?.shift_remove(field)
+    }
+
     /// The tree.
     pub fn value(&self) -> &Value {
         &self.0

@@ -5,21 +5,19 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{FromRequestParts, Path};
+use axum::http::StatusCode;
 use axum::http::request::Parts;
-use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use cluster::command::{Command, Outcome, Rejection};
-use cluster::model::{Asset, AssetId, AssetKind, AssetStatus, IdempotencyRow, NewAsset};
+use cluster::model::{Asset, AssetId, AssetKind, AssetStatus, NewAsset};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::context::{Edge, Shared};
+use super::creation::{conflict, replayed};
 use super::error::{ApiError, Code};
-use crate::composition::{Json as Parsed, body_digest};
 use crate::plan::Probe;
 use crate::plan::asset_url;
-
-const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
 /// The statuses in words.
 pub(super) fn word(status: AssetStatus) -> &'static str {
@@ -187,10 +185,7 @@ impl Created {
     pub(super) fn respond(&self, status: StatusCode, body: impl Serialize) -> Response {
         match self {
             Self::New(_) => (status, Json(body)).into_response(),
-            Self::Replayed(_) => {
-                let header = [(REPLAYED, HeaderValue::from_static("true"))];
-                (StatusCode::OK, header, Json(body)).into_response()
-            }
+            Self::Replayed(_) => (StatusCode::OK, replayed(), Json(body)).into_response(),
         }
     }
 }
@@ -228,38 +223,6 @@ impl Shared {
                 .cloned()
         })
         .await
-    }
-
-    /// The row for a request that is new to its key, or the asset that the key made before.
-    ///
-    /// # Errors
-    /// 409 when the key was used with another body.
-    pub(super) fn known_asset(
-        &self,
-        workspace: &str,
-        scope: &str,
-        key: Option<String>,
-        body: &Parsed,
-    ) -> Result<Result<Option<IdempotencyRow>, Created>, ApiError> {
-        let Some(key) = key else {
-            return Ok(Ok(None));
-        };
-        let digest = body_digest(body);
-        let state = self.state();
-        let place = (workspace.to_owned(), scope.to_owned(), key.clone());
-        match state.asset_keys.get(&place) {
-            Some((id, known, at)) if state.is_replayable(*at) => {
-                if *known != digest {
-                    return Err(conflict());
-                }
-                Ok(Err(Created::Replayed(self.asset(workspace, *id)?)))
-            }
-            _ => Ok(Ok(Some(IdempotencyRow {
-                key,
-                scope: scope.to_owned(),
-                body: digest,
-            }))),
-        }
     }
 
     /// Commits a new asset.
@@ -344,11 +307,4 @@ fn kind_word(id: AssetId) -> &'static str {
         AssetKind::Import => "import",
         AssetKind::Probe => "probe",
     }
-}
-
-fn conflict() -> ApiError {
-    ApiError::new(
-        Code::IdempotencyConflict,
-        "This Idempotency-Key was used with another body.",
-    )
 }

@@ -181,8 +181,12 @@ pub(crate) struct TimingBody {
 }
 
 /// A page of renders, newest first.
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[derive(Debug, ToSchema)]
 #[schema(as = RenderList)]
+#[expect(
+    dead_code,
+    reason = "describes the answer, which is written item by item"
+)]
 pub(crate) struct RenderListBody {
     /// The renders.
     pub(crate) data: Vec<RenderBody>,

@@ -180,6 +180,8 @@ pub async fn tell_changes(edge: Edge, stop: CancellationToken) {
     let mut is_progress_told = true;
     // Someone may have begun to wait before this looked for the first time.
     edge.tell_jobs();
+    let mut keys = edge.state().keys.clone();
+    edge.key_changes.send_modify(|changes| *changes += 1);
     loop {
         let has_moved = moved.as_ref().is_none_or(|moved| !moved.is_empty());
         tokio::select! {
@@ -189,6 +191,11 @@ pub async fn tell_changes(edge: Edge, stop: CancellationToken) {
                     return;
                 }
                 edge.tell_jobs();
+                let state = edge.state();
+                if !state.keys.ptr_eq(&keys) {
+                    keys = state.keys.clone();
+                    edge.key_changes.send_modify(|changes| *changes += 1);
+                }
             }
             told = progress.recv(), if is_progress_told => match told {
                 Ok(id) => if let Some(moved) = &mut moved {

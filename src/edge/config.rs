@@ -1,5 +1,6 @@
 //! What an operator decides about the edge. Read once at start; nothing here changes later.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::access::Quota;
@@ -31,6 +32,8 @@ pub struct EdgeConfig {
     pub version: String,
     /// Font families that render without a download.
     pub fonts: Vec<String>,
+    /// Where this process keeps what must last, if it does.
+    pub data_dir: Option<PathBuf>,
     /// How long the file of a completed render is kept, from its end.
     pub artifacts: Duration,
 }

@@ -11,10 +11,11 @@ use cluster::State;
 use cluster::command::{Command, Outcome};
 use cluster::model::JobId;
 use cluster::state::Job;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use ulid::Ulid;
 
-use super::access::Buckets;
+use super::access::{Buckets, Reservations};
 use super::admin::{self, JobMemory};
 use super::changes::Watchers;
 use super::config::EdgeConfig;
@@ -22,8 +23,10 @@ use super::details::DetailCache;
 use super::error::{ApiError, Code};
 use super::high_water::HighWater;
 use super::notify::{Sealer, Sender};
+use super::pool::Pool;
 use super::ports::Observer;
 use super::signing::Signer;
+use super::write_probe::WriteProbe;
 use crate::store::ObjectStore;
 use crate::store::fetch::Guard;
 use crate::telemetry::metrics::{self, Exposition};
@@ -81,14 +84,22 @@ pub struct Shared {
     pub(super) high_water: HighWater,
     /// Who waits for which render.
     pub(super) watchers: Watchers,
+    /// Counts the changes of API keys that this process saw.
+    pub(super) key_changes: watch::Sender<u64>,
     /// How often clients asked, where that is limited.
     pub(super) buckets: Option<Buckets>,
+    /// Submissions that applied state may not have yet.
+    pub(super) reservations: Reservations,
     /// Jobs with their tasks, for operators.
     pub(super) jobs: JobMemory,
+    /// Parses and checks large bodies.
+    pub(super) pool: Pool,
     /// Posts webhooks.
     pub(super) sender: Sender,
     /// Held while an event's body is looked up and kept.
     pub(super) writing: tokio::sync::Mutex<()>,
+    /// Whether the data directory takes writes.
+    pub(super) write_probe: WriteProbe,
     /// Room for test calls on their way.
     pub(super) testing: tokio::sync::Semaphore,
     ids: Mutex<ulid::Generator>,
@@ -112,14 +123,19 @@ impl Edge {
         let sender = Sender::new(parts.guard.clone())?;
         let limits = &parts.config.limits;
         let buckets = Buckets::new(limits.requests_per_minute, limits.burst);
+        let write_probe = WriteProbe::new(parts.config.data_dir.clone());
         Ok(Self(Arc::new(Shared {
             parts,
+            write_probe,
             signer,
             buckets,
             details: DetailCache::new(),
             high_water: HighWater::new(),
             watchers: Watchers::default(),
+            key_changes: watch::channel(0).0,
+            reservations: Reservations::default(),
             jobs: admin::empty_memory(),
+            pool: Pool::new(),
             sender,
             writing: tokio::sync::Mutex::default(),
             testing: tokio::sync::Semaphore::new(TEST_CALLS),

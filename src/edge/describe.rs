@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use cluster::model::{Artifact, DestinationStatus, JobError, JobStatus, LogTime};
 use cluster::state::Job;
-use serde_json::Value;
 
+use super::accepted::AcceptedRequest;
 use super::body::{
     CompositionBody, DestinationBody, FramesBody, OutputBody, RenderBody, RenderErrorBody,
     TimingBody, WarningBody,
@@ -20,7 +20,6 @@ use super::signing::{FileName, FilePart, SignedLink};
 use super::status;
 use super::timestamp::rfc3339;
 use crate::composition::Warning;
-use crate::plan::RequestObject;
 use crate::store::Presign;
 
 /// Progress of a render that is not completed stays below this.
@@ -29,7 +28,7 @@ const ALMOST_DONE: f64 = 0.999;
 impl Shared {
     /// The job as its client reads it, with fresh links.
     pub(super) async fn describe(&self, job: &Arc<Job>) -> Result<RenderBody, ApiError> {
-        let details = self.details.of(job, self.parts.store.as_ref()).await;
+        let details = self.details(job).await;
         let output = match &job.artifact {
             Some(artifact) if job.status == JobStatus::Completed => {
                 Some(self.output(job, artifact, &details).await?)
@@ -61,10 +60,10 @@ impl Shared {
                 total: job.frames,
                 done: reached.frames,
             },
-            composition: request.map(|request| summary(&request.composition, job)),
+            composition: request.map(|request| summary(request, job)),
             output,
             error: job.error.as_ref().map(RenderErrorBody::from),
-            metadata: request.map_or_else(BTreeMap::new, |request| metadata(&request.composition)),
+            metadata: request.map_or_else(BTreeMap::new, |request| request.metadata.clone()),
             warnings: warnings(&details),
             idempotency_key: job.idempotency_key.clone(),
             timing: timing(job),
@@ -196,16 +195,8 @@ fn committed_fraction(job: &Job) -> f64 {
     }
 }
 
-/// The request in short. Read from the body as sent, with the contract's defaults for what it
-/// leaves out; it was valid when it was accepted.
-fn summary(composition: &Value, job: &Job) -> CompositionBody {
-    let size = |name: &str, default: u64| {
-        composition
-            .get(name)
-            .and_then(Value::as_u64)
-            .unwrap_or(default)
-    };
-    let given = |name: &str| composition.get(name).filter(|value| !value.is_null());
+/// The request in short, with the length that its sources gave it.
+fn summary(request: &AcceptedRequest, job: &Job) -> CompositionBody {
     let rate = job
         .plan
         .as_ref()
@@ -213,28 +204,20 @@ fn summary(composition: &Value, job: &Job) -> CompositionBody {
         .or_else(|| job.artifact.as_ref().map(|artifact| artifact.rate));
     let probed = job.frames.zip(rate);
     CompositionBody {
-        width: size("width", 1280),
-        height: size("height", 720),
-        duration: given("duration")
-            .and_then(Value::as_f64)
+        width: request.width,
+        height: request.height,
+        duration: request
+            .duration
             .or_else(|| probed.map(|(frames, rate)| status::seconds(frames, rate))),
-        frame_rate: given("frame_rate")
-            .cloned()
-            .unwrap_or_else(|| Value::from(30)),
-        output_format: given("output_format")
-            .and_then(Value::as_str)
-            .unwrap_or("mp4")
-            .to_owned(),
-        element_count: given("elements")
-            .and_then(Value::as_array)
-            .map_or(0, Vec::len),
+        frame_rate: request.frame_rate.clone(),
+        output_format: request.output_format.clone(),
+        element_count: request.element_count,
     }
 }
 
 fn destination(job: &Job, details: &Details) -> Option<DestinationBody> {
     let status = job.destination.as_ref()?;
-    let bucket = details.request.as_ref()?.composition.get("destination")?;
-    let text = |name: &str| Some(bucket.get("s3")?.get(name)?.as_str()?.to_owned());
+    let (bucket, key) = details.request.as_ref()?.destination.clone()?;
     let (word, delivered_at, error) = match status {
         DestinationStatus::Pending => ("pending", None, None),
         DestinationStatus::Delivered { at } => ("delivered", Some(rfc3339(*at)), None),
@@ -242,32 +225,20 @@ fn destination(job: &Job, details: &Details) -> Option<DestinationBody> {
     };
     Some(DestinationBody {
         kind: "s3",
-        bucket: text("bucket")?,
-        key: text("key")?,
+        bucket,
+        key,
         status: word,
         delivered_at,
         error,
     })
 }
 
-fn metadata(composition: &Value) -> BTreeMap<String, String> {
-    let Some(Value::Object(fields)) = composition.get("metadata") else {
-        return BTreeMap::new();
-    };
-    fields
-        .iter()
-        .filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())))
-        .collect()
-}
-
 fn warnings(details: &Details) -> Vec<WarningBody> {
-    let request: Option<&RequestObject> = details.request.as_deref();
+    let request = details.request.as_deref();
     let accepted = request.map(|request| request.warnings.as_slice());
-    let prepared = details.prepared.as_deref();
-    let found = prepared.map(|prepared| prepared.warnings.as_slice());
     accepted
         .into_iter()
-        .chain(found)
+        .chain(details.warnings.as_deref())
         .flatten()
         .map(WarningBody::from)
         .collect()

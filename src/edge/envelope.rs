@@ -17,6 +17,9 @@ use crate::telemetry::metrics;
 /// The header that names a request.
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+/// Longest path with its query: longer than every link this server makes.
+pub(super) const MAX_URI: usize = 8 * 1024;
+
 /// Longest request id taken over from a client.
 const MAX_REQUEST_ID: usize = 128;
 
@@ -31,7 +34,13 @@ pub(super) async fn finish(request: Request, next: Next) -> Response {
     let span = tracing::info_span!("request", request_id, %route, method = method.as_str());
     let begun = Instant::now();
 
-    let mut response = next.run(request).instrument(span).await;
+    let uri = request.uri().path_and_query();
+    let is_too_long = uri.is_some_and(|uri| uri.as_str().len() > MAX_URI);
+    let mut response = if is_too_long {
+        ApiError::uri_too_long().into_response()
+    } else {
+        next.run(request).instrument(span).await
+    };
 
     if response.status().is_client_error() || response.status().is_server_error() {
         response = enveloped(response, &request_id);
@@ -79,5 +88,10 @@ fn request_id(headers: &HeaderMap) -> String {
                     .bytes()
                     .all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
         })
-        .map_or_else(|| format!("req_{}", Ulid::generate()), str::to_owned)
+        .map_or_else(fresh_request_id, str::to_owned)
+}
+
+/// A name for a request whose client gave it none.
+pub(super) fn fresh_request_id() -> String {
+    format!("req_{}", Ulid::generate())
 }

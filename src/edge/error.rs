@@ -40,6 +40,8 @@ macro_rules! codes {
 codes! {
     /// The body is not JSON, or names a key twice.
     InvalidJson => BAD_REQUEST, "invalid_json";
+    /// What was sent is no HTTP request.
+    InvalidRequest => BAD_REQUEST, "invalid_request";
     /// A query value is unknown or out of range.
     InvalidParameter => BAD_REQUEST, "invalid_parameter";
     /// The cursor is not one this API handed out.
@@ -56,7 +58,7 @@ codes! {
     NotFound => NOT_FOUND, "not_found";
     /// The thing does not take this method.
     MethodNotAllowed => METHOD_NOT_ALLOWED, "method_not_allowed";
-    /// The body did not arrive in time.
+    /// The request, or its body, did not arrive in time.
     RequestTimeout => REQUEST_TIMEOUT, "request_timeout";
     /// The key was used with another body.
     IdempotencyConflict => CONFLICT, "idempotency_conflict";
@@ -66,6 +68,10 @@ codes! {
     ArtifactExpired => GONE, "artifact_expired";
     /// The body is larger than the limit.
     BodyTooLarge => PAYLOAD_TOO_LARGE, "body_too_large";
+    /// The path with its query is longer than the limit.
+    UriTooLong => URI_TOO_LONG, "uri_too_long";
+    /// The head of the request is larger than the limit.
+    HeadersTooLarge => REQUEST_HEADER_FIELDS_TOO_LARGE, "headers_too_large";
     /// The body is not declared as JSON.
     UnsupportedMediaType => UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type";
     /// The file has no such bytes.
@@ -160,14 +166,40 @@ impl ApiError {
         }
     }
 
+    /// Its word in the envelope.
+    pub(crate) fn code(&self) -> Code {
+        self.code
+    }
+
     /// A fault of this server; what it was is in the log only.
     pub(crate) fn internal() -> Self {
         Self::new(Code::Internal, "The server failed to handle the request.")
     }
 
+    /// The key that the client was let in by is no more.
+    pub(crate) fn revoked() -> Self {
+        Self::new(
+            Code::Unauthorized,
+            "The API key is not known. It may have been revoked.",
+        )
+    }
+
     /// There is no such thing, or none this caller may know of.
     pub(crate) fn not_found(what: &str) -> Self {
         Self::new(Code::NotFound, format!("There is no such {what}."))
+    }
+
+    /// The path with its query is longer than the limit.
+    pub(crate) fn uri_too_long() -> Self {
+        Self::new(Code::UriTooLong, "The URI is too long.")
+    }
+
+    /// The head of the request is larger than the limit.
+    pub(crate) fn headers_too_large() -> Self {
+        Self::new(
+            Code::HeadersTooLarge,
+            "The request has too many header fields, or they are too large.",
+        )
     }
 
     /// A query parameter that cannot be used.

@@ -17,8 +17,27 @@ use crate::composition::Json;
 /// How long a client may take to send a whole body.
 const BODY_DEADLINE: Duration = Duration::from_secs(60);
 
+/// Whose the bodies of operators are, where those of clients are a workspace's. No workspace
+/// can be called so.
+pub(super) const OPERATORS: &str = "/admin";
+
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const MAX_IDEMPOTENCY_KEY: usize = 255;
+
+/// Who sent the request, and was charged for it. For answers that take long: they end once
+/// their client is let in no more.
+#[derive(Debug, Clone)]
+pub(super) struct Caller(pub(super) access::Client);
+
+impl FromRequestParts<Edge> for Caller {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, edge: &Edge) -> Result<Self, ApiError> {
+        let client = access::client(edge, parts)?;
+        access::charge(edge, parts, &client)?;
+        Ok(Self(client))
+    }
+}
 
 /// Whose things the request is about: whoever sent it may reach them, and was charged for it.
 #[derive(Debug, Clone)]
@@ -28,8 +47,7 @@ impl FromRequestParts<Edge> for Workspace {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, edge: &Edge) -> Result<Self, ApiError> {
-        let client = access::client(edge, parts)?;
-        access::charge(edge, parts, &client)?;
+        let Caller(client) = Caller::from_request_parts(parts, edge).await?;
         Ok(Self(client.workspace))
     }
 }
@@ -51,9 +69,37 @@ impl FromRequestParts<Edge> for RenderId {
     }
 }
 
-/// A JSON body: its size, media type and syntax checked in this order, its meaning not.
+/// A body that is declared as JSON and not too large. Its syntax and meaning are checked by
+/// [`JsonBody::judge`].
 #[derive(Debug)]
-pub(super) struct JsonBody(pub(super) Json);
+pub(super) struct JsonBody(Vec<u8>);
+
+impl JsonBody {
+    /// What `judge` makes of the body: off the async threads if it is large, in its turn among
+    /// the bodies of `workspace`.
+    ///
+    /// # Errors
+    /// 400 when the body is no JSON, and what `judge` refuses.
+    pub(super) async fn judge<T: Send + 'static>(
+        self,
+        edge: &Edge,
+        workspace: &str,
+        judge: impl FnOnce(Json) -> Result<T, ApiError> + Send + 'static,
+    ) -> Result<T, ApiError> {
+        let Self(bytes) = self;
+        let length = bytes.len();
+        let read = move || {
+            let json = Json::parse(&bytes).map_err(|error| {
+                let message = format!("The body is not valid JSON: {error}.");
+                ApiError::new(Code::InvalidJson, message)
+            })?;
+            // The text is not needed beside its tree.
+            drop(bytes);
+            judge(json)
+        };
+        edge.pool.run(workspace, length, read).await?
+    }
+}
 
 impl FromRequest<Edge> for JsonBody {
     type Rejection = ApiError;
@@ -81,12 +127,7 @@ impl FromRequest<Edge> for JsonBody {
         if !is_json {
             return Err(not_json());
         }
-        Json::parse(&bytes).map(Self).map_err(|error| {
-            ApiError::new(
-                Code::InvalidJson,
-                format!("The body is not valid JSON: {error}."),
-            )
-        })
+        Ok(Self(bytes))
     }
 }
 

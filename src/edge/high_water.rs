@@ -2,15 +2,15 @@
 //! back; what clients were told never goes back.
 
 use cluster::model::JobId;
+use quick_cache::sync::Cache;
 
-use super::recent::Recent;
-
-/// Renders remembered; the ones asked for least recently are forgotten first.
+/// Renders remembered, some fifty bytes each; of more, those that are seldom asked for are
+/// forgotten.
 const RENDERS: usize = 4096;
 
 /// The furthest progress told, by render.
 #[derive(Debug)]
-pub(super) struct HighWater(Recent<JobId, Reached>);
+pub(super) struct HighWater(Cache<JobId, Reached>);
 
 /// How far a render has got.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -23,7 +23,7 @@ pub(super) struct Reached {
 
 impl HighWater {
     pub(super) fn new() -> Self {
-        Self(Recent::new(RENDERS))
+        Self(Cache::new(RENDERS))
     }
 
     /// The larger of `now` and what was told before, each for itself.
@@ -34,7 +34,7 @@ impl HighWater {
             fraction: before.fraction.max(now.fraction),
         };
         if reached != before {
-            self.0.put(job, reached);
+            self.0.insert(job, reached);
         }
         reached
     }

@@ -2,6 +2,7 @@
 //! stores and proposes; what became of a render it reads from applied state. It owns nothing
 //! that cannot be lost, and never touches media.
 
+mod accepted;
 mod access;
 mod admin;
 mod assets;
@@ -11,6 +12,7 @@ mod changes;
 mod config;
 mod context;
 mod cors;
+mod creation;
 mod cursor;
 mod describe;
 mod details;
@@ -24,20 +26,23 @@ mod imports;
 mod notify;
 mod openapi;
 mod ops;
+mod pages;
 mod params;
+mod pool;
 mod ports;
 mod preview;
 mod probes;
 mod range;
-mod recent;
 mod renders;
 mod router;
+mod serve;
 mod signing;
 mod sources;
 mod status;
 mod timestamp;
 mod uploads;
 mod webhooks;
+mod write_probe;
 
 pub use access::{DrawnKey, Quota, draw_key};
 pub use admin::{key_description, remember_jobs};
@@ -47,4 +52,5 @@ pub use context::{Edge, Parts};
 pub use notify::{HttpWebhooks, SealError, Sealer};
 pub use ports::{ActorBody, JobProgress, MemberBody, NodeHealth, NodeSight, Observer, RaftBody};
 pub use router::{admin_router, router};
+pub use serve::{ServeLimits, serve};
 pub use uploads::{ArrivalError, notice_arrival};

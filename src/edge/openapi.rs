@@ -86,8 +86,11 @@ impl Document {
                 While no key exists, a server on loopback asks for none.",
         });
         document["components"]["schemas"]["PreviewRequest"] = preview_schema();
-        document["components"]["schemas"]["Error"]["description"] =
-            json!("The envelope of every 4xx and 5xx, unknown routes and methods included.");
+        document["components"]["schemas"]["Error"]["description"] = json!(
+            "The envelope of every 4xx and 5xx, unknown routes and methods included, and of \
+                 what never reaches a route: `invalid_request` (400), `request_timeout` (408), \
+                 `uri_too_long` (414), `headers_too_large` (431)."
+        );
         if let Some(paths) = document["paths"].as_object_mut() {
             for (path, item) in paths {
                 for operation in item.as_object_mut().into_iter().flat_map(Map::values_mut) {

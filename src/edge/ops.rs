@@ -46,7 +46,8 @@ pub(crate) async fn health(State(edge): State<Edge>) -> Json<HealthBody> {
     })
 }
 
-/// Whether the process can serve: a leader is known, a render node and the store answer.
+/// Whether the process can serve: a leader is known, a render node and the store answer, and
+/// the data directory takes writes.
 #[utoipa::path(get, path = "/readyz", tag = "operations",
     responses(
         (status = 200, body = ReadyBody, description = "It can"),
@@ -66,6 +67,9 @@ pub(crate) async fn ready(State(edge): State<Edge>) -> Result<Json<ReadyBody>, A
     }
     if !store_answers(&edge).await {
         missing.push(("store", "the object store does not answer"));
+    }
+    if !edge.write_probe.succeeds().await {
+        missing.push(("data_dir", "the data directory cannot be written"));
     }
     if missing.is_empty() {
         return Ok(Json(ReadyBody { status: "ready" }));

@@ -11,7 +11,7 @@ use super::context::Edge;
 use super::error::{ApiError, Detail, ErrorBody};
 use super::extract::{JsonBody, Workspace};
 use super::params::Params;
-use crate::composition::{Json, Violation, ViolationCode, Warning, validate};
+use crate::composition::{Json, Limits, Violation, ViolationCode, Warning, validate};
 
 /// What validation says.
 #[derive(Debug, Serialize, ToSchema)]
@@ -59,27 +59,31 @@ struct JudgedBody {
 )]
 pub(crate) async fn preview(
     State(edge): State<Edge>,
-    Workspace(_workspace): Workspace,
+    Workspace(workspace): Workspace,
     params: Params,
-    JsonBody(json): JsonBody,
+    body: JsonBody,
 ) -> Result<JsonResponse<DryRunBody>, ApiError> {
     params.only(&[])?;
-    let composition = without_dry_run(&json)?;
-    let body = match validate(&composition, &edge.config().limits.composition) {
-        Ok((_, warnings)) => DryRunBody {
-            valid: true,
-            violations: warnings.into_iter().map(JudgedBody::from).collect(),
-        },
-        Err(violations) => DryRunBody {
-            valid: false,
-            violations: violations.into_iter().map(JudgedBody::from).collect(),
-        },
+    let shared = edge.clone();
+    let judged = body.judge(&edge, &workspace, move |json| {
+        judge(json, &shared.config().limits.composition)
+    });
+    Ok(JsonResponse(judged.await?))
+}
+
+fn judge(json: Json, limits: &Limits) -> Result<DryRunBody, ApiError> {
+    let judged = match validate(&without_dry_run(json)?, limits) {
+        Ok((_, warnings)) => Ok(warnings.into_iter().map(JudgedBody::from).collect()),
+        Err(violations) => Err(violations.into_iter().map(JudgedBody::from).collect()),
     };
-    Ok(JsonResponse(body))
+    Ok(DryRunBody {
+        valid: judged.is_ok(),
+        violations: judged.unwrap_or_else(|violations| violations),
+    })
 }
 
 /// The composition of a dry run; anything else is refused.
-fn without_dry_run(json: &Json) -> Result<Json, ApiError> {
+fn without_dry_run(mut json: Json) -> Result<Json, ApiError> {
     let refuse = |code, message: &str| {
         ApiError::validation(vec![Violation {
             path: "dry_run".to_owned(),
@@ -88,12 +92,9 @@ fn without_dry_run(json: &Json) -> Result<Json, ApiError> {
             suggestion: None,
         }])
     };
-    let mut value = json.value().clone();
     // `at` belongs to preview, not to the composition.
-    let flag = value.as_object_mut().and_then(|fields| {
-        fields.shift_remove("at");
-        fields.shift_remove("dry_run")
-    });
+    json.take("at");
+    let flag = json.take("dry_run");
     match flag {
         Some(Value::Bool(true)) => {}
         None | Some(Value::Null | Value::Bool(false)) => {
@@ -109,11 +110,7 @@ fn without_dry_run(json: &Json) -> Result<Json, ApiError> {
             ));
         }
     }
-    Json::parse(value.to_string().as_bytes()).map_err(|error| {
-        let error = &error as &dyn std::error::Error;
-        tracing::error!(error, "a body that was JSON is not any more");
-        ApiError::internal()
-    })
+    Ok(json)
 }
 
 impl From<Violation> for JudgedBody {

@@ -16,7 +16,7 @@ use utoipa::ToSchema;
 use super::assets::{AssetErrorBody, ProbeId, word};
 use super::context::{Edge, Shared};
 use super::error::{ApiError, Code, ErrorBody};
-use super::extract::{JsonBody, Workspace};
+use super::extract::{Caller, JsonBody, Workspace};
 use super::params::Params;
 use super::timestamp::rfc3339;
 use crate::composition::validate_probe;
@@ -82,15 +82,20 @@ pub(crate) struct FileProbeBody {
 )]
 pub(crate) async fn create(
     State(edge): State<Edge>,
-    Workspace(workspace): Workspace,
+    Caller(client): Caller,
     params: Params,
     uri: Uri,
     headers: HeaderMap,
-    JsonBody(json): JsonBody,
+    body: JsonBody,
 ) -> Result<Response, ApiError> {
     let params = params.only(&["wait"])?;
     let wait = params.integer("wait", 0..=WAIT)?.unwrap_or(WAIT);
-    let url = validate_probe(&json).map_err(ApiError::validation)?;
+    let standing = client.standing();
+    let workspace = client.workspace;
+    let judged = body.judge(&edge, &workspace, |json| {
+        validate_probe(&json).map_err(ApiError::validation)
+    });
+    let url = judged.await?;
     let arrival = arrived(&edge, &workspace, &url)?;
     let new = NewAsset {
         asset: edge.fresh_asset_id(AssetKind::Probe),
@@ -129,6 +134,7 @@ pub(crate) async fn create(
         }
         tokio::select! {
             () = edge.parts.draining.cancelled() => return Err(draining()),
+            () = standing.ended(edge.clone()) => return Err(ApiError::revoked()),
             () = tokio::time::sleep(LOOK_EVERY) => {}
         }
     }

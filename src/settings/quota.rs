@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Quota {
-    /// Minutes of finished video that any workspace may have in thirty days; 0: no limit.
+    /// Minutes of video that any workspace may have in thirty days, finished or under way; 0: no
+    /// limit.
     pub render_minutes: u64,
     /// Those of particular workspaces, by name.
     pub workspaces: BTreeMap<String, WorkspaceQuota>,

@@ -32,6 +32,8 @@ const NODES: &str = "framelane_nodes_ready";
 const SLOTS: &str = "framelane_slots_total";
 const SLOTS_BUSY: &str = "framelane_slots_busy";
 const EVENT_STREAMS: &str = "framelane_event_streams_open";
+const CONNECTIONS: &str = "framelane_http_connections_open";
+const CONNECTIONS_REFUSED: &str = "framelane_http_connections_refused_total";
 const LONG_POLLS: &str = "framelane_long_polls_waiting";
 const WEBHOOKS: &str = "framelane_webhook_attempts_total";
 const WEBHOOKS_PENDING: &str = "framelane_webhook_deliveries_pending";
@@ -103,6 +105,11 @@ fn describe() {
     describe_gauge!(SLOTS, "Rendering slots of the nodes that are heard");
     describe_gauge!(SLOTS_BUSY, "Rendering slots at work");
     describe_gauge!(EVENT_STREAMS, "Open streams of a render's events");
+    describe_gauge!(CONNECTIONS, "Open connections of clients");
+    describe_counter!(
+        CONNECTIONS_REFUSED,
+        "Connections not served: their peer, or all together, had too many"
+    );
     describe_gauge!(LONG_POLLS, "Requests that wait for a render's end");
     describe_counter!(WEBHOOKS, "Webhooks sent, by what came of them");
     describe_gauge!(WEBHOOKS_PENDING, "Webhooks that are still to be taken");
@@ -167,6 +174,21 @@ pub fn http_request(route: &str, method: Method, status: StatusCode, took: Durat
     counter!(HTTP_REQUESTS, &labels).increment(1);
     histogram!(HTTP_SECONDS, "route" => route.to_owned(), "method" => method.as_str())
         .record(took.as_secs_f64());
+}
+
+/// A request was refused before it could be read whole.
+pub fn unread_request(status: StatusCode) {
+    let labels = [
+        ("route", "unread".to_owned()),
+        ("method", Method::Other.as_str().to_owned()),
+        ("status", status.as_str().to_owned()),
+    ];
+    counter!(HTTP_REQUESTS, &labels).increment(1);
+}
+
+/// A connection was not served.
+pub fn connection_refused() {
+    counter!(CONNECTIONS_REFUSED).increment(1);
 }
 
 /// What came of a submitted composition.
@@ -254,6 +276,11 @@ impl Waiting {
     /// An open stream of a render's events.
     pub fn on_stream() -> Self {
         Self::on(EVENT_STREAMS)
+    }
+
+    /// An open connection.
+    pub fn on_connection() -> Self {
+        Self::on(CONNECTIONS)
     }
 
     /// A request that waits for a render's end.

@@ -120,6 +120,7 @@ impl World {
             quota: Quota::default(),
             version: "0.0.0-test".to_owned(),
             fonts: vec!["Inter".to_owned()],
+            data_dir: None,
             artifacts: Duration::from_secs(30 * 86_400),
         };
         adjust(&mut config);

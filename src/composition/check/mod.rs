@@ -35,7 +35,9 @@ pub fn validate(
         return Err(report.violations);
     };
     let fields = object::read(&COMPOSITION, map, "", &mut report);
-    rules::check(&fields, map, &mut report);
+    if !report.is_full() {
+        rules::check(&fields, map, &mut report);
+    }
     if !report.violations.is_empty() {
         return Err(report.violations);
     }

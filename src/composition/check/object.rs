@@ -18,6 +18,9 @@ pub(super) fn read(
 ) -> Fields {
     let known = object.fields().map(|field| field.name);
     for name in map.keys().filter(|name| object.field(name).is_none()) {
+        if report.is_full() {
+            return Fields::default();
+        }
         let suggestion = nearest(name, known.clone());
         let message = match suggestion {
             Some(meant) => format!("{} has no such field; did you mean {meant}?", object.name),
@@ -98,6 +101,9 @@ pub(super) fn read_list(
 ) -> Checked {
     let mut list = Vec::with_capacity(items.len());
     for (index, value) in items.iter().enumerate() {
+        if report.is_full() {
+            break;
+        }
         let path = item(path, index);
         if let Some(map) = as_object(value, &path, report) {
             list.push((index, read(object, map, &path, report)));
@@ -123,6 +129,9 @@ pub(super) fn read_elements(
     }
     let mut list = Vec::with_capacity(items.len());
     for (index, value) in items.iter().enumerate() {
+        if report.is_full() {
+            break;
+        }
         let path = item(path, index);
         let Some(map) = as_object(value, &path, report) else {
             continue;

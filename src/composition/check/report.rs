@@ -2,8 +2,8 @@
 
 use crate::composition::{Limits, Violation, ViolationCode, Warning};
 
-/// Violations beyond this many are not listed: no client reads them, and a body of a few
-/// megabytes could otherwise make an answer of hundreds.
+/// Violations beyond this many are not looked for: no client reads them, and a body of a few
+/// megabytes could otherwise cost a second of work and an answer of hundreds of megabytes.
 const MAX_VIOLATIONS: usize = 1000;
 
 /// Collects violations and warnings, so that a client learns of all of them at once.
@@ -24,6 +24,11 @@ impl<'a> Report<'a> {
             violations: Vec::new(),
             warnings: Vec::new(),
         }
+    }
+
+    /// Whether the list is complete: everything that loops over what a client sent stops then.
+    pub(super) fn is_full(&self) -> bool {
+        self.violations.len() > MAX_VIOLATIONS
     }
 
     pub(super) fn violation(

@@ -488,6 +488,50 @@ fn the_listing_of_violations_ends_somewhere() {
 }
 
 #[test]
+fn checking_ends_with_the_listing() {
+    // Names that need the most comparing: all unlike, none a slip.
+    let unknown = |count: usize| -> Json {
+        let body: serde_json::Map<_, _> = (0..count)
+            .map(|n| (format!("unknown_field_number_{n}"), json!(1)))
+            .collect();
+        Json::parse(Value::Object(body).to_string().as_bytes()).expect("JSON")
+    };
+    let (few, many) = (unknown(2_000), unknown(150_000));
+    let cost = |json: &Json| {
+        let tries = (0..5).map(|_| {
+            let begun = std::time::Instant::now();
+            assert_eq!(
+                validate(json, &Limits::default())
+                    .expect_err("unknown")
+                    .len(),
+                1001
+            );
+            begun.elapsed()
+        });
+        tries.min().expect("five tries")
+    };
+    // Seventy-five times as many fields, and the same work.
+    let (few, many) = (cost(&few), cost(&many));
+    assert!(many < few * 10, "{many:?} instead of {few:?}");
+}
+
+#[test]
+fn metadata_is_held_to_its_lengths_in_characters() {
+    let metadata = |key: &str, value: &str| json!({ "metadata": { key: value } });
+    let (key, value) = ("\u{e9}".repeat(40), "\u{e9}".repeat(500));
+    assert!(check(&metadata(&key, &value)).is_ok());
+    let long_key = format!("{key}x");
+    assert_eq!(
+        wrong(&metadata(&long_key, "v")),
+        [(format!("metadata[{long_key:?}]"), Range)]
+    );
+    assert_eq!(
+        wrong(&metadata("note", &format!("{value}x"))),
+        [("metadata.note".into(), Range)]
+    );
+}
+
+#[test]
 fn everything_that_does_not_render_yet_is_named() {
     let body = serde_json::from_str(include_str!("../../../tests/compositions/not_yet.json"))
         .expect("JSON");

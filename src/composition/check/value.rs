@@ -9,7 +9,9 @@ use super::notation;
 use super::object;
 use super::report::{Report, member};
 use super::suggest::nearest;
-use crate::composition::schema::{Kind, MAX_LABELS, MAX_LENGTH, MAX_NAME, MAX_SECONDS};
+use crate::composition::schema::{
+    Kind, MAX_LABEL_KEY, MAX_LABEL_VALUE, MAX_LABELS, MAX_LENGTH, MAX_NAME, MAX_SECONDS,
+};
 use crate::composition::time::MediaTime;
 use crate::composition::{Length, Size, TrackChoice, ViolationCode};
 
@@ -309,6 +311,9 @@ fn choices(
     let mut chosen = Vec::new();
     let mut is_right = true;
     for (index, item) in items.iter().enumerate() {
+        if report.is_full() {
+            return None;
+        }
         let path = format!("{path}[{index}]");
         match keep(choice(item, names), &path, report) {
             Some(Checked::Choice(name)) if chosen.contains(&name) => {
@@ -332,13 +337,22 @@ fn labels(value: &Value, path: &str, report: &mut Report<'_>) -> Option<Checked>
     }
     let mut labels = BTreeMap::new();
     for (key, value) in map {
+        let path = member(path, key);
+        if key.chars().count() > MAX_LABEL_KEY {
+            let message = format!("a key must have at most {MAX_LABEL_KEY} characters");
+            report.violation(&path, ViolationCode::Range, message);
+        }
         match value {
+            Value::String(text) if text.chars().count() > MAX_LABEL_VALUE => {
+                let message = format!("must have at most {MAX_LABEL_VALUE} characters");
+                report.violation(&path, ViolationCode::Range, message);
+            }
             Value::String(text) => {
                 labels.insert(key.clone(), text.clone());
             }
             _ => {
                 let misfit = Misfit::of_type("a string", value);
-                report.violation(&member(path, key), misfit.code, misfit.message);
+                report.violation(&path, misfit.code, misfit.message);
             }
         }
     }

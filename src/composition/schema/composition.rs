@@ -70,7 +70,12 @@ pub(crate) static COMPOSITION: Object = Object {
         )
         .or("[]")
         .unsupported(),
-        Field::new("metadata", Kind::Labels, "Echoed back; at most 50 keys.").or("{}"),
+        Field::new(
+            "metadata",
+            Kind::Labels,
+            "Echoed back; at most 50 keys of at most 40 characters, values of at most 500.",
+        )
+        .or("{}"),
         Field::new(
             "webhook_url",
             Kind::PlainUrl { most: 1024 },

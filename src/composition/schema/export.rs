@@ -3,8 +3,8 @@
 use serde_json::{Map, Value, json};
 
 use super::{
-    COMPOSITION, ELEMENTS, Field, Kind, MAX_LABELS, MAX_NAME, MAX_OBJECT_KEY, MAX_SECONDS, MAX_URL,
-    Object, Support,
+    COMPOSITION, ELEMENTS, Field, Kind, MAX_LABEL_KEY, MAX_LABEL_VALUE, MAX_LABELS, MAX_NAME,
+    MAX_OBJECT_KEY, MAX_SECONDS, MAX_URL, Object, Support,
 };
 
 /// Where a schema that lives in an object's table is found.
@@ -163,7 +163,8 @@ fn kind_schema(kind: Kind, definitions: &mut Map<String, Value>) -> Value {
         }),
         Kind::Labels => json!({
             "type": "object",
-            "additionalProperties": { "type": "string" },
+            "propertyNames": { "maxLength": MAX_LABEL_KEY },
+            "additionalProperties": { "type": "string", "maxLength": MAX_LABEL_VALUE },
             "maxProperties": MAX_LABELS,
         }),
         Kind::Object(object) => {

@@ -36,5 +36,11 @@ pub(super) const MAX_OBJECT_KEY: usize = 512;
 /// Keys of a composition's metadata.
 pub(super) const MAX_LABELS: usize = 50;
 
+/// Characters in a key of it.
+pub(super) const MAX_LABEL_KEY: usize = 40;
+
+/// Characters in a value of it.
+pub(super) const MAX_LABEL_VALUE: usize = 500;
+
 /// The kinds of elements, in the order of [`names::ELEMENTS`].
 pub(super) static ELEMENTS: [&Object; 4] = [&VIDEO, &IMAGE, &TEXT, &AUDIO];

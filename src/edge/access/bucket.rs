@@ -1,6 +1,9 @@
 //! Token buckets, one for each key (in open mode, each workspace). A bucket is one instant:
 //! when it would be full again if nobody asked. Asking moves that instant later by the time a
 //! token takes to come back; a bucket whose instant is too far ahead has none left.
+//!
+//! Our own and not the `governor` crate's: that one cannot give a token back, which replays of
+//! an idempotency key need, for they are not counted.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};

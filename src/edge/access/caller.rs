@@ -10,6 +10,7 @@ use axum::http::{HeaderMap, HeaderValue};
 use cluster::model::{ApiKey, KeyId};
 
 use super::open::{check_names, is_direct};
+use super::standing::Standing;
 use super::token::digest;
 use crate::edge::context::Edge;
 use crate::edge::error::{ApiError, Code};
@@ -24,6 +25,13 @@ pub(crate) struct Client {
     pub(crate) workspace: String,
     /// The key it showed; none in open mode.
     pub(crate) key: Option<KeyId>,
+}
+
+impl Client {
+    /// By what it was let in.
+    pub(crate) fn standing(&self) -> Standing {
+        Standing { key: self.key }
+    }
 }
 
 /// The client that sent a request to /v1.
@@ -57,15 +65,15 @@ pub(crate) fn client(edge: &Edge, parts: &Parts) -> Result<Client, ApiError> {
     })
 }
 
-/// Lets operators pass: with an admin key, or directly from this machine while the server is
-/// open and on loopback.
+/// By what an operator may pass: an admin key, or a direct connection from this machine while
+/// the server is open and on loopback.
 ///
 /// # Errors
 /// 401 without a good key, 403 for a workspace's key and for strangers.
-pub(crate) fn operator(edge: &Edge, parts: &Parts) -> Result<(), ApiError> {
+pub(crate) fn operator(edge: &Edge, parts: &Parts) -> Result<Standing, ApiError> {
     if let Some(key) = shown(edge, &parts.headers)? {
         if key.is_admin {
-            return Ok(());
+            return Ok(Standing { key: Some(key.id) });
         }
         return Err(ApiError::new(
             Code::Forbidden,
@@ -84,10 +92,12 @@ pub(crate) fn operator(edge: &Edge, parts: &Parts) -> Result<(), ApiError> {
              exists, a direct connection from this machine.",
         ));
     }
-    check_names(edge.config(), &parts.headers, &parts.uri)
+    check_names(edge.config(), &parts.headers, &parts.uri)?;
+    Ok(Standing { key: None })
 }
 
-fn is_open(edge: &Edge) -> bool {
+/// Whether /v1 asks for no key now.
+pub(super) fn is_open(edge: &Edge) -> bool {
     let has_keys = !edge.state().keys.is_empty();
     edge.config().access.is_open(has_keys)
 }
@@ -104,7 +114,7 @@ fn shown(edge: &Edge, headers: &HeaderMap) -> Result<Option<ApiKey>, ApiError> {
     };
     match edge.state().key_of(&digest(token)) {
         Some(key) => Ok(Some(key.clone())),
-        None => refused("The API key is not known. It may have been revoked."),
+        None => Err(ApiError::revoked()),
     }
 }
 

@@ -13,12 +13,12 @@ use axum::response::{IntoResponse, Response};
 use super::bucket::{Buckets, Holder, Level};
 use super::caller::Client;
 use crate::edge::context::Edge;
+use crate::edge::creation;
 use crate::edge::error::{ApiError, Code};
 use crate::edge::extract::idempotency_key;
 
 const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
-const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
 /// What a request was charged, for [`meter`] to settle once it is answered.
 #[derive(Debug, Clone, Default)]
@@ -62,10 +62,7 @@ fn is_repeated(edge: &Edge, parts: &Parts, workspace: &str) -> bool {
     };
     let scope = format!("{} {}", parts.method, parts.uri.path());
     let place = (workspace.to_owned(), scope, key);
-    let state = edge.state();
-    let job = state.idempotency.get(&place).map(|(_, _, at)| *at);
-    let asset = || state.asset_keys.get(&place).map(|(_, _, at)| *at);
-    job.or_else(asset).is_some_and(|at| state.is_replayable(at))
+    creation::is_replayable(&edge.state(), &place)
 }
 
 /// Settles what requests were charged, and says in each answer what is left.
@@ -80,7 +77,7 @@ pub(crate) async fn meter(State(edge): State<Edge>, mut request: Request, next: 
     let Some(Charge { holder, is_paid }) = charge else {
         return response;
     };
-    let is_replay = response.headers().contains_key(REPLAYED);
+    let is_replay = creation::is_replay(response.headers());
     let now = edge.parts.clock.now();
     let level = match (is_paid, is_replay) {
         (true, true) => buckets.put_back(&holder, now),

@@ -7,13 +7,16 @@ mod caller;
 mod meter;
 mod open;
 mod quota;
+mod reserve;
+mod standing;
 mod token;
 mod usage;
 
 pub(super) use bucket::Buckets;
-pub(super) use caller::{client, operator};
+pub(super) use caller::{Client, client, operator};
 pub(super) use meter::{charge, meter};
 pub use quota::Quota;
-pub(super) use quota::within_quota;
+pub(super) use reserve::{Reservations, Wanted, reserve};
+pub(super) use standing::Standing;
 pub use token::{DrawnKey, draw_key};
 pub(super) use usage::{__path_usage, usage};

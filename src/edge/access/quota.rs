@@ -1,12 +1,11 @@
-//! How much a workspace may have rendered: minutes of finished video in the last thirty days.
-//! What is under way is not counted until it is finished, so the render that crosses the line
-//! is still made, and those admitted before it.
+//! How much a workspace may have rendered: minutes of video, finished in the last thirty days
+//! or admitted and under way. The render that crosses the line is still made.
 
 use std::collections::BTreeMap;
 
-use cluster::model::Day;
+use cluster::State;
+use cluster::model::{Day, LogTime};
 
-use crate::edge::context::Edge;
 use crate::edge::error::{ApiError, Code};
 
 /// Days that a quota is for, today included.
@@ -31,26 +30,21 @@ impl Quota {
     }
 }
 
-/// Whether the workspace may have more rendered.
-///
-/// # Errors
-/// 402 when it has had its minutes.
-pub(crate) fn within_quota(edge: &Edge, workspace: &str) -> Result<(), ApiError> {
-    let Some(minutes) = edge.config().quota.minutes_of(workspace) else {
-        return Ok(());
-    };
-    let used = edge
-        .state()
-        .usage_since(workspace, first_day(Day::of(edge.now()), DAYS));
-    if used.output_millis < minutes.saturating_mul(MILLIS_PER_MINUTE) {
-        return Ok(());
-    }
-    Err(ApiError::new(
+/// Milliseconds of video that the workspace had rendered in the days that a quota is for.
+pub(super) fn finished_millis(state: &State, now: LogTime, workspace: &str) -> u64 {
+    let first = first_day(Day::of(now), DAYS);
+    state.usage_since(workspace, first).output_millis
+}
+
+/// The refusal of a workspace that has had its `minutes`.
+pub(super) fn exceeded(minutes: u64) -> ApiError {
+    ApiError::new(
         Code::QuotaExceeded,
         format!(
-            "The workspace has had its {minutes} minutes of video rendered in the last {DAYS} days."
+            "The {minutes} minutes of video that the workspace may have in {DAYS} days are \
+             rendered or under way."
         ),
-    ))
+    )
 }
 
 /// The first of `days` days of which `today` is the last.

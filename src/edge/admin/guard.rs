@@ -9,9 +9,12 @@ use crate::edge::context::Edge;
 
 /// Passes operators on, answers others with 401 or 403.
 pub(crate) async fn guard(State(edge): State<Edge>, request: Request, next: Next) -> Response {
-    let (parts, body) = request.into_parts();
+    let (mut parts, body) = request.into_parts();
     match access::operator(&edge, &parts) {
-        Ok(()) => next.run(Request::from_parts(parts, body)).await,
+        Ok(standing) => {
+            parts.extensions.insert(standing);
+            next.run(Request::from_parts(parts, body)).await
+        }
         Err(error) => error.into_response(),
     }
 }

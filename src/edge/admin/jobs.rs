@@ -3,8 +3,10 @@
 
 use std::sync::Arc;
 
+use axum::Extension;
 use axum::Json as JsonResponse;
 use axum::extract::State;
+use axum::response::Response;
 use cluster::command::{Command, Outcome, Rejection};
 use cluster::model::JobId;
 use cluster::state::Job;
@@ -16,13 +18,15 @@ use super::memory;
 use super::tasks::{TaskBody, tasks};
 use super::waiting;
 use crate::composition::{Json, Violation, ViolationCode};
+use crate::edge::access::Standing;
 use crate::edge::body::{RenderErrorBody, TimingBody};
 use crate::edge::context::Edge;
 use crate::edge::describe::timing;
 use crate::edge::error::{ApiError, Code, ErrorBody};
-use crate::edge::extract::{JsonBody, RenderId};
+use crate::edge::extract::{JsonBody, OPERATORS, RenderId};
+use crate::edge::pages::PageRequest;
 use crate::edge::params::Params;
-use crate::edge::renders::{PageRequest, end};
+use crate::edge::renders::end;
 use crate::edge::status;
 use crate::edge::timestamp::rfc3339;
 
@@ -61,8 +65,12 @@ pub(crate) struct JobBody {
 }
 
 /// A page of jobs, newest first.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, ToSchema)]
 #[schema(as = JobList)]
+#[expect(
+    dead_code,
+    reason = "describes the answer, which is written item by item"
+)]
 pub(crate) struct JobListBody {
     /// The jobs.
     data: Vec<JobBody>,
@@ -96,23 +104,32 @@ pub(crate) struct JobChangeBody {
     ))]
 pub(crate) async fn jobs(
     State(edge): State<Edge>,
+    Extension(standing): Extension<Standing>,
     params: Params,
-) -> Result<JsonResponse<JobListBody>, ApiError> {
+) -> Result<Response, ApiError> {
     let params = params.only(&["state", "workspace", "limit", "cursor"])?;
-    let workspace = params.text("workspace");
-    let page = PageRequest::read(&params, "state")?.of(&edge, |job| {
-        workspace.is_none_or(|workspace| job.workspace == workspace)
+    let page = PageRequest::read("jobs", "", &params, &["state", "workspace"])?;
+    let status = params.choice("state", &status::WORDS)?;
+    let workspace = params.text("workspace").map(str::to_owned);
+    let page = page.jobs(&edge.state(), |job| {
+        workspace
+            .as_ref()
+            .is_none_or(|workspace| job.workspace == *workspace)
+            && status.is_none_or(|status| job.status == status)
     });
-    let state = edge.state();
-    Ok(JsonResponse(JobListBody {
-        data: page
-            .jobs
-            .iter()
-            .map(|job| describe(&edge, &state, job))
-            .collect(),
-        has_more: page.next_cursor.is_some(),
-        next_cursor: page.next_cursor,
-    }))
+    let admitted = {
+        let edge = edge.clone();
+        move || standing.holds(&edge)
+    };
+    page.respond(admitted, move |id| {
+        let state = edge.state();
+        // Retention may have removed it, and its status may be another by now.
+        let job = state.jobs.get(&id);
+        let job = job.filter(|job| status.is_none_or(|status| job.status == status));
+        let body = job.map(|job| describe(&edge, &state, job));
+        async move { Ok(body) }
+    })
+    .await
 }
 
 /// Read a job with its tasks and attempts.
@@ -176,11 +193,14 @@ pub(crate) async fn change_job(
     State(edge): State<Edge>,
     RenderId(id): RenderId,
     params: Params,
-    JsonBody(json): JsonBody,
+    body: JsonBody,
 ) -> Result<JsonResponse<JobBody>, ApiError> {
     params.only(&[])?;
     found(&edge, id)?;
-    let priority = priority_of(&json).map_err(ApiError::validation)?;
+    let judged = body.judge(&edge, OPERATORS, |json| {
+        priority_of(&json).map_err(ApiError::validation)
+    });
+    let priority = judged.await?;
     match edge
         .propose(Command::SetPriority { job: id, priority })
         .await?

@@ -15,7 +15,7 @@ use crate::composition::{Json, Violation, ViolationCode};
 use crate::edge::access::draw_key;
 use crate::edge::context::Edge;
 use crate::edge::error::{ApiError, ErrorBody};
-use crate::edge::extract::JsonBody;
+use crate::edge::extract::{JsonBody, OPERATORS};
 use crate::edge::params::Params;
 use crate::edge::timestamp::rfc3339;
 use crate::settings::is_workspace_name;
@@ -117,10 +117,13 @@ pub(crate) async fn keys(
 pub(crate) async fn create_key(
     State(edge): State<Edge>,
     params: Params,
-    JsonBody(json): JsonBody,
+    body: JsonBody,
 ) -> Result<(StatusCode, JsonResponse<KeyBody>), ApiError> {
     params.only(&[])?;
-    let wanted = wanted(&json).map_err(ApiError::validation)?;
+    let judged = body.judge(&edge, OPERATORS, |json| {
+        wanted(&json).map_err(ApiError::validation)
+    });
+    let wanted = judged.await?;
     let is_admin = wanted.admin.unwrap_or(false);
     let workspace = wanted.workspace;
     let workspace = (!is_admin).then(|| workspace.unwrap_or_else(|| DEFAULT_WORKSPACE.to_owned()));

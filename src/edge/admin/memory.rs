@@ -4,22 +4,58 @@
 
 use std::sync::Arc;
 
-use cluster::model::{AttemptOutcome, JobId, JobStatus};
-use cluster::state::{Job, TaskPhase};
+use cluster::model::{Attempt, AttemptOutcome, JobId, JobStatus, LogTime};
+use cluster::state::{Job, Task, TaskPhase};
+use quick_cache::Weighter;
+use quick_cache::sync::Cache;
 use tokio_util::sync::CancellationToken;
 
 use super::super::context::Edge;
-use super::super::recent::Recent;
 
-/// Ended jobs whose tasks are remembered.
-const REMEMBERED: usize = 256;
+/// Bytes of jobs that are remembered.
+const BYTES: u64 = 16 << 20;
+
+/// Jobs that this is expected to hold: sizes the table.
+const JOBS: usize = 1024;
 
 /// Jobs with their tasks, as last seen.
-pub(in crate::edge) type JobMemory = Recent<JobId, Arc<Job>>;
+pub(in crate::edge) type JobMemory = Cache<JobId, Seen, Bytes>;
+
+/// A job as last seen, and about how many bytes of memory it takes.
+#[derive(Debug, Clone)]
+pub(in crate::edge) struct Seen {
+    job: Arc<Job>,
+    bytes: u64,
+}
+
+impl Seen {
+    fn new(job: &Arc<Job>) -> Self {
+        let tasks = job.tasks.values().map(|task| {
+            size_of::<Task>()
+                + task.live.len() * size_of::<Attempt>()
+                + task.history.len() * size_of::<(Attempt, LogTime, AttemptOutcome)>()
+        });
+        let bytes = size_of::<Job>() + tasks.sum::<usize>();
+        Self {
+            job: Arc::clone(job),
+            bytes: u64::try_from(bytes).unwrap_or(u64::MAX),
+        }
+    }
+}
+
+/// Weighs jobs by the memory they take.
+#[derive(Debug, Clone)]
+pub(in crate::edge) struct Bytes;
+
+impl Weighter<JobId, Seen> for Bytes {
+    fn weight(&self, _: &JobId, seen: &Seen) -> u64 {
+        seen.bytes
+    }
+}
 
 /// An empty memory.
 pub(in crate::edge) fn empty() -> JobMemory {
-    Recent::new(REMEMBERED)
+    Cache::with_weighter(JOBS, BYTES, Bytes)
 }
 
 /// Follows applied state and keeps the tasks of active jobs, until told to stop.
@@ -28,7 +64,10 @@ pub async fn remember_jobs(edge: Edge, stop: CancellationToken) {
     loop {
         let state = edge.state();
         for job in state.leasing() {
-            edge.jobs.put(job.id, Arc::clone(job));
+            let known = edge.jobs.get(&job.id);
+            if !known.is_some_and(|seen| Arc::ptr_eq(&seen.job, job)) {
+                edge.jobs.insert(job.id, Seen::new(job));
+            }
         }
         drop(state);
         tokio::select! {
@@ -45,7 +84,7 @@ pub(super) fn with_tasks(memory: &JobMemory, job: &Arc<Job>) -> Arc<Job> {
     if !job.status.is_terminal() || !job.tasks.is_empty() {
         return Arc::clone(job);
     }
-    let Some(mut last) = memory.get(&job.id) else {
+    let Some(Seen { job: mut last, .. }) = memory.get(&job.id) else {
         return Arc::clone(job);
     };
     let seen = Arc::make_mut(&mut last);

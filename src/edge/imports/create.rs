@@ -6,11 +6,12 @@ use axum::response::Response;
 use cluster::model::{AssetKind, NewAsset};
 
 use super::body::ImportBody;
-use crate::composition::validate_import;
+use crate::composition::{Json, validate_import};
 use crate::edge::assets::Created;
 use crate::edge::context::Edge;
+use crate::edge::creation::{Creation, Prologue};
 use crate::edge::error::{ApiError, ErrorBody};
-use crate::edge::extract::{JsonBody, Workspace, idempotency_key};
+use crate::edge::extract::{JsonBody, Workspace};
 use crate::edge::params::Params;
 
 const SCOPE: &str = "POST /v1/imports";
@@ -48,15 +49,23 @@ pub(crate) async fn create(
     params: Params,
     uri: Uri,
     headers: HeaderMap,
-    JsonBody(json): JsonBody,
+    body: JsonBody,
 ) -> Result<Response, ApiError> {
     params.only(&[])?;
-    let key = idempotency_key(&headers)?;
-    let row = match edge.known_asset(&workspace, SCOPE, key, &json)? {
-        Ok(row) => row,
-        Err(known) => return Ok(answer(&edge, &known)),
+    let creation = Creation {
+        workspace: &workspace,
+        scope: SCOPE,
+        headers: &headers,
+        body,
     };
-    let request = validate_import(&json).map_err(ApiError::validation)?;
+    let check = |json: &Json| validate_import(json).map_err(ApiError::validation);
+    let (request, row) = match creation.begin(&edge, check).await? {
+        Prologue::New(request, row) => (request, row),
+        Prologue::Made(id) => {
+            let made = Created::Replayed(edge.asset(&workspace, id)?);
+            return Ok(answer(&edge, &made));
+        }
+    };
     let new = NewAsset {
         asset: edge.fresh_asset_id(AssetKind::Import),
         workspace,

@@ -3,19 +3,16 @@
 use std::ops::Bound;
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State;
-use cluster::model::{Asset, AssetId, AssetKind, AssetStatus, JobId};
+use axum::response::Response;
+use cluster::model::{AssetId, AssetKind, AssetStatus};
 
 use super::body::ImportListBody;
 use crate::edge::context::Edge;
-use crate::edge::cursor::Cursor;
 use crate::edge::error::{ApiError, ErrorBody};
-use crate::edge::extract::Workspace;
+use crate::edge::extract::Caller;
+use crate::edge::pages::PageRequest;
 use crate::edge::params::Params;
-
-const DEFAULT_LIMIT: usize = 20;
-const MAX_LIMIT: usize = 100;
 
 const STATUSES: [(&str, AssetStatus); 3] = [
     ("processing", AssetStatus::Processing),
@@ -40,47 +37,36 @@ const STATUSES: [(&str, AssetStatus); 3] = [
 )]
 pub(crate) async fn list(
     State(edge): State<Edge>,
-    Workspace(workspace): Workspace,
+    Caller(client): Caller,
     params: Params,
-) -> Result<Json<ImportListBody>, ApiError> {
+) -> Result<Response, ApiError> {
     let params = params.only(&["limit", "cursor", "status"])?;
-    let limit = params
-        .integer("limit", 1..=MAX_LIMIT)?
-        .unwrap_or(DEFAULT_LIMIT);
+    let (standing, workspace) = (client.standing(), client.workspace);
+    let page = PageRequest::read("imports", &workspace, &params, &["status"])?;
     let status = params.choice("status", &STATUSES)?;
     let id = |ulid| AssetId {
         kind: AssetKind::Import,
         ulid,
     };
-    let end = match params.text("cursor").map(Cursor::decode).transpose()? {
-        Some(cursor) => Bound::Excluded(id(cursor.after.0)),
+    let end = match page.after {
+        Some(after) => Bound::Excluded(id(after)),
         None => Bound::Included(id(u128::MAX)),
     };
     let state = edge.state();
-    // One more than the page tells whether another follows.
-    let mut found: Vec<Arc<Asset>> = state
-        .assets
-        .range((Bound::Included(id(0)), end))
-        .rev()
+    let imports = state.assets.range((Bound::Included(id(0)), end)).rev();
+    let shown = imports
         .map(|(_, asset)| asset)
         .filter(|asset| asset.new.workspace == workspace)
         .filter(|asset| status.is_none_or(|status| asset.status == status))
-        .take(limit + 1)
-        .cloned()
-        .collect();
-    let has_more = found.len() > limit;
-    found.truncate(limit);
-    let last = found.last().filter(|_| has_more);
-    let next_cursor = last.map(|asset| {
-        let after = JobId(asset.id().ulid);
-        Cursor { after }.encode()
-    });
-    Ok(Json(ImportListBody {
-        data: found
-            .iter()
-            .map(|asset| edge.describe_import(asset))
-            .collect(),
-        next_cursor,
-        has_more,
-    }))
+        .map(Arc::clone);
+    let page = page.of(shown, |asset| asset.id().ulid);
+    let admitted = {
+        let edge = edge.clone();
+        move || standing.holds(&edge)
+    };
+    page.respond(admitted, move |asset| {
+        let body = edge.describe_import(&asset);
+        async move { Ok(Some(body)) }
+    })
+    .await
 }

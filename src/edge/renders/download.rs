@@ -63,7 +63,7 @@ pub(crate) async fn download(
     if !is_kept || edge.parts.store.head(&artifact.object.key).await?.is_none() {
         return Err(expired());
     }
-    let details = edge.details.of(&job, edge.parts.store.as_ref()).await;
+    let details = edge.details(&job).await;
     let link = edge
         .link(&job, artifact, FilePart::Output, &details)
         .await?;

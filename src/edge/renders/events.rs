@@ -14,14 +14,16 @@ use axum::response::{IntoResponse, Response};
 use cluster::model::{JobStatus, LogIndex};
 use cluster::state::Job;
 use futures::Stream;
+use futures::future::BoxFuture;
 use serde::Serialize;
 
 use super::log::{Logged, What, beginning, events_after, is_over};
+use crate::edge::access::Standing;
 use crate::edge::changes::Watch;
 use crate::edge::context::{Edge, Shared};
 use crate::edge::error::{ApiError, ErrorBody};
 use crate::edge::event_body::{RenderEventBody, SegmentEventBody, StatusEventBody};
-use crate::edge::extract::{RenderId, Workspace};
+use crate::edge::extract::{Caller, RenderId};
 use crate::edge::params::Params;
 use crate::telemetry::metrics::Waiting;
 
@@ -40,7 +42,8 @@ const RETRY_MILLIS: std::ops::Range<u64> = 1000..3000;
 /// last one. `status` and `segment` events have an id; with it as `Last-Event-ID`, on any
 /// server and after a restart, the stream goes on after that event. Segments of a render that
 /// has ended are not repeated. `progress` events, at most one a second, have no id. A comment
-/// comes every 15 seconds. A server that stops ends its streams with a `retry` time.
+/// comes every 15 seconds. A server that stops ends its streams with a `retry` time; a stream
+/// whose API key is revoked ends too.
 ///
 /// The API key is taken from the `Authorization` header only, which a browser's `EventSource`
 /// cannot send: use `fetch` and read the stream.
@@ -62,14 +65,14 @@ const RETRY_MILLIS: std::ops::Range<u64> = 1000..3000;
 )]
 pub(crate) async fn events(
     State(edge): State<Edge>,
-    Workspace(workspace): Workspace,
+    Caller(client): Caller,
     RenderId(id): RenderId,
     params: Params,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     params.only(&[])?;
     let seen = last_event_id(&headers)?;
-    edge.job(&workspace, id)?;
+    edge.job(&client.workspace, id)?;
     let watch = edge.watch(id);
     let Some(job) = watch.job.borrow().clone() else {
         return Err(ApiError::not_found("render"));
@@ -81,7 +84,10 @@ pub(crate) async fn events(
     if is_over(&job, seen) {
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
+    let standing = client.standing();
     let follower = Follower {
+        refused: Box::pin(standing.ended(edge.clone())),
+        standing,
         edge,
         watch,
         seen,
@@ -126,6 +132,9 @@ fn last_event_id(headers: &HeaderMap) -> Result<Option<LogIndex>, ApiError> {
 /// more: while the client does not read, later looks are not taken.
 struct Follower {
     edge: Edge,
+    standing: Standing,
+    /// Ready once the client is let in no more.
+    refused: BoxFuture<'static, ()>,
     watch: Watch,
     seen: LogIndex,
     pending: VecDeque<Event>,
@@ -162,7 +171,7 @@ impl Follower {
     /// Takes what the log says that the client has not seen.
     async fn look(&mut self) {
         let job = self.watch.job.borrow_and_update().clone();
-        let Some(job) = job else {
+        let Some(job) = job.filter(|_| self.standing.holds(&self.edge)) else {
             self.next = Next::End;
             return;
         };
@@ -185,6 +194,7 @@ impl Follower {
     async fn wait(&mut self) {
         tokio::select! {
             biased;
+            () = &mut self.refused => self.next = Next::End,
             changed = self.watch.job.changed() => {
                 self.next = if changed.is_ok() { Next::Job } else { Next::End };
             }

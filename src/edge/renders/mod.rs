@@ -13,6 +13,6 @@ pub(super) use as_of::as_of;
 pub(super) use cancel::{__path_cancel, cancel, end};
 pub(super) use download::{__path_download, download, expired};
 pub(super) use events::{__path_events, events};
-pub(super) use list::{__path_list, PageRequest, list};
+pub(super) use list::{__path_list, list};
 pub(super) use read::{__path_read, read};
 pub(super) use submit::{__path_submit, submit};

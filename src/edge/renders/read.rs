@@ -8,10 +8,11 @@ use axum::extract::State;
 use cluster::model::JobId;
 use cluster::state::Job;
 
+use crate::edge::access::Client;
 use crate::edge::body::RenderBody;
 use crate::edge::context::Edge;
 use crate::edge::error::{ApiError, ErrorBody};
-use crate::edge::extract::{RenderId, Workspace};
+use crate::edge::extract::{Caller, RenderId};
 use crate::edge::params::Params;
 use crate::telemetry::metrics::Waiting;
 
@@ -38,23 +39,26 @@ const MAX_WAIT: u64 = 60;
 )]
 pub(crate) async fn read(
     State(edge): State<Edge>,
-    Workspace(workspace): Workspace,
+    Caller(client): Caller,
     RenderId(id): RenderId,
     params: Params,
 ) -> Result<Json<RenderBody>, ApiError> {
     let params = params.only(&["wait"])?;
     let wait = params.integer("wait", 0..=MAX_WAIT)?.unwrap_or(0);
-    let mut job = edge.job(&workspace, id)?;
+    let mut job = edge.job(&client.workspace, id)?;
     if wait > 0 && !job.status.is_terminal() {
-        job = ended(&edge, &workspace, id, Duration::from_secs(wait)).await?;
+        job = ended(&edge, &client, id, Duration::from_secs(wait)).await?;
     }
     Ok(Json(edge.describe(&job).await?))
 }
 
 /// The job once it has ended, the time is over or this process drains.
+///
+/// # Errors
+/// 401 once the client's key is revoked.
 async fn ended(
     edge: &Edge,
-    workspace: &str,
+    client: &Client,
     id: JobId,
     wait: Duration,
 ) -> Result<Arc<Job>, ApiError> {
@@ -68,6 +72,7 @@ async fn ended(
         _ = has_ended => {}
         () = tokio::time::sleep(wait) => {}
         () = edge.parts.draining.cancelled() => {}
+        () = client.standing().ended(edge.clone()) => return Err(ApiError::revoked()),
     }
-    edge.job(workspace, id)
+    edge.job(&client.workspace, id)
 }

@@ -3,18 +3,21 @@
 use std::sync::Arc;
 
 use axum::Json as JsonResponse;
+use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
+use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use cluster::command::{Command, Outcome, Rejection};
-use cluster::model::{Admission, AssetUse, Digest, IdempotencyRow, JobId, JobStatus, Submission};
+use cluster::model::{Admission, AssetUse, IdempotencyRow, JobId, JobStatus, Submission};
 
-use crate::composition::{Json, ValidComposition, Warning, body_digest, canonical_bytes, validate};
-use crate::edge::access::within_quota;
+use crate::composition::{Json, Limits, ValidComposition, Warning, canonical_bytes, validate};
+use crate::edge::accepted::AcceptedRequest;
+use crate::edge::access::{Wanted, reserve};
 use crate::edge::body::RenderBody;
 use crate::edge::context::Edge;
+use crate::edge::creation::{Creation, Prologue, conflict, replayed};
 use crate::edge::error::{ApiError, Code, ErrorBody};
-use crate::edge::extract::{JsonBody, Workspace, idempotency_key};
+use crate::edge::extract::{JsonBody, Workspace};
 use crate::edge::params::Params;
 use crate::edge::renders::as_of;
 use crate::edge::uploads::notice_arrival;
@@ -25,8 +28,6 @@ use crate::telemetry::metrics::{self, Submission as Submitted};
 
 /// What a key's scope is called: it counts for this method and path only.
 const SCOPE: &str = "POST /v1/renders";
-
-const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
 /// Submit a composition for rendering.
 ///
@@ -64,76 +65,52 @@ pub(crate) async fn submit(
     params: Params,
     uri: Uri,
     headers: HeaderMap,
-    JsonBody(json): JsonBody,
+    body: JsonBody,
 ) -> Result<Response, ApiError> {
     params.only(&[])?;
-    let key = idempotency_key(&headers)?;
-    let digest = body_digest(&json);
-    if let Some(key) = &key
-        && let Some(job) = known(&edge, &workspace, key, digest)?
-    {
-        return replayed(&edge, &workspace, job).await;
-    }
-    let (composition, warnings) =
-        validate(&json, &edge.config().limits.composition).map_err(|violations| {
-            metrics::submission(Submitted::Invalid);
-            ApiError::validation(violations)
-        })?;
-    admits(&edge, &workspace)?;
-    let request = request_object(&json, warnings, edge.lasting_url(&headers, &uri))?;
-    let row = key.map(|key| IdempotencyRow {
-        key,
-        scope: SCOPE.to_owned(),
-        body: digest,
-    });
-    admit(&edge, workspace, &composition, request, row).await
-}
-
-/// The job the key already admitted with this body.
-fn known(
-    edge: &Edge,
-    workspace: &str,
-    key: &str,
-    digest: Digest,
-) -> Result<Option<JobId>, ApiError> {
-    let state = edge.state();
-    let place = (workspace.to_owned(), SCOPE.to_owned(), key.to_owned());
-    match state.idempotency.get(&place) {
-        Some((_, _, at)) if !state.is_replayable(*at) => Ok(None),
-        Some((job, body, _)) if *body == digest => Ok(Some(*job)),
-        Some(_) => Err(conflict()),
-        None => Ok(None),
+    let creation = Creation {
+        workspace: &workspace,
+        scope: SCOPE,
+        headers: &headers,
+        body,
+    };
+    let (shared, base) = (edge.clone(), edge.lasting_url(&headers, &uri));
+    let check = move |json: &Json| checked(json, base, &shared.config().limits.composition);
+    let begun = creation.begin(&edge, check).await;
+    match begun.inspect_err(count_refusal)? {
+        Prologue::New(request, row) => admit(&edge, workspace, request, row).await,
+        Prologue::Made(job) => answer_replay(&edge, &workspace, job).await,
     }
 }
 
-/// Whether this process and the workspace's queue take another render.
-fn admits(edge: &Edge, workspace: &str) -> Result<(), ApiError> {
-    if edge.parts.draining.is_cancelled() {
-        return Err(ApiError::new(
-            Code::Draining,
-            "This server is stopping and takes no new renders.",
-        ));
+/// A request that passed validation.
+#[derive(Debug)]
+struct Checked {
+    composition: ValidComposition,
+    /// The request object to store.
+    bytes: Bytes,
+    /// What answers say of it.
+    accepted: AcceptedRequest,
+}
+
+fn checked(json: &Json, base: String, limits: &Limits) -> Result<Checked, ApiError> {
+    let (composition, warnings) = validate(json, limits).map_err(ApiError::validation)?;
+    let request = request_object(json, warnings, base)?;
+    Ok(Checked {
+        composition,
+        bytes: request.to_bytes(),
+        accepted: AcceptedRequest::of(request),
+    })
+}
+
+fn count_refusal(error: &ApiError) {
+    match error.code() {
+        Code::ValidationFailed => metrics::submission(Submitted::Invalid),
+        Code::IdempotencyConflict => metrics::submission(Submitted::Conflict),
+        Code::QuotaExceeded => metrics::submission(Submitted::OverQuota),
+        Code::QueueFull => metrics::submission(Submitted::QueueFull),
+        _ => {}
     }
-    within_quota(edge, workspace).inspect_err(|_| metrics::submission(Submitted::OverQuota))?;
-    let limit = edge.config().limits.queued_per_workspace;
-    let state = edge.state();
-    let queued = state.queued_of(workspace);
-    if queued < limit {
-        return Ok(());
-    }
-    metrics::submission(Submitted::QueueFull);
-    let error = ApiError::new(
-        Code::QueueFull,
-        format!("The workspace already has {queued} queued renders; {limit} are allowed."),
-    );
-    let policy = HeaderValue::from_str(&format!("\"queued\";q={limit}"));
-    let policy = policy.map_err(|_| ApiError::internal())?;
-    Err(error
-        .with_header(HeaderName::from_static("ratelimit-policy"), policy)
-        .with_header(
-            HeaderName::from_static("ratelimit"),
-            HeaderValue::from_static("\"queued\";r=0;t=5"),
-        ))
 }
 
 fn request_object(
@@ -156,20 +133,28 @@ fn request_object(
 
 /// Makes the request durable, then proposes the job. What an applied command does not name is
 /// removed again. Without an outcome it stays, for it may be named: an entry that this process
-/// gave up, or that a former leader appended, can still be committed.
+/// gave up, or that a former leader appended, can still be committed. What is reserved of the
+/// workspace's quotas meanwhile is given back with every outcome but the render.
 async fn admit(
     edge: &Edge,
     workspace: String,
-    composition: &ValidComposition,
-    request: RequestObject,
+    request: Checked,
     idempotency: Option<IdempotencyRow>,
 ) -> Result<Response, ApiError> {
+    let Checked {
+        composition,
+        bytes,
+        accepted,
+    } = request;
     let id = edge.fresh_job_id();
-    let object = edge
-        .parts
-        .store
-        .put(keys::composition(id), request.to_bytes())
-        .await?;
+    let wanted = Wanted {
+        job: id,
+        workspace: workspace.clone(),
+        millis: accepted.planned_millis,
+        key: idempotency.clone(),
+    };
+    let reserved = reserve(edge, wanted).await.inspect_err(count_refusal)?;
+    let object = edge.parts.store.put(keys::composition(id), bytes).await?;
     let key = object.key.clone();
     let submission = Submission {
         job: id,
@@ -180,7 +165,7 @@ async fn admit(
     };
     let admission = Admission {
         submission,
-        assets: assets_of(edge, composition).await,
+        assets: assets_of(edge, &composition).await,
         webhook_url: composition.webhook_url.clone(),
         has_destination: composition.destination.is_some(),
     };
@@ -193,8 +178,10 @@ async fn admit(
     match outcome? {
         Outcome::Submitted(_) => {
             metrics::submission(Submitted::Accepted);
-            edge.details.remember(id, Arc::new(request));
+            edge.details.remember(id, Arc::new(accepted));
             let job = edge.caught_up(id, |_| true).await?;
+            // From here on applied state counts it.
+            drop(reserved);
             let mut body = edge.describe(&job).await?;
             // A fast cluster may be at work already; the answer to a submission is always
             // the render as it was admitted.
@@ -203,8 +190,10 @@ async fn admit(
             }
             Ok((StatusCode::ACCEPTED, JsonResponse(body)).into_response())
         }
-        Outcome::Replayed(job) => replayed(edge, &workspace, job).await,
-        Outcome::Rejected(Rejection::IdempotencyConflict) => Err(conflict()),
+        Outcome::Replayed(job) => answer_replay(edge, &workspace, job).await,
+        Outcome::Rejected(Rejection::IdempotencyConflict) => {
+            Err(conflict()).inspect_err(count_refusal)
+        }
         other => {
             tracing::error!(job = %id, outcome = ?other, "a submission had an outcome it cannot have");
             Err(ApiError::internal())
@@ -229,18 +218,9 @@ async fn assets_of(edge: &Edge, composition: &ValidComposition) -> Vec<AssetUse>
         .collect()
 }
 
-async fn replayed(edge: &Edge, workspace: &str, id: JobId) -> Result<Response, ApiError> {
+async fn answer_replay(edge: &Edge, workspace: &str, id: JobId) -> Result<Response, ApiError> {
     metrics::submission(Submitted::Replayed);
     let job = edge.caught_up(id, |job| job.workspace == workspace).await?;
     let body = edge.describe(&job).await?;
-    let header = [(REPLAYED, HeaderValue::from_static("true"))];
-    Ok((StatusCode::OK, header, JsonResponse(body)).into_response())
-}
-
-fn conflict() -> ApiError {
-    metrics::submission(Submitted::Conflict);
-    ApiError::new(
-        Code::IdempotencyConflict,
-        "This Idempotency-Key was used with another body.",
-    )
+    Ok((StatusCode::OK, replayed(), JsonResponse(body)).into_response())
 }

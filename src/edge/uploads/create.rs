@@ -6,11 +6,12 @@ use axum::response::{IntoResponse, Response};
 use cluster::model::{AssetKind, NewAsset, PartLayout};
 
 use super::body::UploadBody;
-use crate::composition::{UploadRequest, Violation, ViolationCode, validate_upload};
+use crate::composition::{Json, UploadRequest, Violation, ViolationCode, validate_upload};
 use crate::edge::assets::Created;
 use crate::edge::context::Edge;
+use crate::edge::creation::{Creation, Prologue};
 use crate::edge::error::{ApiError, ErrorBody};
-use crate::edge::extract::{JsonBody, Workspace, idempotency_key};
+use crate::edge::extract::{JsonBody, Workspace};
 use crate::edge::params::Params;
 
 const SCOPE: &str = "POST /v1/uploads";
@@ -60,16 +61,24 @@ pub(crate) async fn create(
     params: Params,
     uri: Uri,
     headers: HeaderMap,
-    JsonBody(json): JsonBody,
+    body: JsonBody,
 ) -> Result<Response, ApiError> {
     params.only(&[])?;
-    let key = idempotency_key(&headers)?;
-    let row = match edge.known_asset(&workspace, SCOPE, key, &json)? {
-        Ok(row) => row,
-        Err(known) => return answer(&edge, known).await,
-    };
     let most = edge.config().limits.source_bytes.min(MOST_BYTES);
-    let request = validate_upload(&json, most).map_err(refused)?;
+    let creation = Creation {
+        workspace: &workspace,
+        scope: SCOPE,
+        headers: &headers,
+        body,
+    };
+    let check = move |json: &Json| validate_upload(json, most).map_err(refused);
+    let (request, row) = match creation.begin(&edge, check).await? {
+        Prologue::New(request, row) => (request, row),
+        Prologue::Made(id) => {
+            let made = Created::Replayed(edge.asset(&workspace, id)?);
+            return answer(&edge, made).await;
+        }
+    };
     let new = NewAsset {
         asset: edge.fresh_asset_id(AssetKind::Upload),
         workspace,

@@ -206,8 +206,12 @@ impl DeliveryBody {
 }
 
 /// A page of deliveries.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, ToSchema)]
 #[schema(as = WebhookDeliveryList)]
+#[expect(
+    dead_code,
+    reason = "describes the answer, which is written item by item"
+)]
 pub(crate) struct DeliveryListBody {
     /// The deliveries, newest first.
     pub(super) data: Vec<DeliveryBody>,

@@ -39,10 +39,13 @@ pub(crate) async fn create(
     State(edge): State<Edge>,
     Workspace(workspace): Workspace,
     params: Params,
-    JsonBody(json): JsonBody,
+    body: JsonBody,
 ) -> Result<(StatusCode, Json<WebhookBody>), ApiError> {
     params.only(&[])?;
-    let wanted = validate_webhook(&json).map_err(ApiError::validation)?;
+    let judged = body.judge(&edge, &workspace, |json| {
+        validate_webhook(&json).map_err(ApiError::validation)
+    });
+    let wanted = judged.await?;
     edge.refuse_if_draining()?;
     let events = match wanted.events {
         Some(names) => EventKind::ALL

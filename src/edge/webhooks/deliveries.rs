@@ -6,19 +6,17 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::response::Response;
 use cluster::command::{Command, Outcome, Rejection};
-use cluster::model::{Delivery, DeliveryId, DeliveryStatus, JobId};
+use cluster::model::{Delivery, DeliveryId, DeliveryStatus};
 
 use super::body::{DeliveryBody, DeliveryListBody, STATUSES, goes_to};
 use super::{DeliveryOf, WebhookId, endpoint};
 use crate::edge::context::Edge;
-use crate::edge::cursor::Cursor;
 use crate::edge::error::{ApiError, Code, ErrorBody};
-use crate::edge::extract::Workspace;
+use crate::edge::extract::{Caller, Workspace};
+use crate::edge::pages::PageRequest;
 use crate::edge::params::Params;
-
-const DEFAULT_LIMIT: usize = 20;
-const MAX_LIMIT: usize = 100;
 
 /// List what was sent to an endpoint, newest first.
 #[utoipa::path(
@@ -40,13 +38,15 @@ const MAX_LIMIT: usize = 100;
 )]
 pub(crate) async fn deliveries(
     State(edge): State<Edge>,
-    Workspace(workspace): Workspace,
+    Caller(client): Caller,
     WebhookId(id): WebhookId,
     params: Params,
-) -> Result<Json<DeliveryListBody>, ApiError> {
-    let state = edge.state();
-    let endpoint = endpoint(&state, &workspace, id)?;
-    page(&state, params, |delivery| goes_to(delivery, &endpoint))
+) -> Result<Response, ApiError> {
+    let (standing, workspace) = (client.standing(), client.workspace);
+    let endpoint = endpoint(&edge.state(), &workspace, id)?;
+    let list = format!("deliveries of {id}");
+    let is_meant = move |delivery: &Delivery| goes_to(delivery, &endpoint);
+    page(edge, standing, &workspace, (&list, params), is_meant).await
 }
 
 /// List what was sent for the workspace, newest first.
@@ -70,55 +70,48 @@ pub(crate) async fn deliveries(
 )]
 pub(crate) async fn all_deliveries(
     State(edge): State<Edge>,
-    Workspace(workspace): Workspace,
+    Caller(client): Caller,
     params: Params,
-) -> Result<Json<DeliveryListBody>, ApiError> {
-    page(&edge.state(), params, |delivery| {
-        delivery.workspace == workspace
-    })
+) -> Result<Response, ApiError> {
+    let (standing, workspace) = (client.standing(), client.workspace);
+    let owner = workspace.clone();
+    let is_meant = move |delivery: &Delivery| delivery.workspace == owner;
+    page(edge, standing, &workspace, ("deliveries", params), is_meant).await
 }
 
 /// The page of those deliveries that `is_meant` names.
-fn page(
-    state: &cluster::State,
-    params: Params,
+async fn page(
+    edge: Edge,
+    standing: Standing,
+    workspace: &str,
+    (list, params): (&str, Params),
     is_meant: impl Fn(&Delivery) -> bool,
-) -> Result<Json<DeliveryListBody>, ApiError> {
+) -> Result<Response, ApiError> {
     let params = params.only(&["limit", "cursor", "status"])?;
-    let limit = params
-        .integer("limit", 1..=MAX_LIMIT)?
-        .unwrap_or(DEFAULT_LIMIT);
+    let page = PageRequest::read(list, workspace, &params, &["status"])?;
     let status = params.choice("status", &STATUSES)?;
-    let end = match params.text("cursor").map(Cursor::decode).transpose()? {
-        Some(cursor) => Bound::Excluded(DeliveryId(cursor.after.0)),
-        None => Bound::Unbounded,
-    };
-    // One more than the page tells whether another follows.
-    let mut found: Vec<Arc<Delivery>> = state
+    let end = page
+        .after
+        .map_or(Bound::Unbounded, |after| Bound::Excluded(DeliveryId(after)));
+    let state = edge.state();
+    let shown = state
         .deliveries
         .range((Bound::Unbounded, end))
         .rev()
         .map(|(_, delivery)| delivery)
         .filter(|delivery| is_meant(delivery))
         .filter(|delivery| status.is_none_or(|status| delivery.status == status))
-        .take(limit + 1)
-        .cloned()
-        .collect();
-    let has_more = found.len() > limit;
-    found.truncate(limit);
-    let last = found.last().filter(|_| has_more);
-    let next_cursor = last.map(|delivery| {
-        let after = JobId(delivery.id.0);
-        Cursor { after }.encode()
-    });
-    Ok(Json(DeliveryListBody {
-        data: found
-            .iter()
-            .map(|delivery| DeliveryBody::of(delivery, state))
-            .collect(),
-        next_cursor,
-        has_more,
-    }))
+        .map(Arc::clone);
+    let page = page.of(shown, |delivery: &Arc<Delivery>| delivery.id.0);
+    let admitted = {
+        let edge = edge.clone();
+        move || standing.holds(&edge)
+    };
+    page.respond(admitted, move |delivery| {
+        let state = edge.state();
+        async move { Ok(Some(DeliveryBody::of(&delivery, &state))) }
+    })
+    .await
 }
 
 /// Try a settled delivery again, now.
