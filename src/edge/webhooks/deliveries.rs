@@ -12,6 +12,7 @@ use cluster::model::{Delivery, DeliveryId, DeliveryStatus};
 
 use super::body::{DeliveryBody, DeliveryListBody, STATUSES, goes_to};
 use super::{DeliveryOf, WebhookId, endpoint};
+use crate::edge::access::Standing;
 use crate::edge::context::Edge;
 use crate::edge::error::{ApiError, Code, ErrorBody};
 use crate::edge::extract::{Caller, Workspace};
