@@ -3,6 +3,7 @@
 
 mod clock;
 mod error;
+mod full;
 mod identity;
 mod lock;
 mod read_barrier;
@@ -23,7 +24,7 @@ pub use status::{Leadership, Member, RaftRole, RaftStatus};
 use crate::State;
 use crate::command::{Command, Outcome, Stamped};
 use crate::model::{LogIndex, NodeId};
-use crate::raft::{self, MemberOptions, Router};
+use crate::raft::{self, MemberOptions, Reserve, Router};
 use lock::DirectoryLock;
 use read_barrier::ReadBarrier;
 
@@ -36,6 +37,9 @@ pub struct Options {
     pub advertise: String,
     /// The id this node must have; none: the one in the data directory, or a fresh one.
     pub node_id: Option<NodeId>,
+    /// Bytes of disk space that only the log can use, when everything else is full. On a small
+    /// file system it is at most a sixteenth of that.
+    pub log_reserve: u64,
 }
 
 /// A member of the raft group: cheap to clone, one group member behind all clones.
@@ -49,6 +53,7 @@ struct Inner {
     identity: Identity,
     member: Arc<raft::Member>,
     barrier: ReadBarrier,
+    reserve: Arc<Reserve>,
     lock: Mutex<Option<DirectoryLock>>,
 }
 
@@ -65,12 +70,14 @@ impl Coordinator {
             source,
         })?;
         let identity = identity::establish(&directory.join("identity"), has_log, options.node_id)?;
+        let reserve = Arc::new(Reserve::new(&directory, options.log_reserve));
         let member = raft::Member::start(
             MemberOptions {
                 id: identity.node_id,
                 cluster_id: identity.cluster_id.clone(),
                 advertise: options.advertise,
                 directory,
+                reserve: Arc::clone(&reserve),
             },
             Router::default(),
         )
@@ -87,6 +94,7 @@ impl Coordinator {
                 identity,
                 barrier: ReadBarrier::start(Arc::clone(&member)),
                 member,
+                reserve,
                 lock: Mutex::new(Some(lock)),
             }),
         })
@@ -102,10 +110,25 @@ impl Coordinator {
         data_dir.join("raft").join("log.redb").is_file()
     }
 
-    /// Commits `command` and gives what applying it came to.
+    /// Commits `command` and gives what applying it came to. While [`Self::is_disk_full`], only
+    /// what ends work or deletes.
     pub async fn propose(&self, command: Command) -> Result<Outcome, ProposeError> {
+        if self.is_disk_full() && !full::may_use_reserve(&command) {
+            return Err(ProposeError::DiskFull);
+        }
         let at = clock::stamp(self.inner.member.state().now);
         self.inner.member.propose(Stamped { at, command }).await
+    }
+
+    /// Whether the disk that holds the log is full. Ends once space is freed.
+    pub fn is_disk_full(&self) -> bool {
+        self.inner.reserve.is_full()
+    }
+
+    /// Frees the part of the log's reserve that is a file of its own, for a start that finds no
+    /// space. Whether there was one.
+    pub fn release_spare(&self) -> bool {
+        self.inner.reserve.release_spare()
     }
 
     /// The applied state of this process: immutable, at most a moment old.

@@ -3,9 +3,11 @@
 
 mod durable_file;
 mod leadership;
+mod log_file;
 mod log_store;
 mod member;
 mod network;
+mod reserve;
 mod snapshot;
 mod state_machine;
 mod writer;
@@ -16,6 +18,7 @@ mod tests;
 pub(crate) use durable_file::write_durably;
 pub(crate) use member::{Member, MemberOptions};
 pub(crate) use network::Router;
+pub(crate) use reserve::Reserve;
 
 use std::io::Cursor;
 

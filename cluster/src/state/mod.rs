@@ -24,6 +24,7 @@ mod reopen;
 mod replan;
 mod report;
 mod side_effects;
+mod stored_bytes;
 mod submit;
 mod sweep;
 mod transfer_jobs;
