@@ -181,6 +181,15 @@ impl ObjectStore for MemoryStore {
         .boxed()
     }
 
+    fn children<'a>(&'a self, _prefix: &'a str) -> BoxFuture<'a, Result<Vec<String>, StoreError>> {
+        async move {
+            Err(StoreError::Io(std::io::Error::other(
+                "the edge never does this",
+            )))
+        }
+        .boxed()
+    }
+
     fn touch<'a>(&'a self, _key: &'a ObjectKey) -> BoxFuture<'a, Result<(), StoreError>> {
         async move {
             Err(StoreError::Io(std::io::Error::other(

@@ -1,12 +1,12 @@
-//! How much a workspace may have rendered: minutes of finished video in the last thirty days.
-//! What is under way is not counted until it is finished, so the render that crosses the line
+//! How much a workspace may have rendered, minutes of finished video in the last thirty days, and
+//! how much it may keep, bytes in the store. Of both, what is under way is not counted until it is finished, so the render that crosses the line
 //! is still made, and those admitted before it.
 
 use std::collections::BTreeMap;
 
-use cluster::model::Day;
+use cluster::model::{Day, LogTime};
 
-use crate::edge::context::Edge;
+use crate::edge::context::{Edge, Shared};
 use crate::edge::error::{ApiError, Code};
 
 /// Days that a quota is for, today included.
@@ -14,28 +14,77 @@ const DAYS: u32 = 30;
 
 pub(super) const MILLIS_PER_MINUTE: u64 = 60_000;
 
-/// Minutes of video that workspaces may have rendered in thirty days.
+/// What workspaces may have rendered and may keep. 0 is no limit, in all of it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Quota {
-    /// Any workspace's; 0: no limit.
+    /// Minutes of video in thirty days.
     pub render_minutes: u64,
-    /// Those of particular workspaces; 0: no limit.
-    pub workspaces: BTreeMap<String, u64>,
+    /// Bytes of uploads, imports and finished videos.
+    pub bytes: u64,
+    /// What is otherwise for particular workspaces.
+    pub workspaces: BTreeMap<String, WorkspaceQuota>,
+}
+
+/// What is otherwise for one workspace.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct WorkspaceQuota {
+    /// Minutes of video in thirty days.
+    pub render_minutes: Option<u64>,
+    /// Bytes.
+    pub bytes: Option<u64>,
 }
 
 impl Quota {
     /// The minutes of `workspace`; none: no limit.
     pub(super) fn minutes_of(&self, workspace: &str) -> Option<u64> {
-        let own = self.workspaces.get(workspace).copied();
+        let own = self.workspaces.get(workspace);
+        let own = own.and_then(|own| own.render_minutes);
         Some(own.unwrap_or(self.render_minutes)).filter(|minutes| *minutes > 0)
     }
+
+    /// The bytes of `workspace`; none: no limit.
+    pub(super) fn bytes_of(&self, workspace: &str) -> Option<u64> {
+        let own = self.workspaces.get(workspace);
+        let own = own.and_then(|own| own.bytes);
+        Some(own.unwrap_or(self.bytes)).filter(|bytes| *bytes > 0)
+    }
+}
+
+/// Whether the workspace may keep `more` bytes. What it keeps is what the log knows of, uploads
+/// that are still to arrive by their declared length. With nothing known of what is to come,
+/// `more` is 0: then a workspace that is below the line may cross it once.
+///
+/// # Errors
+/// 402 when it may not.
+pub(crate) fn within_bytes(edge: &Shared, workspace: &str, more: u64) -> Result<(), ApiError> {
+    let Some(most) = edge.config().quota.bytes_of(workspace) else {
+        return Ok(());
+    };
+    let kept = stored(edge, workspace);
+    if kept < most && kept.saturating_add(more) <= most {
+        return Ok(());
+    }
+    let message = format!(
+        "The workspace keeps {kept} bytes of the {most} that it may. Uploads and videos count \
+         until they are deleted."
+    );
+    Err(ApiError::new(Code::QuotaExceeded, message))
+}
+
+/// Bytes that the workspace keeps.
+pub(super) fn stored(edge: &Shared, workspace: &str) -> u64 {
+    let artifacts = edge.config().artifacts.as_millis();
+    let artifacts = u64::try_from(artifacts).unwrap_or(u64::MAX);
+    let before = LogTime(edge.now().0.saturating_sub(artifacts));
+    edge.state().stored_bytes(workspace, before)
 }
 
 /// Whether the workspace may have more rendered.
 ///
 /// # Errors
-/// 402 when it has had its minutes.
+/// 402 when it has had its minutes, or keeps as much as it may.
 pub(crate) fn within_quota(edge: &Edge, workspace: &str) -> Result<(), ApiError> {
+    within_bytes(edge, workspace, 0)?;
     let Some(minutes) = edge.config().quota.minutes_of(workspace) else {
         return Ok(());
     };
@@ -64,10 +113,22 @@ mod tests {
 
     #[test]
     fn a_workspace_of_its_own_overrides_the_rest() {
+        let own = |render_minutes, bytes| WorkspaceQuota {
+            render_minutes,
+            bytes,
+        };
         let quota = Quota {
             render_minutes: 10,
-            workspaces: BTreeMap::from([("big".to_owned(), 500), ("free".to_owned(), 0)]),
+            bytes: 1000,
+            workspaces: BTreeMap::from([
+                ("big".to_owned(), own(Some(500), None)),
+                ("free".to_owned(), own(Some(0), Some(0))),
+            ]),
         };
+        assert_eq!(quota.bytes_of("any"), Some(1000));
+        assert_eq!(quota.bytes_of("big"), Some(1000));
+        assert_eq!(quota.bytes_of("free"), None);
+        assert_eq!(Quota::default().bytes_of("any"), None);
         assert_eq!(quota.minutes_of("any"), Some(10));
         assert_eq!(quota.minutes_of("big"), Some(500));
         assert_eq!(quota.minutes_of("free"), None);
