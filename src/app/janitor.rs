@@ -237,3 +237,6 @@ fn before(now: LogTime, age: Duration) -> LogTime {
 fn ended_before(job: &Job, time: LogTime) -> bool {
     job.finished_at.is_some_and(|finished| finished < time)
 }
+
+#[cfg(test)]
+mod tests;

@@ -24,7 +24,7 @@ pub(super) trait Barrier: Send + Sync {
 
 impl Barrier for Coordinator {
     fn read(&self) -> BoxFuture<'_, Result<Arc<State>, ReadError>> {
-        Coordinator::read(self).boxed()
+        Self::read(self).boxed()
     }
 }
 

@@ -165,6 +165,7 @@ async fn faults_below_get_a_503_that_says_which_and_nothing_is_left_behind() {
     let world = World::new();
     for (fault, code, objects) in [
         (ProposeError::NoLeader, "no_leader", 0),
+        (ProposeError::DiskFull, "storage_full", 0),
         (ProposeError::Stopped, "draining", 0),
         // It may have been committed: what it names must stay.
         (ProposeError::Unknown, "commit_unknown", 1),

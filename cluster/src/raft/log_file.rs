@@ -189,7 +189,8 @@ mod tests {
         is_full.store(true, Ordering::Release);
         let freed = Arc::clone(&is_full);
         let freeing = std::thread::spawn(move || {
-            std::thread::sleep(Duration::from_millis(200));
+            // Long enough that the write has met a full disk.
+            std::thread::park_timeout(Duration::from_millis(200));
             freed.store(false, Ordering::Release);
         });
         put(&database, 2).unwrap();

@@ -23,8 +23,7 @@
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use rustix::fs::{FallocateFlags, fallocate};
@@ -58,7 +57,9 @@ pub(crate) struct Reserve {
     log: Mutex<Log>,
     seen: Mutex<Seen>,
     /// A write may wait for space. Not before the log is open: a start must end with an answer.
-    is_patient: AtomicBool,
+    is_patient: Mutex<bool>,
+    /// Told when that changes.
+    patience: Condvar,
 }
 
 /// The log file, as far as space is concerned.
@@ -104,7 +105,8 @@ impl Reserve {
                 at: None,
                 is_full: false,
             }),
-            is_patient: AtomicBool::new(false),
+            is_patient: Mutex::new(false),
+            patience: Condvar::new(),
         }
     }
 
@@ -126,7 +128,7 @@ impl Reserve {
                 false => tracing::info!("the disk has space again"),
             }
         }
-        seen.at = Some(Instant::now());
+        seen.at = Some(now());
         seen.is_full = is_full;
         is_full
     }
@@ -145,7 +147,8 @@ impl Reserve {
 
     /// Lets writes wait for space, or no longer.
     pub(super) fn set_patient(&self, is_patient: bool) {
-        self.is_patient.store(is_patient, Ordering::Release);
+        *lock(&self.is_patient) = is_patient;
+        self.patience.notify_all();
     }
 
     /// The log is kept in `file` from now on.
@@ -179,11 +182,11 @@ impl Reserve {
             tracing::error!("the disk is full: the log takes its spare file");
             return true;
         }
-        if !self.is_patient.load(Ordering::Acquire) {
-            return false;
-        }
-        std::thread::sleep(RETRY_EVERY);
-        true
+        let is_patient = lock(&self.is_patient);
+        let waited = self
+            .patience
+            .wait_timeout_while(is_patient, RETRY_EVERY, |is_patient| *is_patient);
+        *waited.unwrap_or_else(PoisonError::into_inner).0
     }
 
     /// Allocates what is missing of the reserve. Whether it is whole.
@@ -232,6 +235,14 @@ fn write_zeros(mut file: &File, bytes: u64) -> io::Result<()> {
     io::copy(&mut io::Read::take(io::repeat(0), bytes), &mut file).map(drop)
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "no part of applied state: the disk is looked at now and then"
+)]
+fn now() -> Instant {
+    Instant::now()
+}
+
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // Nothing below panics between two changes that belong together.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -249,7 +260,7 @@ pub(super) fn is_full(error: &io::Error) -> bool {
 mod tests {
     use std::os::unix::fs::MetadataExt as _;
     use std::sync::Arc;
-    use std::sync::atomic::AtomicU64;
+    use std::sync::atomic::{AtomicU64, Ordering};
 
     use super::*;
 
@@ -316,11 +327,11 @@ mod tests {
         let spare = directory.path().join(SPARE);
         assert_eq!(fs::metadata(&spare).unwrap().len(), 1 << 19);
         assert!(reserve.found_no_space(), "the write is done again");
-        assert!(!spare.exists());
+        assert!(!spare.try_exists().unwrap());
         assert!(!reserve.found_no_space(), "a start does not wait");
         reserve.set_patient(true);
         assert!(reserve.found_no_space(), "a log that is open does");
         assert!(!look_again(&reserve));
-        assert!(spare.exists());
+        assert!(spare.try_exists().unwrap());
     }
 }

@@ -1,5 +1,7 @@
 //! How much of the store a workspace takes, as far as the log knows.
 
+use std::collections::BTreeMap;
+
 use super::State;
 use crate::model::{Arrival, Asset, AssetKind, AssetStatus, LogTime};
 
@@ -10,24 +12,33 @@ impl State {
     ///
     /// Looks at every asset and job.
     pub fn stored_bytes(&self, workspace: &str, artifacts_before: LogTime) -> u64 {
-        let assets = self
-            .assets
-            .values()
-            .filter(|asset| asset.new.workspace == workspace);
-        let jobs = self.jobs.values().filter(|job| job.workspace == workspace);
-        let artifacts = jobs.filter_map(|job| {
+        let kept = self.stored(artifacts_before);
+        kept.filter(|(of, _)| *of == workspace)
+            .map(|(_, bytes)| bytes)
+            .fold(0, u64::saturating_add)
+    }
+
+    /// The same of every workspace that keeps anything.
+    pub fn stored_by_workspace(&self, artifacts_before: LogTime) -> BTreeMap<&str, u64> {
+        let mut kept = BTreeMap::new();
+        for (workspace, bytes) in self.stored(artifacts_before) {
+            let sum: &mut u64 = kept.entry(workspace).or_default();
+            *sum = sum.saturating_add(bytes);
+        }
+        kept
+    }
+
+    fn stored(&self, artifacts_before: LogTime) -> impl Iterator<Item = (&str, u64)> {
+        let assets = self.assets.values();
+        let assets = assets.map(|asset| (asset.new.workspace.as_str(), bytes_of(asset)));
+        let artifacts = self.jobs.values().filter_map(move |job| {
             let is_kept = job.finished_at.is_none_or(|at| at >= artifacts_before);
-            job.artifact.as_ref().filter(|_| is_kept)
+            let artifact = job.artifact.as_ref().filter(|_| is_kept)?;
+            let thumbnail = artifact.thumbnail.as_ref().map_or(0, |object| object.size);
+            let bytes = artifact.object.size.saturating_add(thumbnail);
+            Some((job.workspace.as_str(), bytes))
         });
-        let of_assets: u64 = assets
-            .map(|asset| bytes_of(asset))
-            .fold(0, u64::saturating_add);
-        artifacts
-            .map(|artifact| {
-                let thumbnail = artifact.thumbnail.as_ref().map_or(0, |object| object.size);
-                artifact.object.size.saturating_add(thumbnail)
-            })
-            .fold(of_assets, u64::saturating_add)
+        assets.chain(artifacts).filter(|(_, bytes)| *bytes > 0)
     }
 }
 
@@ -76,5 +87,13 @@ mod tests {
         assert!(size > 0);
         assert_eq!(of(&world, &workspace, ended), size);
         assert_eq!(of(&world, &workspace, ended + 1), 0);
+        let all = world.state.stored_by_workspace(LogTime(ended));
+        assert_eq!(all.into_iter().collect::<Vec<_>>(), [("acme", size)]);
+        assert!(
+            world
+                .state
+                .stored_by_workspace(LogTime(ended + 1))
+                .is_empty()
+        );
     }
 }

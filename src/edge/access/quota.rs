@@ -8,6 +8,7 @@ use cluster::model::{Day, LogTime};
 
 use crate::edge::context::{Edge, Shared};
 use crate::edge::error::{ApiError, Code};
+use crate::store::Purpose;
 
 /// Days that a quota is for, today included.
 const DAYS: u32 = 30;
@@ -71,20 +72,51 @@ pub(crate) fn within_bytes(edge: &Shared, workspace: &str, more: u64) -> Result<
     Err(ApiError::new(Code::QuotaExceeded, message))
 }
 
+/// Whether the workspace may add to a disk that is short of room: not one that keeps more than
+/// its equal share, so that the files of one never take the room of others' renders.
+///
+/// # Errors
+/// 503 `storage_full` when it may not.
+fn within_share(edge: &Shared, workspace: &str) -> Result<(), ApiError> {
+    if edge.parts.store.admit(Purpose::Source, 0).is_ok() {
+        return Ok(());
+    }
+    let state = edge.state();
+    let kept = state.stored_by_workspace(artifacts_before(edge));
+    let own = kept.get(workspace).copied().unwrap_or(0);
+    let all = kept.values().copied().fold(0, u64::saturating_add);
+    if own.saturating_mul(kept.len() as u64) <= all {
+        return Ok(());
+    }
+    let message = format!(
+        "The disk is short of room, and the workspace keeps {own} of the {all} bytes that \
+         {} workspaces keep.",
+        kept.len()
+    );
+    Err(ApiError::new(Code::StorageFull, message))
+}
+
 /// Bytes that the workspace keeps.
 pub(super) fn stored(edge: &Shared, workspace: &str) -> u64 {
+    let before = artifacts_before(edge);
+    edge.state().stored_bytes(workspace, before)
+}
+
+/// Files of renders that ended before this are gone.
+fn artifacts_before(edge: &Shared) -> LogTime {
     let artifacts = edge.config().artifacts.as_millis();
     let artifacts = u64::try_from(artifacts).unwrap_or(u64::MAX);
-    let before = LogTime(edge.now().0.saturating_sub(artifacts));
-    edge.state().stored_bytes(workspace, before)
+    LogTime(edge.now().0.saturating_sub(artifacts))
 }
 
 /// Whether the workspace may have more rendered.
 ///
 /// # Errors
-/// 402 when it has had its minutes, or keeps as much as it may.
+/// 402 when it has had its minutes, or keeps as much as it may; 503 when the disk is short of
+/// room and it keeps more than its share.
 pub(crate) fn within_quota(edge: &Edge, workspace: &str) -> Result<(), ApiError> {
     within_bytes(edge, workspace, 0)?;
+    within_share(edge, workspace)?;
     let Some(minutes) = edge.config().quota.minutes_of(workspace) else {
         return Ok(());
     };
