@@ -83,7 +83,9 @@ mod tests {
 
         let mut world = World::rendered();
         world.do_task(TaskKind::Join);
-        let (size, ended) = (artifact().object.size, world.job().finished_at.unwrap().0);
+        let ended = world.job().finished_at.unwrap().0;
+        let thumbnail = artifact().thumbnail.map_or(0, |object| object.size);
+        let size = artifact().object.size + thumbnail;
         assert!(size > 0);
         assert_eq!(of(&world, &workspace, ended), size);
         assert_eq!(of(&world, &workspace, ended + 1), 0);
