@@ -48,7 +48,7 @@ pub struct Settings {
     pub auth: Auth,
     /// What is refused as too much.
     pub limits: Limits,
-    /// What workspaces may have rendered.
+    /// What workspaces may have rendered and may keep.
     pub quota: Quota,
     /// Cached sources.
     pub cache: Cache,
@@ -175,6 +175,12 @@ pub struct Storage {
     /// How long a signed link works.
     #[serde(with = "humantime_serde")]
     pub url_ttl: Duration,
+    /// Percent of the disk that uploads, imports and fetched sources leave free; 0: none.
+    pub free_for_renders: u8,
+    /// Percent of the disk that files of renders leave free; 0: none.
+    pub free_for_records: u8,
+    /// Disk space that only the Raft log can use; at most a sixteenth of a small disk.
+    pub log_reserve: ByteSize,
 }
 
 /// A bucket that renders may be delivered to.
@@ -287,6 +293,9 @@ pub struct Retention {
     /// The log of webhook deliveries.
     #[serde(with = "humantime_serde")]
     pub webhook_log: Duration,
+    /// Files that belong to nothing the log knows.
+    #[serde(with = "humantime_serde")]
+    pub orphans: Duration,
 }
 
 /// Logs, on standard error.
@@ -384,6 +393,9 @@ impl Default for Storage {
             endpoint: String::new(),
             region: String::new(),
             url_ttl: Duration::from_secs(3600),
+            free_for_renders: 25,
+            free_for_records: 10,
+            log_reserve: ByteSize::mib(32),
         }
     }
 }
@@ -435,6 +447,7 @@ impl Default for Retention {
             assets: Duration::from_secs(30 * 86_400),
             failed_assets: Duration::from_secs(86_400),
             webhook_log: Duration::from_secs(30 * 86_400),
+            orphans: Duration::from_secs(86_400),
         }
     }
 }

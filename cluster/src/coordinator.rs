@@ -3,6 +3,7 @@
 
 mod clock;
 mod error;
+mod full;
 mod identity;
 mod lock;
 mod read_barrier;
@@ -27,7 +28,7 @@ pub(crate) use upkeep::Voter;
 use crate::State;
 use crate::command::{Command, Outcome, Stamped};
 use crate::model::{Level, LogIndex, LogTime, NodeId, RanTime};
-use crate::raft::{self, MemberOptions, Router};
+use crate::raft::{self, MemberOptions, Reserve, Router};
 use clock::Clocks;
 use lock::DirectoryLock;
 use read_barrier::ReadBarrier;
@@ -45,6 +46,9 @@ pub struct Options {
     pub clock: Arc<dyn MachineClock>,
     /// Takes the wall clock at this start, however far it is from the log's time.
     pub accept_clock: bool,
+    /// Bytes of disk space that only the log can use, when everything else is full. On a small
+    /// file system it is at most a sixteenth of that.
+    pub log_reserve: u64,
 }
 
 /// A member of the raft group: cheap to clone, one group member behind all clones.
@@ -60,6 +64,7 @@ struct Inner {
     clocks: Arc<Clocks>,
     upkeep: JoinHandle<()>,
     barrier: ReadBarrier,
+    reserve: Arc<Reserve>,
     lock: Mutex<Option<DirectoryLock>>,
 }
 
@@ -76,6 +81,7 @@ impl Coordinator {
             source,
         })?;
         let identity = identity::establish(&directory.join("identity"), has_log, options.node_id)?;
+        let reserve = Arc::new(Reserve::new(&directory, options.log_reserve));
         let member = raft::Member::start(
             MemberOptions {
                 id: identity.node_id,
@@ -83,6 +89,7 @@ impl Coordinator {
                 advertise: options.advertise,
                 directory,
                 clock: Arc::clone(&options.clock),
+                reserve: Arc::clone(&reserve),
             },
             Router::default(),
         )
@@ -114,6 +121,7 @@ impl Coordinator {
                 clocks,
                 barrier: ReadBarrier::start(Arc::clone(&member)),
                 member,
+                reserve,
                 lock: Mutex::new(Some(lock)),
             }),
         })
@@ -129,8 +137,12 @@ impl Coordinator {
         data_dir.join("raft").join("log.redb").is_file()
     }
 
-    /// Commits `command` and gives what applying it came to.
+    /// Commits `command` and gives what applying it came to. While [`Self::is_disk_full`], only
+    /// what ends work or deletes.
     pub async fn propose(&self, command: Command) -> Result<Outcome, ProposeError> {
+        if self.is_disk_full() && !full::may_use_reserve(&command) {
+            return Err(ProposeError::DiskFull);
+        }
         propose(&self.inner.member, &self.inner.clocks, command).await
     }
 
@@ -151,6 +163,17 @@ impl Coordinator {
     /// The wall clock that was not believed at this start, if it was not.
     pub fn clock_note(&self) -> Option<ClockNote> {
         self.inner.clocks.note()
+    }
+
+    /// Whether the disk that holds the log is full. Ends once space is freed.
+    pub fn is_disk_full(&self) -> bool {
+        self.inner.reserve.is_full()
+    }
+
+    /// Frees the part of the log's reserve that is a file of its own, for a start that finds no
+    /// space. Whether there was one.
+    pub fn release_spare(&self) -> bool {
+        self.inner.reserve.release_spare()
     }
 
     /// The applied state of this process: immutable, at most a moment old.

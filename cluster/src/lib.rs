@@ -7,12 +7,14 @@
 //! - [`state`]: `State::apply`, total and deterministic, one command family a file.
 //! - [`codec`]: how all of these become bytes.
 //! - `raft`: the only directory that names openraft types.
+//! - [`disk_space`]: how much room a file system has left.
 //! - [`coordinator`]: the handle the rest of the product holds.
 #![forbid(unsafe_code)]
 
 pub mod codec;
 pub mod command;
 pub mod coordinator;
+pub mod disk_space;
 pub mod model;
 mod raft;
 pub mod state;

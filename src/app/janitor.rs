@@ -1,22 +1,31 @@
 //! Removes what retention no longer keeps: files of ended renders, old renders, idempotency
-//! rows, and fetched sources beyond the cache's room. Runs on the leader; losing a round
-//! loses nothing.
+//! rows, fetched sources beyond the cache's room, and what belongs to nothing. Runs on the leader;
+//! losing a round loses nothing.
+//!
+//! What it deletes files by stays true, whoever leads by then: a job that has ended and is old,
+//! an id that is unknown behind a read barrier and old, a source that no job can have used.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use actors::ports::{Clock, Coordinator};
+use actors::ports::{Clock, Coordinator, Leadership};
 use cluster::command::Command;
-use cluster::model::{JobId, LogTime};
+use cluster::model::{JobId, LogTime, ObjectKey};
 use cluster::state::Job;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::orphans::{Barrier, Orphans};
+use super::source_marks::{Mark, SourceMarks};
 use crate::settings::Settings;
 use crate::store::fetch::{Fetcher, Needs};
 use crate::store::{ObjectStore, StoreError, keys};
 
 /// Between two rounds.
 const ROUND: Duration = Duration::from_secs(60);
+
+/// Longest time between two sweeps for orphans: each lists every job's directory.
+const ORPHANS_EVERY: Duration = Duration::from_secs(3600);
 
 /// How long an idempotency key is remembered (API.md §3).
 const IDEMPOTENCY: Duration = Duration::from_secs(24 * 3600);
@@ -27,6 +36,11 @@ pub(super) struct Janitor {
     clock: Arc<dyn Clock>,
     store: Arc<dyn ObjectStore>,
     fetcher: Arc<Fetcher>,
+    barrier: Arc<dyn Barrier>,
+    orphans: Orphans,
+    /// When orphans were last looked for.
+    swept: Option<Instant>,
+    marks: SourceMarks,
     jobs: Duration,
     attempt_files: Duration,
     artifacts: Duration,
@@ -43,13 +57,23 @@ impl Janitor {
         clock: Arc<dyn Clock>,
         store: Arc<dyn ObjectStore>,
         fetcher: Arc<Fetcher>,
+        barrier: Arc<dyn Barrier>,
         settings: &Settings,
     ) -> Self {
+        let orphans = Orphans {
+            store: Arc::clone(&store),
+            barrier: Arc::clone(&barrier),
+            age: settings.retention.orphans,
+        };
         Self {
             coordinator,
             clock,
             store,
             fetcher,
+            barrier,
+            orphans,
+            swept: None,
+            marks: SourceMarks::default(),
             jobs: settings.retention.jobs,
             attempt_files: settings.retention.attempt_files,
             artifacts: settings.retention.artifacts,
@@ -60,6 +84,32 @@ impl Janitor {
     }
 
     async fn round(&mut self) -> Result<(), StoreError> {
+        if !self.leads() {
+            return Ok(());
+        }
+        // Each goes on for itself: what is in the way of one must not keep the disk full.
+        let kept = self.retain().await;
+        let trimmed = self.trim_sources().await;
+        let swept = self.sweep_orphans().await;
+        kept.and(trimmed).and(swept)
+    }
+
+    fn leads(&self) -> bool {
+        let leadership = self.coordinator.leadership();
+        matches!(*leadership.borrow(), Leadership::Leader { .. })
+    }
+
+    async fn sweep_orphans(&mut self) -> Result<(), StoreError> {
+        let every = self.orphans.age.min(ORPHANS_EVERY);
+        if self.swept.is_some_and(|at| at.elapsed() < every) {
+            return Ok(());
+        }
+        self.orphans.sweep().await?;
+        self.swept = Some(Instant::now());
+        Ok(())
+    }
+
+    async fn retain(&mut self) -> Result<(), StoreError> {
         let now = self.clock.log_time();
         let state = self.coordinator.state();
         let due = before(now, self.attempt_files);
@@ -104,12 +154,25 @@ impl Janitor {
                 self.emptied.remove(&job);
             }
         }
-        self.trim_sources().await
+        Ok(())
     }
 
     async fn remove_attempt_files(&self, job: &Job) -> Result<(), StoreError> {
         for prefix in keys::intermediate_prefixes(job.id, job.segment_count) {
             self.store.delete_prefix(&prefix).await?;
+        }
+        // Joins whose report came too late. An ended job's artifact never changes.
+        let is_named = |key: &ObjectKey| {
+            let artifact = job.artifact.iter();
+            let named = artifact.flat_map(|artifact| {
+                std::iter::once(&artifact.object).chain(artifact.thumbnail.as_ref())
+            });
+            named.into_iter().any(|object| object.key == *key)
+        };
+        for left in self.store.list(&keys::join_prefix(job.id)).await? {
+            if !is_named(&left.key) {
+                self.store.delete(&left.key).await?;
+            }
         }
         Ok(())
     }
@@ -126,16 +189,23 @@ impl Janitor {
         Ok(())
     }
 
-    /// A source used after the oldest active job was submitted may be that job's: it stays.
-    /// So do those of uploads and imports, for as long as these are kept.
-    async fn trim_sources(&self) -> Result<(), StoreError> {
+    /// A source that an active job may have used stays. So do those of uploads and imports, for
+    /// as long as these are kept.
+    async fn trim_sources(&mut self) -> Result<(), StoreError> {
+        let mark = self.marks.take(&*self.store).await;
+        // So that every job of another leader's time is seen.
+        if let Err(error) = self.barrier.read().await {
+            tracing::debug!(%error, "sources are left for another round");
+            return Ok(());
+        }
+        let (marks, coordinator) = (&mut self.marks, &self.coordinator);
         let needs = || {
-            let state = self.coordinator.state();
-            let oldest = state.active.keys().filter_map(|id| state.jobs.get(id));
-            let submitted = oldest.map(|job| job.submitted_at).min();
+            let state = coordinator.state();
+            let Mark { store, here } = marks.needed_from(mark, state.active.keys().copied());
             let ingested = state.assets.values().filter_map(|a| a.ingested.as_ref());
             Needs {
-                used_from: submitted.unwrap_or_else(|| self.clock.log_time()),
+                used_from: store,
+                used_here_from: here,
                 named: ingested.map(|taken| taken.object.key.clone()).collect(),
             }
         };
@@ -167,3 +237,6 @@ fn before(now: LogTime, age: Duration) -> LogTime {
 fn ended_before(job: &Job, time: LogTime) -> bool {
     job.finished_at.is_some_and(|finished| finished < time)
 }
+
+#[cfg(test)]
+mod tests;

@@ -37,7 +37,8 @@ impl KeyStore {
     /// When it is in use, damaged, or cannot be made.
     pub async fn open(settings: &Settings) -> anyhow::Result<Self> {
         let data_dir = made(&settings.data_dir)?;
-        let coordinator = super::open_coordinator(&data_dir, settings.edge.listen, false).await?;
+        let coordinator =
+            super::open_coordinator(settings, &data_dir, settings.edge.listen).await?;
         let store = Self { coordinator };
         if let Err(error) = super::wait_for_leader(&store.coordinator).await {
             store.close().await;

@@ -7,7 +7,9 @@ mod janitor;
 pub mod keys;
 mod listener;
 mod observer;
+mod orphans;
 mod secrets;
+mod source_marks;
 pub mod storage;
 mod workers;
 
@@ -84,7 +86,7 @@ impl App {
         let mut worker = workers::settings(&settings, &data_dir);
         workers::seed_registry(&worker);
         let (coordinator, facts, ()) = tokio::try_join!(
-            open_coordinator(&data_dir, address, settings.accept_clock),
+            open_coordinator(&settings, &data_dir, address),
             ask_facts(&program, &worker),
             workers::check_sandbox(&program, &worker),
         )?;
@@ -104,12 +106,20 @@ impl App {
         let store = storage::open(&settings).await?;
         let clock: Arc<dyn Clock> = Arc::new(ClusterClock(coordinator.clone()));
         let port: Arc<dyn CoordinatorPort> = Arc::new(coordinator.clone());
-        let fetcher = Arc::new(source_fetcher(&settings, &data_dir, Arc::clone(&store))?);
+        let marks = storage::marks(&settings, &data_dir);
+        let fetcher = source_fetcher(&settings, &data_dir, Arc::clone(&store))?;
+        let fetcher = Arc::new(fetcher.within(Arc::clone(&marks)));
         let slots = settings
             .slot_count()
             .saturating_add(settings.render.transfer_slots);
         let slots = usize::try_from(slots).unwrap_or(usize::MAX);
-        let scratch = Scratch::open(&data_dir, identity.incarnation, slots)?;
+        let open = || Scratch::open(&data_dir, identity.incarnation, slots);
+        let scratch = open().or_else(|error| {
+            // A directory takes a block: the log gives some of its own.
+            let may_retry = crate::store::fetch::is_full(&error) && coordinator.release_spare();
+            if may_retry { open() } else { Err(error) }
+        });
+        let scratch = scratch.context("scratch cannot be made")?.within(marks);
         worker.scratch = Some(scratch.root().to_owned());
         // What a driver reserves at its start is no sign of anything.
         worker.address_space = facts.reserved.saturating_add(worker.memory);
@@ -182,7 +192,14 @@ impl App {
             stopped.clone(),
         ));
         let janitor = tokio::spawn(janitor::run(
-            janitor::Janitor::new(port, clock, store, fetcher, &settings),
+            janitor::Janitor::new(
+                port,
+                clock,
+                store,
+                fetcher,
+                Arc::new(coordinator.clone()),
+                &settings,
+            ),
             stopped.clone(),
         ));
         let server = tokio::spawn(edge::serve(
@@ -286,16 +303,17 @@ pub fn composition_limits(settings: &Settings) -> composition::Limits {
 }
 
 async fn open_coordinator(
+    settings: &Settings,
     data_dir: &Path,
     address: SocketAddr,
-    accept_clock: bool,
 ) -> anyhow::Result<Coordinator> {
     let options = Options {
         data_dir: data_dir.to_owned(),
         advertise: address.to_string(),
         node_id: None,
         clock: Arc::new(SystemClock),
-        accept_clock,
+        accept_clock: settings.accept_clock,
+        log_reserve: settings.storage.log_reserve.as_u64(),
     };
     Ok(Coordinator::open(options).await?)
 }
@@ -370,8 +388,15 @@ fn quota(quota: &crate::settings::Quota) -> edge::Quota {
     let own = quota.workspaces.iter();
     edge::Quota {
         render_minutes: quota.render_minutes,
+        bytes: quota.bytes.as_u64(),
         workspaces: own
-            .map(|(name, quota)| (name.clone(), quota.render_minutes))
+            .map(|(name, own)| {
+                let own = edge::WorkspaceQuota {
+                    render_minutes: own.render_minutes,
+                    bytes: own.bytes.map(|bytes| bytes.as_u64()),
+                };
+                (name.clone(), own)
+            })
             .collect(),
     }
 }

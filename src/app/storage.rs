@@ -11,7 +11,7 @@ use futures::future::BoxFuture;
 
 use crate::settings::{DestinationSettings, Settings};
 use crate::store::s3::{Credentials, Destination, S3Limits, S3Options};
-use crate::store::{self, Location, ObjectAbout, ObjectStore, StoreError};
+use crate::store::{self, LocalStore, Location, Marks, ObjectAbout, ObjectStore, StoreError};
 use crate::worker::Bucket;
 
 /// How long a store may take to show that it works.
@@ -25,25 +25,40 @@ pub fn place(settings: &Settings) -> String {
     }
 }
 
-/// Opens the object store, and puts, gets and deletes something to see that it works.
+/// How full the disk of `directory` may become.
+pub fn marks(settings: &Settings, directory: &Path) -> Arc<Marks> {
+    let storage = &settings.storage;
+    let (renders, records) = (storage.free_for_renders, storage.free_for_records);
+    Arc::new(Marks::new(directory, renders, records))
+}
+
+/// Opens the object store, and puts, gets and deletes something to see that it works. A store
+/// that is full works: what is in it can be deleted.
 ///
 /// # Errors
 /// Which store, and what it does not do.
 pub async fn open(settings: &Settings) -> anyhow::Result<Arc<dyn ObjectStore>> {
-    let location = match settings.bucket() {
-        Some((bucket, prefix)) => Location::S3(Box::new(S3Options {
+    let problem = || format!("the object store `{}` does not work", place(settings));
+    let store: Arc<dyn ObjectStore> = match settings.bucket() {
+        Some((bucket, prefix)) => store::open(Location::S3(Box::new(S3Options {
             bucket: bucket.to_owned(),
             prefix: prefix.to_owned(),
             endpoint: unless_empty(&settings.storage.endpoint),
             region: unless_empty(&settings.storage.region),
             credentials: Credentials::Environment,
             limits: S3Limits::default(),
-        })),
-        None => Location::Directory(settings.objects_dir()),
+        })))
+        .with_context(problem)?,
+        None => {
+            let directory = settings.objects_dir();
+            let store = LocalStore::open(&directory).with_context(problem)?;
+            Arc::new(store.within(marks(settings, &directory)))
+        }
     };
-    let problem = || format!("the object store `{}` does not work", place(settings));
-    let store = store::open(location).with_context(problem)?;
-    store::probe(&*store, PROBE).await.with_context(problem)?;
+    match store::probe(&*store, PROBE).await {
+        Err(StoreError::Full) => tracing::error!("the object store has no room"),
+        probed => probed.with_context(problem)?,
+    }
     Ok(store)
 }
 

@@ -130,7 +130,7 @@ async fn create(workspace: Option<&str>, name: &str, place: &Place) -> anyhow::R
             let text = created?;
             let mut made = key_description(&kept.context("the key was not kept")?);
             made["key"] = json!(text);
-            eprintln!(
+            errln!(
                 "no server has `{}`: made there",
                 settings.data_dir.display()
             );
@@ -145,10 +145,10 @@ async fn create(workspace: Option<&str>, name: &str, place: &Place) -> anyhow::R
     // Alone on standard output, for scripts.
     outln!("{}", text("key"));
     match workspace {
-        Some(workspace) => eprintln!("{}: a key of workspace {workspace}", text("id")),
-        None => eprintln!("{}: an admin key", text("id")),
+        Some(workspace) => errln!("{}: a key of workspace {workspace}", text("id")),
+        None => errln!("{}: an admin key", text("id")),
     }
-    eprintln!("It is not shown again.");
+    errln!("It is not shown again.");
     Ok(ExitCode::SUCCESS)
 }
 
@@ -191,14 +191,14 @@ async fn revoke(id: KeyId, place: &Place) -> anyhow::Result<ExitCode> {
             store.close().await;
             ensure!(revoked?, "There is no such key.");
             if is_last {
-                eprintln!("No key is left: a server on loopback will be open again.");
+                errln!("No key is left: a server on loopback will be open again.");
             }
         }
     }
     if place.json {
         outln!("{}", json!({"id": id.to_string(), "revoked": true}));
     } else {
-        eprintln!("{id} is revoked");
+        errln!("{id} is revoked");
     }
     Ok(ExitCode::SUCCESS)
 }

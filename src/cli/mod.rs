@@ -1,11 +1,18 @@
 //! The command line. Exit codes: 0 done, 1 it could not be done, 2 the call was wrong.
-#![expect(clippy::print_stderr, reason = "a command line prints")]
 
 /// Prints a line on standard output, whose reader may be gone: `framelane doctor | head -1`.
 macro_rules! outln {
     ($($part:tt)*) => {
         $crate::cli::print_line(format_args!($($part)*))
     };
+}
+
+/// Prints a line on standard error. One that cannot be written, on a full disk, is lost.
+macro_rules! errln {
+    ($($part:tt)*) => {{
+        use std::io::Write as _;
+        let _ = writeln!(std::io::stderr(), $($part)*);
+    }};
 }
 
 mod doctor;
@@ -185,7 +192,7 @@ fn rotate_signing_key(flags: &ServerFlags, forget: bool, json: bool) -> anyhow::
 fn print_line(line: Arguments<'_>) {
     match writeln!(io::stdout(), "{line}") {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            eprintln!("framelane: standard output cannot be written: {error}");
+            errln!("framelane: standard output cannot be written: {error}");
         }
         _ => {}
     }
@@ -193,7 +200,7 @@ fn print_line(line: Arguments<'_>) {
 
 fn report(result: anyhow::Result<ExitCode>) -> ExitCode {
     result.unwrap_or_else(|error| {
-        eprintln!("framelane: {error:#}");
+        errln!("framelane: {error:#}");
         ExitCode::FAILURE
     })
 }

@@ -75,9 +75,9 @@ async fn render(
         outln!("{render}");
     } else {
         let seconds = render["timing"]["render_ms"].as_f64().unwrap_or_default() / 1000.0;
-        eprintln!("{} written in {seconds:.1} s", output.display());
+        errln!("{} written in {seconds:.1} s", output.display());
         for warning in render["warnings"].as_array().into_iter().flatten() {
-            eprintln!(
+            errln!(
                 "warning: {}",
                 warning["message"].as_str().unwrap_or_default()
             );
@@ -114,14 +114,14 @@ fn show_refusal(answer: &Value, json: bool) {
         return;
     }
     let error = &answer["error"];
-    eprintln!(
+    errln!(
         "framelane: {}",
         error["message"]
             .as_str()
             .unwrap_or("the render was refused")
     );
     for detail in error["details"].as_array().into_iter().flatten() {
-        eprintln!(
+        errln!(
             "  {}: {}",
             detail["path"].as_str().unwrap_or_default(),
             detail["message"].as_str().unwrap_or_default()

@@ -13,11 +13,13 @@ use cluster::model::{Asset, AssetId, AssetKind, AssetStatus, NewAsset};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::access::within_bytes;
 use super::context::{Edge, Shared};
 use super::creation::{conflict, replayed};
 use super::error::{ApiError, Code};
 use crate::plan::Probe;
 use crate::plan::asset_url;
+use crate::store::Purpose;
 
 /// The statuses in words.
 pub(super) fn word(status: AssetStatus) -> &'static str {
@@ -228,6 +230,11 @@ impl Shared {
     /// Commits a new asset.
     pub(super) async fn create_asset(&self, new: NewAsset) -> Result<Created, ApiError> {
         self.refuse_if_draining()?;
+        if new.asset.kind != AssetKind::Probe {
+            let size = new.size.unwrap_or(0);
+            within_bytes(self, &new.workspace, size)?;
+            self.parts.store.admit(Purpose::Source, size)?;
+        }
         let id = new.asset;
         match self.propose(Command::CreateAsset(new)).await? {
             Outcome::AssetCreated(id) => {

@@ -92,7 +92,7 @@ codes! {
     CommitUnknown => SERVICE_UNAVAILABLE, "commit_unknown";
     /// This process is about to stop.
     Draining => SERVICE_UNAVAILABLE, "draining";
-    /// No room is left in the store.
+    /// No room is left in the store or on the disk.
     StorageFull => SERVICE_UNAVAILABLE, "storage_full";
     /// Something this process needs is not there; the details say what.
     NotReady => SERVICE_UNAVAILABLE, "not_ready";
@@ -339,6 +339,10 @@ impl From<ProposeError> for ApiError {
             ProposeError::NoLeader => Self::new(
                 Code::NoLeader,
                 "No coordinator leads at the moment; nothing was changed.",
+            ),
+            ProposeError::DiskFull => Self::new(
+                Code::StorageFull,
+                "The server's disk is full; nothing was changed.",
             ),
             ProposeError::Unknown => Self::new(
                 Code::CommitUnknown,

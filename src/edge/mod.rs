@@ -44,7 +44,7 @@ mod uploads;
 mod webhooks;
 mod write_probe;
 
-pub use access::{DrawnKey, Quota, draw_key};
+pub use access::{DrawnKey, Quota, WorkspaceQuota, draw_key};
 pub use admin::{key_description, remember_jobs};
 pub use changes::tell_changes;
 pub use config::{Access, EdgeConfig, EdgeLimits, SigningKey};

@@ -82,6 +82,12 @@ impl Settings {
                 "is set, but limits.requests_per_minute is not: there is no rate to burst over",
             );
         }
+        if self.storage.free_for_renders > 100 || self.storage.free_for_records > 100 {
+            return refuse(
+                "storage.free_for_renders",
+                "and storage.free_for_records are percent of the disk, at most 100",
+            );
+        }
         let mut workspaces = self.quota.workspaces.keys();
         if let Some(name) = workspaces.find(|name| !is_workspace_name(name)) {
             let problem = format!("names `{name}`, which no workspace can be called");

@@ -1,26 +1,33 @@
-//! How much workspaces may have rendered, and what a workspace may be called.
+//! How much workspaces may have rendered and may keep, and what a workspace may be called.
 
 use std::collections::BTreeMap;
 
+use bytesize::ByteSize;
 use serde::{Deserialize, Serialize};
 
-/// What workspaces may have rendered.
+/// What workspaces may have rendered and may keep.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Quota {
     /// Minutes of video that any workspace may have in thirty days, finished or under way; 0: no
     /// limit.
     pub render_minutes: u64,
+    /// Bytes of uploads, imports and finished videos that any workspace may keep; 0: no limit.
+    pub bytes: ByteSize,
     /// Those of particular workspaces, by name.
     pub workspaces: BTreeMap<String, WorkspaceQuota>,
 }
 
-/// What one workspace may have rendered.
+/// What one workspace may have rendered and may keep. Unset: what any may.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(default, deny_unknown_fields)]
 pub struct WorkspaceQuota {
     /// Minutes of finished video in thirty days; 0: no limit.
-    pub render_minutes: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub render_minutes: Option<u64>,
+    /// Bytes; 0: no limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<ByteSize>,
 }
 
 /// Whether a workspace may be called so: 1 to 63 of a-z, 0-9, _ and -, the first a letter or

@@ -50,6 +50,7 @@ fn later_sources_win() {
             ("FRAMELANE__AUTH__REQUIRED", "false"),
             ("FRAMELANE__LIMITS__BODY_BYTES", "3MiB"),
             ("FRAMELANE__QUOTA__WORKSPACES__FILMS__RENDER_MINUTES", "60"),
+            ("FRAMELANE__QUOTA__WORKSPACES__FILMS__BYTES", "2GiB"),
             ("PATH", "/bin"),
         ]),
     )
@@ -61,7 +62,11 @@ fn later_sources_win() {
     assert!(settings.media.allow_private_networks);
     assert_eq!(settings.auth.required, Some(false));
     assert_eq!(settings.limits.body_bytes, ByteSize::mib(3));
-    assert_eq!(settings.quota.workspaces["films"].render_minutes, 60);
+    assert_eq!(
+        settings.quota.workspaces["films"].bytes,
+        Some(ByteSize::gib(2))
+    );
+    assert_eq!(settings.quota.workspaces["films"].render_minutes, Some(60));
 }
 
 #[test]
@@ -94,7 +99,7 @@ fn what_this_build_cannot_do_is_refused_by_name() {
         ("roles", |s| s.roles = vec![Role::Edge]),
         ("limits.burst", |s| s.limits.burst = 5),
         ("quota.workspaces", |s| {
-            let quota = WorkspaceQuota { render_minutes: 1 };
+            let quota = WorkspaceQuota::default();
             s.quota.workspaces.insert("My Films".into(), quota);
         }),
         ("render.worker_memory", |s| {

@@ -3,6 +3,20 @@
 
 use cluster::model::{AssetId, Digest, Epoch, EventId, JobId, ObjectKey, TaskKind};
 
+/// Where everything of jobs is.
+pub const JOBS: &str = "jobs/";
+
+/// Where uploads are as they arrive.
+pub const UPLOADS: &str = "uploads/";
+
+/// Where markers are.
+pub const MARKERS: &str = "markers/";
+
+/// An object that is touched to see what time it is for the store.
+pub fn marker() -> ObjectKey {
+    ObjectKey(format!("{MARKERS}time"))
+}
+
 /// The client's request, as accepted.
 pub fn composition(job: JobId) -> ObjectKey {
     ObjectKey(format!("jobs/{job}/composition.json"))
@@ -73,6 +87,11 @@ pub fn intermediate_prefixes(job: JobId, segments: u32) -> impl Iterator<Item = 
     kinds
         .chain((0..segments).map(TaskKind::Segment))
         .map(move |kind| format!("jobs/{job}/{}/", task(kind)))
+}
+
+/// What joins left: the artifact, and files of tries that were not accepted.
+pub fn join_prefix(job: JobId) -> String {
+    format!("jobs/{job}/{}/", task(TaskKind::Join))
 }
 
 /// Everything of one job.

@@ -38,6 +38,8 @@ impl Landing {
             .prefix("put-")
             .tempfile_in(directory)
             .map_err(from_io)?;
+        // Until it is closed, whoever looks for what a crash left leaves it.
+        file.as_file().lock().map_err(from_io)?;
         Ok(Self {
             file,
             hasher: Sha256::new(),

@@ -4,6 +4,7 @@ pub mod fetch;
 pub mod keys;
 mod landing;
 mod local;
+mod marks;
 mod open;
 pub mod s3;
 
@@ -17,6 +18,7 @@ use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 
 pub use local::{LocalStore, hash_file};
+pub use marks::{Marks, Purpose};
 pub use open::{Location, open, probe};
 
 /// Bytes as they come.
@@ -24,6 +26,14 @@ pub type ByteStream = BoxStream<'static, Result<Bytes, StoreError>>;
 
 /// A place for objects. When a put returns, the object is durable: file and directory synced.
 pub trait ObjectStore: Send + Sync + 'static {
+    /// Whether there is room for `bytes` more of what `purpose` says. A put looks itself.
+    ///
+    /// # Errors
+    /// [`StoreError::Full`].
+    fn admit(&self, _purpose: Purpose, _bytes: u64) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     /// Stores bytes under a fresh key.
     fn put(&self, key: ObjectKey, bytes: Bytes) -> BoxFuture<'_, Result<ObjectRef, StoreError>>;
 
@@ -84,6 +94,10 @@ pub trait ObjectStore: Send + Sync + 'static {
 
     /// Every object whose key begins with `prefix` (which ends in `/`), in no order.
     fn list<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Vec<Listed>, StoreError>>;
+
+    /// The names directly below `prefix` (which ends in `/`) that have objects below them, in no
+    /// order.
+    fn children<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Vec<String>, StoreError>>;
 
     /// Notes that an object is in use now, for those who remove what long was not.
     fn touch<'a>(&'a self, key: &'a ObjectKey) -> BoxFuture<'a, Result<(), StoreError>>;
@@ -160,7 +174,8 @@ pub struct Listed {
     pub key: ObjectKey,
     /// Its length in bytes.
     pub size: u64,
-    /// When it was put or last touched.
+    /// When it was put or last touched, by the store's clock: to be compared with other such
+    /// times only.
     pub used_at: LogTime,
 }
 

@@ -34,7 +34,8 @@ pub enum TelemetryError {
 }
 
 /// Sends log lines that pass `filter` (such as `info,framelane=debug`) to standard error;
-/// standard output belongs to what the command was asked for.
+/// standard output belongs to what the command was asked for. A line that cannot be written, on a
+/// full disk, is lost.
 ///
 /// # Errors
 /// [`TelemetryError`] for a filter that cannot be read, or when logging was started before.
@@ -45,6 +46,9 @@ pub fn start_logging(format: LogFormat, filter: &str) -> Result<(), TelemetryErr
     })?;
     let lines = tracing_subscriber::fmt()
         .with_env_filter(env_filter)
+        // Its own complaint about a line that cannot be written would end the process: it is
+        // printed to the same standard error, on the same full disk.
+        .log_internal_errors(false)
         .with_writer(std::io::stderr);
     match format {
         LogFormat::Text => lines.finish().try_init()?,

@@ -12,13 +12,17 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use cluster::model::Incarnation;
+
+use crate::store::{Marks, Purpose};
 
 /// This start's scratch directory.
 #[derive(Debug, Clone)]
 pub struct Scratch {
     root: PathBuf,
+    marks: Option<Arc<Marks>>,
 }
 
 /// What the workers of one slot may use.
@@ -98,7 +102,28 @@ impl Scratch {
             fs::create_dir_all(dirs.input)?;
             fs::create_dir_all(dirs.output)?;
         }
-        Ok(Self { root })
+        Ok(Self { root, marks: None })
+    }
+
+    /// Keeps to the marks of its disk.
+    #[must_use]
+    pub fn within(self, marks: Arc<Marks>) -> Self {
+        Self {
+            marks: Some(marks),
+            ..self
+        }
+    }
+
+    /// Takes `bytes` into account that are about to be written.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::StorageFull`] when the disk has no room for them.
+    pub fn admit(&self, purpose: Purpose, bytes: u64) -> io::Result<()> {
+        let admitted = self
+            .marks
+            .as_ref()
+            .map_or(Ok(()), |marks| marks.admit(purpose, bytes));
+        admitted.map_err(|_| io::ErrorKind::StorageFull.into())
     }
 
     /// Where it is.

@@ -1,10 +1,12 @@
 //! Who gets in, whose things they reach, and how often and how much they may ask.
 #![expect(clippy::unwrap_used, reason = "a test may stop where it stands")]
 
+use std::sync::atomic::Ordering;
+
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
 use cluster::command::Command;
-use cluster::model::{AssetId, EndpointId};
+use cluster::model::{AssetId, AssetKind, EndpointId, NewAsset};
 use framelane::edge::Access;
 use serde_json::{Value, json};
 
@@ -295,6 +297,79 @@ async fn a_workspace_that_had_its_minutes_gets_402_and_its_usage_says_why() {
             .await;
         assert_eq!(answer.code(), "invalid_parameter", "{wrong}");
     }
+}
+
+#[tokio::test]
+async fn a_workspace_that_keeps_its_bytes_gets_402_until_it_keeps_less() {
+    let world = World::with(|config| config.quota.bytes = 100);
+    let upload = |size: u64| {
+        json!({
+            "content_type": "video/mp4", "filename": "a.mp4", "size_bytes": size,
+        })
+    };
+    let refused = world.post("/v1/uploads", &upload(101)).await;
+    assert_eq!(
+        (refused.status, refused.code().as_str()),
+        (StatusCode::PAYMENT_REQUIRED, "quota_exceeded")
+    );
+    let id = world.submit().await;
+    world.complete(id, b"film").await;
+    let declared = world.post("/v1/uploads", &upload(96)).await;
+    assert_eq!(declared.status, StatusCode::CREATED, "it counts from here");
+    let usage = world.get("/v1/workspace/usage").await.json();
+    assert_eq!(usage["bytes_stored"], 100);
+    assert_eq!(usage["quota"]["bytes"], 100);
+    let import = json!({"url": "https://a.example/b.mp4"});
+    for (path, body) in [
+        ("/v1/uploads", upload(1)),
+        ("/v1/imports", import),
+        ("/v1/renders", composition()),
+    ] {
+        let refused = world.post(path, &body).await;
+        assert_eq!(refused.code(), "quota_exceeded", "{path}");
+    }
+    let path = format!("/v1/uploads/{}", declared.json()["id"].as_str().unwrap());
+    let request = Request::delete(path).body(Body::empty()).unwrap();
+    assert!(world.send(request).await.status.is_success());
+    let again = world.post("/v1/renders", &composition()).await;
+    assert_eq!(again.status, StatusCode::ACCEPTED);
+}
+
+#[tokio::test]
+async fn on_a_disk_that_is_short_of_room_who_keeps_more_than_a_share_gets_no_more() {
+    let world = World::new();
+    let id = world.submit().await;
+    world.complete(id, b"film").await;
+    world.store.is_short.store(true, Ordering::SeqCst);
+    let upload = json!({"content_type": "video/mp4", "filename": "a.mp4"});
+    let refused = world.post("/v1/uploads", &upload).await;
+    assert_eq!(refused.code(), "storage_full");
+    let alone = world.post("/v1/renders", &composition()).await;
+    assert_eq!(alone.status, StatusCode::ACCEPTED, "all is its share");
+    let other = NewAsset {
+        asset: AssetId {
+            kind: AssetKind::Upload,
+            ulid: 1,
+        },
+        workspace: "other".to_owned(),
+        content_type: None,
+        filename: None,
+        size: Some(1),
+        parts: None,
+        url: None,
+        base: String::new(),
+        valid_for_millis: 60_000,
+        idempotency: None,
+    };
+    world.coordinator.apply(Command::CreateAsset(other));
+    let more = world.post("/v1/renders", &composition()).await;
+    assert_eq!(
+        (more.status, more.code().as_str()),
+        (StatusCode::SERVICE_UNAVAILABLE, "storage_full")
+    );
+    world.store.is_short.store(false, Ordering::SeqCst);
+    let again = world.post("/v1/renders", &composition()).await;
+    assert_eq!(again.status, StatusCode::ACCEPTED);
 }
 
 #[test]

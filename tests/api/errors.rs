@@ -164,6 +164,8 @@ async fn a_method_a_route_does_not_take_is_a_405_that_names_those_it_does() {
 async fn faults_below_get_a_503_that_says_which_and_what_may_yet_be_committed_stays() {
     let world = World::new();
     for (fault, code, objects) in [
+        // Nothing was proposed.
+        (ProposeError::DiskFull, "storage_full", 0),
         // Without an outcome the entry may be committed yet: what it names must stay.
         (ProposeError::NoLeader, "no_leader", 1),
         (ProposeError::Stopped, "draining", 2),

@@ -8,7 +8,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use cluster::model::{Digest, LogTime, ObjectKey, ObjectRef};
-use framelane::store::{ByteStream, Listed, ObjectAbout, ObjectStore, Presign, StoreError};
+use framelane::store::{
+    ByteStream, Listed, ObjectAbout, ObjectStore, Presign, Purpose, StoreError,
+};
 use futures::future::BoxFuture;
 use futures::stream::{self, BoxStream};
 use futures::{FutureExt, StreamExt, TryStreamExt};
@@ -19,6 +21,8 @@ pub(crate) struct MemoryStore {
     pub(crate) directory: tempfile::TempDir,
     pub(crate) objects: Mutex<BTreeMap<ObjectKey, Bytes>>,
     pub(crate) is_full: AtomicBool,
+    /// Takes no sources.
+    pub(crate) is_short: AtomicBool,
 }
 
 impl MemoryStore {
@@ -27,6 +31,7 @@ impl MemoryStore {
             directory: tempfile::tempdir().expect("a temporary directory"),
             objects: Mutex::default(),
             is_full: AtomicBool::new(false),
+            is_short: AtomicBool::new(false),
         }
     }
 
@@ -45,6 +50,13 @@ impl MemoryStore {
 }
 
 impl ObjectStore for MemoryStore {
+    fn admit(&self, purpose: Purpose, _bytes: u64) -> Result<(), StoreError> {
+        if purpose == Purpose::Source && self.is_short.load(Ordering::SeqCst) {
+            return Err(StoreError::Full);
+        }
+        Ok(())
+    }
+
     fn put(&self, key: ObjectKey, bytes: Bytes) -> BoxFuture<'_, Result<ObjectRef, StoreError>> {
         async move {
             if self.is_full.load(Ordering::SeqCst) {
@@ -177,6 +189,15 @@ impl ObjectStore for MemoryStore {
                     used_at: LogTime(0),
                 });
             Ok(under.collect())
+        }
+        .boxed()
+    }
+
+    fn children<'a>(&'a self, _prefix: &'a str) -> BoxFuture<'a, Result<Vec<String>, StoreError>> {
+        async move {
+            Err(StoreError::Io(std::io::Error::other(
+                "the edge never does this",
+            )))
         }
         .boxed()
     }

@@ -12,6 +12,7 @@ mod crash;
 mod damage;
 mod destination;
 mod determinism;
+mod disk;
 mod downloads;
 mod events;
 mod faults;

@@ -35,6 +35,10 @@ pub(super) async fn listing_shows_what_begins_with_the_prefix(bench: &Bench) {
     let listed: Vec<_> = listed.iter().map(|o| (&*o.key.0, o.size)).collect();
     assert_eq!(listed, [("jobs/a/1", 8), ("jobs/a/deep/2", 13)]);
     assert_eq!(store.list("nothing/").await.unwrap(), []);
+    let mut children = store.children("jobs/").await.unwrap();
+    children.sort();
+    assert_eq!(children, ["a", "ab"]);
+    assert!(store.children("nothing/").await.unwrap().is_empty());
 }
 
 pub(super) async fn touching_makes_it_used_now(bench: &Bench) {

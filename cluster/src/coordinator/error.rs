@@ -47,6 +47,10 @@ pub enum ProposeError {
     /// Nothing was proposed: no leader is known.
     #[error("no leader is known")]
     NoLeader,
+    /// Nothing was proposed: the disk that holds the log is full, and this neither ends work nor
+    /// deletes.
+    #[error("the disk that holds the log is full")]
+    DiskFull,
     /// It may or may not be committed.
     #[error("the outcome of the proposal is unknown")]
     Unknown,

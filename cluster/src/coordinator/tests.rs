@@ -16,6 +16,7 @@ fn options(directory: &Path) -> Options {
         node_id: None,
         clock: Arc::new(SystemClock),
         accept_clock: false,
+        log_reserve: 1 << 20,
     }
 }
 
@@ -160,11 +161,11 @@ async fn an_orderly_stop_is_not_a_failure() {
 }
 
 #[tokio::test]
-async fn a_full_disk_stops_the_member_and_says_why() {
+async fn a_disk_that_fails_stops_the_member_and_says_why() {
     let directory = tempfile::tempdir().unwrap();
     let coordinator = Coordinator::open(options(directory.path())).await.unwrap();
     coordinator.propose(submit(1)).await.unwrap();
-    coordinator.inner.member.fill_disk();
+    coordinator.inner.member.break_disk();
     assert_eq!(
         coordinator.propose(submit(2)).await,
         Err(ProposeError::Unknown)
@@ -172,7 +173,7 @@ async fn a_full_disk_stops_the_member_and_says_why() {
     let reason = timeout(Duration::from_secs(5), coordinator.failed())
         .await
         .unwrap();
-    assert!(reason.contains("no storage space"), "{reason}");
+    assert!(reason.contains("the disk is broken"), "{reason}");
     assert_eq!(
         coordinator.propose(submit(3)).await,
         Err(ProposeError::Stopped)
@@ -209,6 +210,40 @@ async fn a_log_raised_beyond_this_build_stops_it_with_a_clear_error() {
         .unwrap();
     assert!(reason.contains("start a newer one"), "{reason}");
     coordinator.shutdown().await;
+}
+
+async fn a_full_disk_takes_only_what_ends_work_until_there_is_space() {
+    let directory = tempfile::tempdir().unwrap();
+    let coordinator = Coordinator::open(options(directory.path())).await.unwrap();
+    coordinator.propose(submit(1)).await.unwrap();
+    assert!(!coordinator.is_disk_full());
+    // The reserve cannot be made whole while a directory has the name of its file.
+    let spare = directory.path().join("raft/spare");
+    std::fs::remove_file(&spare).unwrap();
+    std::fs::create_dir(&spare).unwrap();
+    until(|| coordinator.is_disk_full()).await;
+    assert_eq!(
+        coordinator.propose(submit(2)).await,
+        Err(ProposeError::DiskFull)
+    );
+    let cancel = Command::CancelJob {
+        job: JobId(1),
+        workspace: "w".to_owned(),
+    };
+    assert_eq!(coordinator.propose(cancel).await, Ok(Outcome::Accepted));
+    std::fs::remove_dir(&spare).unwrap();
+    until(|| !coordinator.is_disk_full()).await;
+    coordinator.propose(submit(2)).await.unwrap();
+    coordinator.shutdown().await;
+}
+
+async fn until(mut holds: impl FnMut() -> bool) {
+    let wait = async {
+        while !holds() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(Duration::from_secs(10), wait).await.unwrap();
 }
 
 /// Names the data directory of the child process that the next test kills.

@@ -12,6 +12,7 @@ use openraft::{Entry, LogState, OptionalSend, RaftLogReader};
 use redb::{Database, DatabaseError, ReadableDatabase, ReadableTable};
 use serde::de::DeserializeOwned;
 
+use super::reserve::Reserve;
 use super::writer::{COMMITTED, LOG, META, PURGED, VOTE, Write, Writer};
 use super::{RaftIoError, RaftLogId, RaftStorageError, RaftVote, StoreError, TypeConfig, entry};
 use crate::codec;
@@ -50,26 +51,30 @@ impl LogVolume {
 }
 
 impl LogStore {
-    /// Opens the log at `path`, making it if it is not there.
-    pub(super) fn open(path: &Path) -> Result<Self, StoreError> {
-        let database = Database::create(path).map_err(|error| match error {
+    /// Opens the log at `path`, making it if it is not there. It grows on `reserve` when the
+    /// disk is full.
+    pub(super) fn open(path: &Path, reserve: &Arc<Reserve>) -> Result<Self, StoreError> {
+        let database = super::log_file::open(path, reserve).map_err(|error| match error {
             DatabaseError::DatabaseAlreadyOpen => StoreError::InUse,
             other => StoreError::Database(other.to_string()),
         })?;
-        let mut store =
-            Self::prepare(database).map_err(|error| StoreError::Database(error.to_string()))?;
+        let mut store = Self::prepare(database, reserve)
+            .map_err(|error| StoreError::Database(error.to_string()))?;
         store.committed = store.get(COMMITTED)?;
         Ok(store)
     }
 
-    fn prepare(database: Database) -> Result<Self, Box<dyn std::error::Error>> {
+    fn prepare(
+        database: Database,
+        reserve: &Arc<Reserve>,
+    ) -> Result<Self, Box<dyn std::error::Error>> {
         // Readers need the tables to be there.
         let transaction = database.begin_write()?;
         transaction.open_table(LOG)?;
         transaction.open_table(META)?;
         transaction.commit()?;
         let database = Arc::new(database);
-        let writer = Arc::new(Writer::start(Arc::clone(&database))?);
+        let writer = Arc::new(Writer::start(Arc::clone(&database), Arc::clone(reserve))?);
         Ok(Self {
             database,
             writer,
@@ -97,10 +102,10 @@ impl LogStore {
         &self.volume
     }
 
-    /// Lets the next write fail as on a full disk.
+    /// Lets the next write fail as on a broken disk.
     #[cfg(test)]
-    pub(super) fn fill_disk(&self) {
-        self.writer.send(Write::FillDisk).expect("the writer runs");
+    pub(super) fn break_disk(&self) {
+        self.writer.send(Write::BreakDisk).expect("the writer runs");
     }
 
     /// A single value by name.

@@ -14,7 +14,7 @@ use tokio::time::timeout;
 use super::log_store::{LogStore, LogVolume};
 use super::snapshot::Snapshots;
 use super::state_machine::{Published, StateMachine};
-use super::{Raft, RaftMetrics, Router, StoreError, leadership};
+use super::{Raft, RaftMetrics, Reserve, Router, StoreError, leadership};
 use crate::command::{Outcome, Stamped};
 use crate::coordinator::{
     Error, Leadership, MachineClock, Member as GroupMember, ProposeError, RaftRole, RaftStatus,
@@ -53,6 +53,8 @@ pub(crate) struct MemberOptions {
     pub(crate) directory: PathBuf,
     /// The machine's clocks, for whoever leads.
     pub(crate) clock: Arc<dyn MachineClock>,
+    /// What the log grows on when the disk is full.
+    pub(crate) reserve: Arc<Reserve>,
 }
 
 /// A running member.
@@ -79,9 +81,10 @@ impl std::fmt::Debug for Member {
 /// Opens the storage of a member: its log, and the state as far as its snapshot goes.
 pub(super) fn open_storage(
     directory: &Path,
+    reserve: &Arc<Reserve>,
     published: Published,
 ) -> Result<(LogStore, StateMachine), StoreError> {
-    let log = LogStore::open(&directory.join("log.redb"))?;
+    let log = LogStore::open(&directory.join("log.redb"), reserve)?;
     let (snapshots, stored) = Snapshots::open(directory.join("snapshots"), &log)?;
     let machine = StateMachine::open(snapshots, stored, log.volume().clone(), published)?;
     Ok((log, machine))
@@ -95,7 +98,8 @@ impl Member {
         let storage = |error: StoreError| Error::Storage {
             reason: error.to_string(),
         };
-        let (log, machine) = open_storage(&options.directory, published).map_err(storage)?;
+        let (log, machine) =
+            open_storage(&options.directory, &options.reserve, published).map_err(storage)?;
         let raft = Raft::new(
             options.id.0,
             Arc::new(configuration(&options.cluster_id)?),
@@ -215,11 +219,11 @@ impl Member {
             .map_err(raft_error)
     }
 
-    /// Lets the next write to the log fail as on a full disk.
+    /// Lets the next write to the log fail as on a broken disk.
     #[cfg(test)]
-    pub(crate) fn fill_disk(&self) {
+    pub(crate) fn break_disk(&self) {
         let log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
-        log.as_ref().expect("the member runs").fill_disk();
+        log.as_ref().expect("the member runs").break_disk();
     }
 
     /// The voters of the group, as far as they answer.

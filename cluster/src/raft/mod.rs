@@ -4,9 +4,11 @@
 mod durable_file;
 mod entry;
 mod leadership;
+mod log_file;
 mod log_store;
 mod member;
 mod network;
+mod reserve;
 mod snapshot;
 mod state_machine;
 mod writer;
@@ -17,6 +19,7 @@ mod tests;
 pub(crate) use durable_file::write_durably;
 pub(crate) use member::{Member, MemberOptions};
 pub(crate) use network::Router;
+pub(crate) use reserve::Reserve;
 
 use std::io::Cursor;
 

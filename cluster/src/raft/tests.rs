@@ -2,6 +2,7 @@
 
 use std::io::Cursor;
 use std::path::Path;
+use std::sync::Arc;
 
 use openraft::storage::{RaftLogStorage, RaftLogStorageExt, RaftStateMachine};
 use openraft::testing::{StoreBuilder, Suite};
@@ -11,7 +12,7 @@ use tempfile::TempDir;
 use super::log_store::LogStore;
 use super::member::open_storage;
 use super::state_machine::{Published, StateMachine};
-use super::{RaftLogId, RaftStorageError, RaftVote, StoreError, TypeConfig};
+use super::{RaftLogId, RaftStorageError, RaftVote, Reserve, StoreError, TypeConfig};
 use crate::command::{Command, Stamped};
 use crate::model::{Digest, JobId, LogTime, ObjectKey, ObjectRef, Submission};
 use crate::state::State;
@@ -32,7 +33,8 @@ fn the_store_passes_the_suite_of_openraft() {
 }
 
 fn open(directory: &Path) -> Result<(LogStore, StateMachine), StoreError> {
-    open_storage(directory, Published::new().0)
+    let reserve = Arc::new(Reserve::new(directory, 1 << 20));
+    open_storage(directory, &reserve, Published::new().0)
 }
 
 fn log_id(index: u64) -> RaftLogId {

@@ -10,6 +10,7 @@ use openraft::storage::LogFlushed;
 use redb::{Database, Durability, TableDefinition};
 use tokio::sync::oneshot;
 
+use super::reserve::Reserve;
 use super::{StoreError, TypeConfig};
 
 /// Log entries by index, encoded.
@@ -58,9 +59,9 @@ pub(super) enum Write {
     /// Sets the committed log id along with whatever is written next: losing it costs
     /// nothing but a later commit of the same entries, so it is not worth a fsync.
     Committed(Vec<u8>),
-    /// Makes its transaction fail as a full disk would.
+    /// Makes its transaction fail as a broken disk would.
     #[cfg(test)]
-    FillDisk,
+    BreakDisk,
 }
 
 /// Sends writes to the thread; the last one dropped ends it after its last write.
@@ -68,11 +69,17 @@ pub(super) enum Write {
 pub(super) struct Writer {
     writes: Option<Sender<Write>>,
     thread: Option<JoinHandle<()>>,
+    reserve: Arc<Reserve>,
 }
 
 impl Writer {
-    pub(super) fn start(database: Arc<Database>) -> Result<Self, StoreError> {
+    /// Starts the thread. From here on a write that finds the disk full waits for space.
+    pub(super) fn start(
+        database: Arc<Database>,
+        reserve: Arc<Reserve>,
+    ) -> Result<Self, StoreError> {
         let (writes, inbox) = mpsc::channel();
+        reserve.set_patient(true);
         let thread = std::thread::Builder::new()
             .name("raft-log".to_owned())
             .spawn(move || run(&database, &inbox))
@@ -80,6 +87,7 @@ impl Writer {
         Ok(Self {
             writes: Some(writes),
             thread: Some(thread),
+            reserve,
         })
     }
 
@@ -103,6 +111,7 @@ impl Writer {
 impl Drop for Writer {
     fn drop(&mut self) {
         self.writes = None;
+        self.reserve.set_patient(false);
         if let Some(thread) = self.thread.take()
             && thread.join().is_err()
         {
@@ -182,8 +191,8 @@ fn commit(
                     meta.insert(COMMITTED, log_id.as_slice())?;
                 }
                 #[cfg(test)]
-                Write::FillDisk => {
-                    return Err(redb::Error::Io(std::io::ErrorKind::StorageFull.into()));
+                Write::BreakDisk => {
+                    return Err(redb::Error::Io(std::io::Error::other("the disk is broken")));
                 }
             }
         }
@@ -211,6 +220,6 @@ fn answer(write: Write, failure: Option<&str>) {
         }
         Write::Committed(_) => {}
         #[cfg(test)]
-        Write::FillDisk => {}
+        Write::BreakDisk => {}
     }
 }

@@ -27,6 +27,7 @@ mod report;
 mod retention;
 mod round;
 mod side_effects;
+mod stored_bytes;
 mod submit;
 mod transfer_jobs;
 mod trim;

@@ -1,33 +1,113 @@
-//! How much a workspace may have rendered: minutes of video, finished in the last thirty days
-//! or admitted and under way. The render that crosses the line is still made.
+//! How much a workspace may have rendered, minutes of video, finished in the last thirty days
+//! or admitted and under way; and how much it may keep, bytes in the store. The render that
+//! crosses a line is still made.
 
 use std::collections::BTreeMap;
 
 use cluster::State;
 use cluster::model::{Day, LogTime};
 
+use crate::edge::context::Shared;
 use crate::edge::error::{ApiError, Code};
+use crate::store::Purpose;
 
 /// Days that a quota is for, today included.
 const DAYS: u32 = 30;
 
 pub(super) const MILLIS_PER_MINUTE: u64 = 60_000;
 
-/// Minutes of video that workspaces may have rendered in thirty days.
+/// What workspaces may have rendered and may keep. 0 is no limit, in all of it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Quota {
-    /// Any workspace's; 0: no limit.
+    /// Minutes of video in thirty days.
     pub render_minutes: u64,
-    /// Those of particular workspaces; 0: no limit.
-    pub workspaces: BTreeMap<String, u64>,
+    /// Bytes of uploads, imports and finished videos.
+    pub bytes: u64,
+    /// What is otherwise for particular workspaces.
+    pub workspaces: BTreeMap<String, WorkspaceQuota>,
+}
+
+/// What is otherwise for one workspace.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct WorkspaceQuota {
+    /// Minutes of video in thirty days.
+    pub render_minutes: Option<u64>,
+    /// Bytes.
+    pub bytes: Option<u64>,
 }
 
 impl Quota {
     /// The minutes of `workspace`; none: no limit.
     pub(super) fn minutes_of(&self, workspace: &str) -> Option<u64> {
-        let own = self.workspaces.get(workspace).copied();
+        let own = self.workspaces.get(workspace);
+        let own = own.and_then(|own| own.render_minutes);
         Some(own.unwrap_or(self.render_minutes)).filter(|minutes| *minutes > 0)
     }
+
+    /// The bytes of `workspace`; none: no limit.
+    pub(super) fn bytes_of(&self, workspace: &str) -> Option<u64> {
+        let own = self.workspaces.get(workspace);
+        let own = own.and_then(|own| own.bytes);
+        Some(own.unwrap_or(self.bytes)).filter(|bytes| *bytes > 0)
+    }
+}
+
+/// Whether the workspace may keep `more` bytes. What it keeps is what the log knows of, uploads
+/// that are still to arrive by their declared length. With nothing known of what is to come,
+/// `more` is 0: then a workspace that is below the line may cross it once.
+///
+/// # Errors
+/// 402 when it may not.
+pub(crate) fn within_bytes(edge: &Shared, workspace: &str, more: u64) -> Result<(), ApiError> {
+    let Some(most) = edge.config().quota.bytes_of(workspace) else {
+        return Ok(());
+    };
+    let kept = stored(edge, workspace);
+    if kept < most && kept.saturating_add(more) <= most {
+        return Ok(());
+    }
+    let message = format!(
+        "The workspace keeps {kept} bytes of the {most} that it may. Uploads and videos count \
+         until they are deleted."
+    );
+    Err(ApiError::new(Code::QuotaExceeded, message))
+}
+
+/// Whether the workspace may add to a disk that is short of room: not one that keeps more than
+/// its equal share, so that the files of one never take the room of others' renders.
+///
+/// # Errors
+/// 503 `storage_full` when it may not.
+pub(super) fn within_share(edge: &Shared, workspace: &str) -> Result<(), ApiError> {
+    if edge.parts.store.admit(Purpose::Source, 0).is_ok() {
+        return Ok(());
+    }
+    let state = edge.state();
+    let kept = state.stored_by_workspace(artifacts_before(edge));
+    let own = kept.get(workspace).copied().unwrap_or(0);
+    let all = kept.values().copied().fold(0, u64::saturating_add);
+    if own.saturating_mul(kept.len() as u64) <= all {
+        return Ok(());
+    }
+    let message = format!(
+        "The disk is short of room, and the workspace keeps {own} of the {all} bytes that \
+         {} workspaces keep.",
+        kept.len()
+    );
+    Err(ApiError::new(Code::StorageFull, message))
+}
+
+/// Bytes that the workspace keeps.
+pub(super) fn stored(edge: &Shared, workspace: &str) -> u64 {
+    let before = artifacts_before(edge);
+    edge.state().stored_bytes(workspace, before)
+}
+
+/// Files of renders that ended before this are gone.
+fn artifacts_before(edge: &Shared) -> LogTime {
+    let artifacts = edge.config().artifacts.as_millis();
+    let artifacts = u64::try_from(artifacts).unwrap_or(u64::MAX);
+    LogTime(edge.now().0.saturating_sub(artifacts))
 }
 
 /// Milliseconds of video that the workspace had rendered in the days that a quota is for.
@@ -58,10 +138,22 @@ mod tests {
 
     #[test]
     fn a_workspace_of_its_own_overrides_the_rest() {
+        let own = |render_minutes, bytes| WorkspaceQuota {
+            render_minutes,
+            bytes,
+        };
         let quota = Quota {
             render_minutes: 10,
-            workspaces: BTreeMap::from([("big".to_owned(), 500), ("free".to_owned(), 0)]),
+            bytes: 1000,
+            workspaces: BTreeMap::from([
+                ("big".to_owned(), own(Some(500), None)),
+                ("free".to_owned(), own(Some(0), Some(0))),
+            ]),
         };
+        assert_eq!(quota.bytes_of("any"), Some(1000));
+        assert_eq!(quota.bytes_of("big"), Some(1000));
+        assert_eq!(quota.bytes_of("free"), None);
+        assert_eq!(Quota::default().bytes_of("any"), None);
         assert_eq!(quota.minutes_of("any"), Some(10));
         assert_eq!(quota.minutes_of("big"), Some(500));
         assert_eq!(quota.minutes_of("free"), None);

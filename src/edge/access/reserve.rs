@@ -12,7 +12,7 @@ use cluster::model::{IdempotencyRow, JobId};
 use cluster::state::Job;
 use futures::StreamExt;
 
-use super::quota::{MILLIS_PER_MINUTE, exceeded, finished_millis};
+use super::quota::{MILLIS_PER_MINUTE, exceeded, finished_millis, within_bytes, within_share};
 use crate::edge::context::Edge;
 use crate::edge::creation::is_replayable;
 use crate::edge::error::{ApiError, Code};
@@ -61,8 +61,11 @@ impl Drop for Reserved {
 /// Reserves what `wanted` is about to take.
 ///
 /// # Errors
-/// 402 when the workspace has had its minutes, 429 when its queue is full.
+/// 402 when the workspace has had its minutes or keeps as many bytes as it may, 429 when its
+/// queue is full, 503 when the disk is short of room and the workspace keeps more than its share.
 pub(crate) async fn reserve(edge: &Edge, wanted: Wanted) -> Result<Reserved, ApiError> {
+    within_bytes(edge, &wanted.workspace, 0)?;
+    within_share(edge, &wanted.workspace)?;
     let known = match edge.config().quota.minutes_of(&wanted.workspace) {
         Some(_) => planned_millis(edge, &wanted.workspace).await,
         None => BTreeMap::new(),

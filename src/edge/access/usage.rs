@@ -6,7 +6,7 @@ use cluster::model::{Day, LogTime};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::quota::{MILLIS_PER_MINUTE, first_day};
+use super::quota::{MILLIS_PER_MINUTE, first_day, stored};
 use crate::edge::context::Edge;
 use crate::edge::error::{ApiError, ErrorBody};
 use crate::edge::extract::Workspace;
@@ -40,6 +40,8 @@ pub(crate) struct UsageBody {
     renders: u64,
     /// Bytes of their files.
     bytes_out: u64,
+    /// Bytes of uploads, imports and finished videos that it keeps now.
+    bytes_stored: u64,
     /// What the workspace may have.
     quota: QuotaBody,
 }
@@ -50,6 +52,8 @@ pub(crate) struct UsageBody {
 struct QuotaBody {
     /// Minutes of video in thirty days; null: no limit.
     render_minutes: Option<u64>,
+    /// Bytes that it may keep; null: no limit.
+    bytes: Option<u64>,
 }
 
 /// Read what the workspace had rendered.
@@ -81,8 +85,10 @@ pub(crate) async fn usage(
         render_minutes: minutes(used.output_millis),
         renders: used.renders,
         bytes_out: used.output_bytes,
+        bytes_stored: stored(&edge, &workspace),
         quota: QuotaBody {
             render_minutes: edge.config().quota.minutes_of(&workspace),
+            bytes: edge.config().quota.bytes_of(&workspace),
         },
         workspace,
     }))

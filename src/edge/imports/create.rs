@@ -34,12 +34,13 @@ const SCOPE: &str = "POST /v1/imports";
         (status = 200, body = ImportBody, description = "The import this key made before",
             headers(("Idempotent-Replayed" = String, description = "`true`"))),
         (status = 400, body = ErrorBody, description = "`invalid_json`, `invalid_parameter`, `invalid_idempotency_key`"),
+        (status = 402, body = ErrorBody, description = "`quota_exceeded`"),
         (status = 408, body = ErrorBody, description = "`request_timeout`"),
         (status = 409, body = ErrorBody, description = "`idempotency_conflict`"),
         (status = 413, body = ErrorBody, description = "`body_too_large`"),
         (status = 415, body = ErrorBody, description = "`unsupported_media_type`"),
         (status = 422, body = ErrorBody, description = "`validation_failed`, with every violation"),
-        (status = 503, body = ErrorBody, description = "`no_leader`, `commit_unknown`, `draining`",
+        (status = 503, body = ErrorBody, description = "`no_leader`, `commit_unknown`, `draining`, `storage_full`",
             headers(("Retry-After" = u64))),
     )
 )]

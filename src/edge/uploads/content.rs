@@ -15,6 +15,7 @@ use super::body::UploadBody;
 use super::links::Piece;
 use super::read::{is_pending, settled, unexpected};
 use super::receive::{Expected, receive};
+use crate::edge::access::within_bytes;
 use crate::edge::context::Edge;
 use crate::edge::error::{ApiError, Code, ErrorBody};
 use crate::edge::params::Params;
@@ -40,6 +41,7 @@ use crate::store::keys;
     responses(
         (status = 200, body = UploadBody, description = "The upload, now processing"),
         (status = 400, body = ErrorBody, description = "`invalid_parameter`: also a body that ends before its end"),
+        (status = 402, body = ErrorBody, description = "`quota_exceeded`: of an upload whose length was not declared"),
         (status = 403, body = ErrorBody, description = "`forbidden`: expired or not genuine"),
         (status = 404, body = ErrorBody, description = "`not_found`"),
         (status = 408, body = ErrorBody, description = "`request_timeout`: nothing came for 30 seconds"),
@@ -177,6 +179,10 @@ fn admitted(
     let asset = asset.ok_or_else(|| ApiError::not_found("upload"))?;
     if !is_pending(&asset) {
         return Err(settled(&asset, "sent again"));
+    }
+    // One of declared length was counted when it was made.
+    if asset.new.size.is_none() {
+        within_bytes(edge, &asset.new.workspace, 0)?;
     }
     Ok((id, asset))
 }

@@ -46,6 +46,7 @@ const MOST_PARTS: u64 = 1000;
         (status = 200, body = UploadBody, description = "The upload this key made before",
             headers(("Idempotent-Replayed" = String, description = "`true`"))),
         (status = 400, body = ErrorBody, description = "`invalid_json`, `invalid_parameter`, `invalid_idempotency_key`"),
+        (status = 402, body = ErrorBody, description = "`quota_exceeded`"),
         (status = 408, body = ErrorBody, description = "`request_timeout`"),
         (status = 409, body = ErrorBody, description = "`idempotency_conflict`"),
         (status = 413, body = ErrorBody, description = "`body_too_large`"),

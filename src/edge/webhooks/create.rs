@@ -31,7 +31,7 @@ use crate::edge::params::Params;
         (status = 413, body = ErrorBody, description = "`body_too_large`"),
         (status = 415, body = ErrorBody, description = "`unsupported_media_type`"),
         (status = 422, body = ErrorBody, description = "`validation_failed`, with every violation"),
-        (status = 503, body = ErrorBody, description = "`no_leader`, `commit_unknown`, `draining`",
+        (status = 503, body = ErrorBody, description = "`no_leader`, `commit_unknown`, `draining`, `storage_full`",
             headers(("Retry-After" = u64))),
     )
 )]

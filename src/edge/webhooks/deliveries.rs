@@ -131,7 +131,7 @@ async fn page(
         (status = 400, body = ErrorBody, description = "`invalid_parameter`"),
         (status = 404, body = ErrorBody, description = "`not_found`"),
         (status = 409, body = ErrorBody, description = "`invalid_state`: it is pending, or its endpoint is disabled"),
-        (status = 503, body = ErrorBody, description = "`no_leader`, `commit_unknown`",
+        (status = 503, body = ErrorBody, description = "`no_leader`, `commit_unknown`, `storage_full`",
             headers(("Retry-After" = u64))),
     )
 )]

@@ -26,7 +26,7 @@ const OVERLAP_MILLIS: u64 = 24 * 3600 * 1000;
         (status = 200, body = WebhookBody, description = "The endpoint, with its new secret"),
         (status = 400, body = ErrorBody, description = "`invalid_parameter`"),
         (status = 404, body = ErrorBody, description = "`not_found`"),
-        (status = 503, body = ErrorBody, description = "`no_leader`, `commit_unknown`",
+        (status = 503, body = ErrorBody, description = "`no_leader`, `commit_unknown`, `storage_full`",
             headers(("Retry-After" = u64))),
     )
 )]
@@ -76,7 +76,7 @@ pub(crate) async fn rotate(
         (status = 200, body = SecretBody, description = "The secret"),
         (status = 400, body = ErrorBody, description = "`invalid_parameter`"),
         (status = 500, body = ErrorBody, description = "`internal`: it was sealed with another cluster secret"),
-        (status = 503, body = ErrorBody, description = "`no_leader`, `commit_unknown`",
+        (status = 503, body = ErrorBody, description = "`no_leader`, `commit_unknown`, `storage_full`",
             headers(("Retry-After" = u64))),
     )
 )]

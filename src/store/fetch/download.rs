@@ -16,6 +16,7 @@ use super::guard::{Guard, NoWay};
 use super::partial::Partial;
 use super::progress::Meter;
 use super::validators::Known;
+use crate::store::{Marks, Purpose};
 
 /// A try that brings this much is not held against the server: a long download over a line
 /// that breaks now and then comes to its end.
@@ -30,6 +31,8 @@ pub(super) struct Download<'a> {
     /// Sent to the URL's own host and to no other.
     pub(super) cookies: Option<String>,
     pub(super) meter: &'a dyn Meter,
+    /// The disk's, where it has some.
+    pub(super) marks: Option<&'a Marks>,
 }
 
 /// What came of it.
@@ -189,6 +192,9 @@ impl Download<'_> {
                 (Err(_), Some(declared)) => return Err(partial.truncated(declared)),
                 (Err(error), None) => return Err(connection(&error)),
             };
+            if let Some(marks) = self.marks {
+                marks.admit(Purpose::Source, chunk.len() as u64)?;
+            }
             partial.append(&chunk).await?;
             let more = chunk.len() as u64;
             self.meter.arrived(more, partial.length(), declared);

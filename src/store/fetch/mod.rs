@@ -19,9 +19,11 @@ mod sniff;
 mod tests;
 mod validators;
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use cluster::model::{Digest, LogTime, ObjectKey, ObjectRef};
 use reqwest::Client;
@@ -37,7 +39,7 @@ pub use pages::YtDlp;
 pub use progress::Progress;
 pub use sniff::{LOOK, Sniffed, sniff};
 
-use crate::store::{ObjectStore, StoreError, keys};
+use crate::store::{Marks, ObjectStore, Purpose, StoreError, keys};
 use download::{Body, Download, Downloaded};
 use progress::Meter;
 use share::{Direct, ShareService};
@@ -62,6 +64,10 @@ pub struct Fetcher {
     service: Option<Url>,
     validators: Validators,
     permits: Semaphore,
+    /// Held to where the disk has no room for more.
+    marks: Option<Arc<Marks>>,
+    /// When this process last used which source.
+    uses: std::sync::Mutex<HashMap<ObjectKey, Instant>>,
     /// Held while an object is looked up and put, so that equal bytes from two URLs do not
     /// race for one key.
     storing: Mutex<()>,
@@ -98,6 +104,8 @@ impl Fetcher {
             service: None,
             validators: Validators::open(memory),
             permits: Semaphore::new(CONCURRENCY),
+            marks: None,
+            uses: std::sync::Mutex::default(),
             storing: Mutex::new(()),
         })
     }
@@ -106,6 +114,13 @@ impl Fetcher {
     #[must_use]
     pub fn with_pages(mut self, pages: Option<YtDlp>) -> Self {
         self.pages = pages;
+        self
+    }
+
+    /// Keeps to the marks of the disk that files in the making lie on.
+    #[must_use]
+    pub fn within(mut self, marks: Arc<Marks>) -> Self {
+        self.marks = Some(marks);
         self
     }
 
@@ -143,6 +158,9 @@ impl Fetcher {
     }
 
     async fn permit(&self) -> Result<SemaphorePermit<'_>, FetchError> {
+        if let Some(marks) = &self.marks {
+            marks.admit(Purpose::Source, 0)?;
+        }
         let permit = self.permits.acquire().await;
         permit.map_err(|_| FetchError::Connection("the fetcher has stopped".to_owned()))
     }
@@ -202,6 +220,7 @@ impl Fetcher {
             url,
             cookies: None,
             meter,
+            marks: self.marks.as_deref(),
         }
     }
 
@@ -227,12 +246,27 @@ impl Fetcher {
         if self.store.head(&object.key).await? != Some(object.size) {
             return Ok(false);
         }
-        self.store.touch(&object.key).await?;
+        self.take_into_use(&object.key).await?;
         Ok(true)
     }
 
-    /// Drops the sources that were used longest ago until `max_bytes` hold the rest. Those of
-    /// `needs()` stay and do not count; it is asked once nothing can be taken into use.
+    async fn take_into_use(&self, key: &ObjectKey) -> Result<(), StoreError> {
+        self.store.touch(key).await?;
+        self.note_use(key);
+        Ok(())
+    }
+
+    fn note_use(&self, key: &ObjectKey) {
+        self.uses().insert(key.clone(), Instant::now());
+    }
+
+    fn uses(&self) -> MutexGuard<'_, HashMap<ObjectKey, Instant>> {
+        self.uses.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Drops the sources that were used longest ago until `max_bytes` hold the rest, and until
+    /// the disk has room for more. Those of `needs()` stay and do not count; it is asked once
+    /// nothing can be taken into use.
     ///
     /// # Errors
     /// When the store fails.
@@ -246,13 +280,19 @@ impl Fetcher {
         let mut sources = self.store.list(keys::SOURCES).await?;
         sources.retain(|source| !needs.named.contains(&source.key));
         sources.sort_by_key(|source| source.used_at);
-        let mut total: u64 = sources.iter().map(|source| source.size).sum();
+        let total: u64 = sources.iter().map(|source| source.size).sum();
+        let shortage = self.marks.as_ref().map_or(0, |marks| marks.shortage());
+        let mut excess = total.saturating_sub(max_bytes).max(shortage);
+        self.uses().retain(|_, at| needs.is_recent(*at));
         for source in sources {
-            if total <= max_bytes || source.used_at >= needs.used_from {
+            if excess == 0 || source.used_at >= needs.used_from {
                 break;
             }
+            if self.uses().contains_key(&source.key) {
+                continue;
+            }
             self.store.delete(&source.key).await?;
-            total -= source.size;
+            excess = excess.saturating_sub(source.size);
         }
         Ok(())
     }
@@ -271,10 +311,12 @@ impl Fetcher {
         let key = keys::source(sha256);
         let _alone = self.storing.lock().await;
         if self.store.head(&key).await? == Some(size) {
-            self.store.touch(&key).await?;
+            self.take_into_use(&key).await?;
             return Ok(ObjectRef { key, sha256, size });
         }
-        Ok(self.store.put_file(key, file, None).await?)
+        let object = self.store.put_file(key, file, None).await?;
+        self.note_use(&object.key);
+        Ok(object)
     }
 }
 
@@ -304,10 +346,18 @@ async fn read_head(file: &Path, length: u64) -> Result<Vec<u8>, FetchError> {
 /// Which sources must stay.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Needs {
-    /// One used at or after this moment may be needed.
+    /// One used at or after this moment may be needed, by the clock of the store.
     pub used_from: LogTime,
+    /// The same by this process's clock, for its own uses. Nothing: before it began.
+    pub used_here_from: Option<Instant>,
     /// These are uploads' and imports', which cannot be fetched again.
     pub named: std::collections::BTreeSet<ObjectKey>,
+}
+
+impl Needs {
+    fn is_recent(&self, used: Instant) -> bool {
+        self.used_here_from.is_none_or(|from| used >= from)
+    }
 }
 
 /// A file that is removed when the fetch is over, however it ends.

@@ -26,7 +26,9 @@ use tokio_util::io::ReaderStream;
 use self::verified::Verified;
 pub use self::write::hash_file;
 use super::landing::blocking;
-use super::{ByteStream, Listed, ObjectAbout, ObjectStore, Presign, StoreError, from_io};
+use super::{
+    ByteStream, Listed, Marks, ObjectAbout, ObjectStore, Presign, Purpose, StoreError, from_io,
+};
 
 /// Bytes read from disk at a time.
 const CHUNK: usize = 256 * 1024;
@@ -43,6 +45,7 @@ struct Shared {
     /// Where files are written before they are objects.
     incoming: PathBuf,
     verified: Verified,
+    marks: Option<Arc<Marks>>,
 }
 
 impl LocalStore {
@@ -60,8 +63,23 @@ impl LocalStore {
                 root,
                 incoming,
                 verified: Verified::default(),
+                marks: None,
             }),
         })
+    }
+
+    /// Keeps to the marks of its disk.
+    #[must_use]
+    pub fn within(self, marks: Arc<Marks>) -> Self {
+        let Shared { root, incoming, .. } = &*self.shared;
+        Self {
+            shared: Arc::new(Shared {
+                root: root.clone(),
+                incoming: incoming.clone(),
+                verified: Verified::default(),
+                marks: Some(marks),
+            }),
+        }
     }
 
     fn blocking<T: Send + 'static>(
@@ -74,9 +92,17 @@ impl LocalStore {
 }
 
 impl ObjectStore for LocalStore {
+    fn admit(&self, purpose: Purpose, bytes: u64) -> Result<(), StoreError> {
+        match &self.shared.marks {
+            Some(marks) => marks.admit(purpose, bytes),
+            None => Ok(()),
+        }
+    }
+
     fn put(&self, key: ObjectKey, bytes: Bytes) -> BoxFuture<'_, Result<ObjectRef, StoreError>> {
         self.blocking(move |shared| {
             let path = shared.path(&key)?;
+            shared.admit(&key, bytes.len() as u64)?;
             let mut landing = shared.landing()?;
             landing.write(&bytes)?;
             let (sha256, size) = shared.persist(landing, &path)?;
@@ -102,6 +128,8 @@ impl ObjectStore for LocalStore {
         let file = file.to_owned();
         self.blocking(move |shared| {
             let path = shared.path(&key)?;
+            // Its bytes are on the disk already, if it is the same disk.
+            shared.admit(&key, 0)?;
             let (sha256, size) = shared.take_file(&file, &path)?;
             shared.verified.remember(&key, sha256, &path);
             Ok(ObjectRef { key, sha256, size })
@@ -213,6 +241,11 @@ impl ObjectStore for LocalStore {
         self.blocking(move |shared| shared.list(&prefix))
     }
 
+    fn children<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Vec<String>, StoreError>> {
+        let prefix = prefix.to_owned();
+        self.blocking(move |shared| shared.children(&prefix))
+    }
+
     fn touch<'a>(&'a self, key: &'a ObjectKey) -> BoxFuture<'a, Result<(), StoreError>> {
         let key = key.clone();
         self.blocking(move |shared| {
@@ -240,6 +273,14 @@ impl ObjectStore for LocalStore {
 }
 
 impl Shared {
+    /// Whether the disk has room for `bytes` more of the object.
+    fn admit(&self, key: &ObjectKey, bytes: u64) -> Result<(), StoreError> {
+        match &self.marks {
+            Some(marks) => marks.admit(Purpose::of(key), bytes),
+            None => Ok(()),
+        }
+    }
+
     /// Where an object is. Keys are server-made; one that leaves the root is a bug, and is
     /// answered as an object that is not there.
     fn path(&self, key: &ObjectKey) -> Result<PathBuf, StoreError> {

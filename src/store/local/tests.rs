@@ -1,9 +1,7 @@
 //! What only the embedded store does; what every store does is in `tests/store`.
 
-use std::os::unix::fs::MetadataExt as _;
-use std::time::Duration;
-
 use super::*;
+use std::os::unix::fs::MetadataExt as _;
 
 fn key(text: &str) -> ObjectKey {
     ObjectKey(text.to_owned())
@@ -48,13 +46,43 @@ fn what_a_crash_left_is_removed_and_what_is_being_written_is_not() {
     let store = LocalStore::open(directory.path()).unwrap();
     let landing = store.shared.landing().unwrap();
     let left = store.shared.incoming.join("put-left");
-    let days_ago = SystemTime::now() - Duration::from_secs(3 * 86_400);
-    File::create(&left)
-        .and_then(|file| file.set_modified(days_ago))
-        .unwrap();
+    File::create(&left).unwrap();
     LocalStore::open(directory.path()).unwrap();
     let stays = fs::read_dir(&store.shared.incoming).unwrap().count();
     assert_eq!(stays, 1);
     drop(landing);
     assert_eq!(fs::read_dir(&store.shared.incoming).unwrap().count(), 0);
+}
+
+#[tokio::test]
+async fn uploads_stop_at_their_mark_while_renders_go_on() {
+    let directory = tempfile::tempdir().unwrap();
+    let look = || {
+        Ok(cluster::disk_space::DiskSpace {
+            available: 260,
+            total: 1000,
+        })
+    };
+    let marks = Arc::new(Marks::looking(Box::new(look), 25, 10));
+    let store = LocalStore::open(directory.path()).unwrap().within(marks);
+    let chunks = [Ok(Bytes::from("123456")), Ok(Bytes::from("123456"))];
+    let upload = futures::stream::iter(chunks).boxed();
+    let refused = store.put_stream(key("uploads/a/raw"), upload).await;
+    assert!(matches!(refused, Err(StoreError::Full)), "{refused:?}");
+    assert!(store.list("uploads/").await.unwrap().is_empty());
+    let put = store.put(key("jobs/a/b"), Bytes::from("123456")).await;
+    assert_eq!(put.unwrap().size, 6);
+}
+
+#[tokio::test]
+async fn children_are_the_directories_right_below() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = LocalStore::open(directory.path()).unwrap();
+    assert!(store.children("jobs/").await.unwrap().is_empty());
+    for name in ["jobs/a/x/1", "jobs/a/2", "jobs/b/3", "jobs/plain"] {
+        store.put(key(name), Bytes::from("x")).await.unwrap();
+    }
+    let mut children = store.children("jobs/").await.unwrap();
+    children.sort();
+    assert_eq!(children, ["a", "b"]);
 }

@@ -19,6 +19,19 @@ impl Shared {
         Ok(found)
     }
 
+    pub(super) fn children(&self, prefix: &str) -> Result<Vec<String>, StoreError> {
+        let directory = ObjectKey(prefix.trim_end_matches('/').to_owned());
+        let entries = unless_gone(fs::read_dir(self.path(&directory)?)).map_err(from_io)?;
+        let mut names = Vec::new();
+        for entry in entries.into_iter().flatten() {
+            let entry = entry.map_err(from_io)?;
+            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                names.extend(entry.file_name().into_string());
+            }
+        }
+        Ok(names)
+    }
+
     fn walk(&self, directory: &Path, found: &mut Vec<Listed>) -> io::Result<()> {
         let Some(entries) = unless_gone(fs::read_dir(directory))? else {
             return Ok(());

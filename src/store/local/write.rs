@@ -1,14 +1,14 @@
 //! Putting: every file is written aside, in the store's own directory for that, and becomes an
 //! object by a rename. What a crash leaves there is removed when the store is opened.
 
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use cluster::model::{Digest, ObjectKey, ObjectRef};
+use futures::StreamExt as _;
 use futures::stream::BoxStream;
 use sha2::{Digest as _, Sha256};
 
@@ -18,9 +18,6 @@ use crate::store::{StoreError, from_io};
 
 /// Where files are written, below the root. No key begins with a dot.
 const INCOMING: &str = ".incoming";
-
-/// No put takes this long: what is older was left by a process that is gone.
-const LEFT_OVER: Duration = Duration::from_secs(24 * 3600);
 
 impl LocalStore {
     pub(super) async fn receive(
@@ -32,6 +29,15 @@ impl LocalStore {
         let (path, landing) = self
             .blocking(move |shared| Ok((shared.path(&target)?, shared.landing()?)))
             .await?;
+        let shared = Arc::clone(&self.shared);
+        let admitted = key.clone();
+        let bytes = bytes
+            .map(move |chunk| {
+                let chunk = chunk?;
+                shared.admit(&admitted, chunk.len() as u64)?;
+                Ok(chunk)
+            })
+            .boxed();
         let landing = landing.receive(bytes).await?;
         // Blocking work goes on when nobody waits for it any more: it looks itself whether
         // somebody does.
@@ -123,15 +129,15 @@ impl Shared {
     }
 }
 
-/// Makes the directory for files being written, without those that a crash left.
+/// Makes the directory for files being written, without those that a crash left: a file that is
+/// being written is locked.
 pub(super) fn open_incoming(root: &Path) -> Result<PathBuf, StoreError> {
     let incoming = root.join(INCOMING);
     fs::create_dir_all(&incoming).map_err(from_io)?;
     for entry in fs::read_dir(&incoming).map_err(from_io)? {
         let entry = entry.map_err(from_io)?;
-        let age = entry.metadata().and_then(|about| about.modified());
-        let age = age.ok().and_then(|changed| changed.elapsed().ok());
-        if age.is_some_and(|age| age > LEFT_OVER) {
+        let locked = File::open(entry.path()).map(|file| file.try_lock());
+        if !matches!(locked, Ok(Err(TryLockError::WouldBlock))) {
             fine_if_missing(fs::remove_file(entry.path()))?;
         }
     }

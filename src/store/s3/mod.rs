@@ -332,6 +332,18 @@ impl ObjectStore for S3Store {
         .boxed()
     }
 
+    fn children<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Vec<String>, StoreError>> {
+        async move {
+            let directory = ObjectKey(prefix.trim_end_matches('/').to_owned());
+            let path = self.bucket.path(&directory)?;
+            let listed = self.bucket.client.list_with_delimiter(Some(&path)).await;
+            let listed = listed.map_err(|error| error::of(&error, &directory))?;
+            let names = listed.common_prefixes.iter().filter_map(Path::filename);
+            Ok(names.map(str::to_owned).collect())
+        }
+        .boxed()
+    }
+
     fn touch<'a>(&'a self, key: &'a ObjectKey) -> BoxFuture<'a, Result<(), StoreError>> {
         async move {
             let path = self.bucket.path(&marker(key))?;

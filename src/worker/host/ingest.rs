@@ -17,7 +17,7 @@ use super::Shared;
 use crate::media::Report;
 use crate::plan::Probe;
 use crate::store::fetch::{LOOK, Sniffed, sniff};
-use crate::store::{StoreError, keys};
+use crate::store::{Purpose, StoreError, keys};
 use crate::worker::failure;
 use crate::worker::scratch::RunDirs;
 
@@ -154,6 +154,9 @@ async fn upload(
     let key = keys::source(sha256);
     let known = shared.store.head(&key).await;
     let object = if known.map_err(|error| failure::of_store(&error))? == Some(written) {
+        // So that it is not trimmed before the log names it.
+        let touched = shared.store.touch(&key).await;
+        touched.map_err(|error| failure::of_store(&error))?;
         ObjectRef {
             key,
             sha256,
@@ -196,6 +199,8 @@ async fn gather(
                 return Err(failure::permanent("invalid_source", message, None));
             }
             hasher.update(&chunk);
+            let admitted = shared.scratch.admit(Purpose::Source, chunk.len() as u64);
+            admitted.map_err(of_io)?;
             out.write_all(&chunk).await.map_err(of_io)?;
             progress.fetch_add(chunk.len() as u64, Ordering::Relaxed);
         }

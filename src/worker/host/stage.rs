@@ -17,7 +17,7 @@ use futures::{StreamExt, TryStreamExt};
 use super::{Shared, deliver, ingest};
 use crate::composition::{Json, SourceUse, ValidComposition, validate};
 use crate::plan::{Plan, RequestObject, asset_of};
-use crate::store::StoreError;
+use crate::store::{Purpose, StoreError};
 use crate::worker::failure;
 use crate::worker::order::{
     self, AudioOrder, FetchedSource, IngestOrder, JoinOrder, Order, PrepareOrder, SegmentsOrder,
@@ -48,9 +48,16 @@ pub(super) async fn stage(
         TaskKind::Ingest => "ingest",
         TaskKind::Deliver => "deliver",
     };
+    // What would only fail at its end is not begun. A delivery writes nothing here.
+    let purpose = match first.granted.task.kind {
+        TaskKind::Ingest => Purpose::Source,
+        TaskKind::Deliver => Purpose::Record,
+        _ => Purpose::Render,
+    };
     let dirs = shared
         .scratch
-        .fresh(slot, label)
+        .admit(purpose, 0)
+        .and_then(|()| shared.scratch.fresh(slot, label))
         .map_err(|error| failure::of_io(&error))?;
     let mut unfinished = Unfinished(Some(dirs.clone()));
     let order = order(shared, first, run, &dirs, progress).await?;

@@ -311,3 +311,58 @@ async fn a_changed_source_is_another_object() {
     let first = bench.fetch(&url).await.unwrap();
     assert_ne!(bench.fetch(&url).await.unwrap(), first);
 }
+
+#[tokio::test]
+async fn trimming_spares_what_was_used_lately_by_either_clock() {
+    let (address, _) = server().await;
+    let bench = Bench::new();
+    let object = bench.fetch(&format!("http://{address}/ok")).await.unwrap();
+    let needs = |used_from, used_here_from| Needs {
+        used_from: LogTime(used_from),
+        used_here_from,
+        named: std::collections::BTreeSet::new(),
+    };
+    let later = Instant::now();
+    let stays = [
+        ("any use of this process counts", needs(u64::MAX, None)),
+        ("used later by the store's clock", needs(0, Some(later))),
+    ];
+    for (what, needs) in stays {
+        bench.fetcher.trim(0, || needs).await.unwrap();
+        let found = bench.store.head(&object.key).await.unwrap();
+        assert_eq!(found, Some(object.size), "{what}");
+    }
+    let needs = needs(u64::MAX, Some(later));
+    bench.fetcher.trim(0, || needs).await.unwrap();
+    assert_eq!(bench.store.head(&object.key).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_source_ends_at_the_mark_of_the_disk_and_makes_room_for_others() {
+    let (address, _) = server().await;
+    let mut bench = Bench::new();
+    let url = format!("http://{address}/ok");
+    let kept = bench.fetch(&url).await.unwrap();
+    let available = Arc::new(AtomicU64::new(2499));
+    let free = Arc::clone(&available);
+    let look = move || {
+        Ok(cluster::disk_space::DiskSpace {
+            available: free.load(Ordering::SeqCst),
+            total: 10_000,
+        })
+    };
+    let marks = Arc::new(Marks::looking(Box::new(look), 25, 10));
+    bench.fetcher = bench.fetcher.within(marks);
+    let refused = bench.fetch(&format!("http://{address}/moved")).await;
+    assert!(
+        matches!(refused, Err(FetchError::StorageFull)),
+        "{refused:?}"
+    );
+    let needs = Needs {
+        used_from: LogTime(u64::MAX),
+        used_here_from: Some(Instant::now()),
+        named: std::collections::BTreeSet::new(),
+    };
+    bench.fetcher.trim(u64::MAX, || needs).await.unwrap();
+    assert_eq!(bench.store.head(&kept.key).await.unwrap(), None);
+}

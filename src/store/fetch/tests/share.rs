@@ -12,7 +12,7 @@ use super::*;
 const CLIP: &[u8] = b"\0\0\0\x14ftypisom\0\0\x02\0mp42 and the rest of a clip";
 const BIG: &str = "1BigBigBigBigBigBigBigBigBigBigBi";
 
-type Pairs = Query<std::collections::HashMap<String, String>>;
+type Pairs = Query<HashMap<String, String>>;
 type Log = State<Arc<Mutex<Vec<String>>>>;
 
 fn download() -> Response {

@@ -1,0 +1,101 @@
+//! How much of the store a workspace takes, as far as the log knows.
+
+use std::collections::BTreeMap;
+
+use super::State;
+use crate::model::{Arrival, Asset, AssetKind, AssetStatus, LogTime};
+
+impl State {
+    /// Bytes that `workspace` keeps in the store: its uploads and imports, those that are still
+    /// to arrive by their declared length, and the files of its renders. Those of renders that
+    /// ended before `artifacts_before` are not kept any more and do not count.
+    ///
+    /// Looks at every asset and job.
+    pub fn stored_bytes(&self, workspace: &str, artifacts_before: LogTime) -> u64 {
+        let kept = self.stored(artifacts_before);
+        kept.filter(|(of, _)| *of == workspace)
+            .map(|(_, bytes)| bytes)
+            .fold(0, u64::saturating_add)
+    }
+
+    /// The same of every workspace that keeps anything.
+    pub fn stored_by_workspace(&self, artifacts_before: LogTime) -> BTreeMap<&str, u64> {
+        let mut kept = BTreeMap::new();
+        for (workspace, bytes) in self.stored(artifacts_before) {
+            let sum: &mut u64 = kept.entry(workspace).or_default();
+            *sum = sum.saturating_add(bytes);
+        }
+        kept
+    }
+
+    fn stored(&self, artifacts_before: LogTime) -> impl Iterator<Item = (&str, u64)> {
+        let assets = self.assets.values();
+        let assets = assets.map(|asset| (asset.new.workspace.as_str(), bytes_of(asset)));
+        let artifacts = self.jobs.values().filter_map(move |job| {
+            let is_kept = job.finished_at.is_none_or(|at| at >= artifacts_before);
+            let artifact = job.artifact.as_ref().filter(|_| is_kept)?;
+            let thumbnail = artifact.thumbnail.as_ref().map_or(0, |object| object.size);
+            let bytes = artifact.object.size.saturating_add(thumbnail);
+            Some((job.workspace.as_str(), bytes))
+        });
+        assets.chain(artifacts).filter(|(_, bytes)| *bytes > 0)
+    }
+}
+
+fn bytes_of(asset: &Asset) -> u64 {
+    if asset.status == AssetStatus::Failed || asset.id().kind == AssetKind::Probe {
+        return 0;
+    }
+    match (&asset.ingested, &asset.arrival) {
+        (Some(ingested), _) => ingested.object.size,
+        (None, Some(Arrival::Whole { size, .. } | Arrival::Parts { size })) => *size,
+        (None, None) => asset.new.size.unwrap_or(0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::command::Command;
+    use crate::model::{AssetKind, LogTime, TaskKind};
+    use crate::state::tests::world::*;
+
+    #[test]
+    fn uploads_count_from_their_declaration_and_artifacts_until_they_are_removed() {
+        let mut world = World::new();
+        let mut declared = upload(5);
+        declared.size = Some(1000);
+        let workspace = declared.workspace.clone();
+        world.apply(Command::CreateAsset(declared));
+        let mut probe = upload(6);
+        probe.asset.kind = AssetKind::Probe;
+        world.apply(Command::CreateAsset(probe));
+        let of = |world: &World, workspace: &str, before| {
+            world.state.stored_bytes(workspace, LogTime(before))
+        };
+        assert_eq!(of(&world, &workspace, 0), 1000);
+        assert_eq!(of(&world, "other", 0), 0);
+        let abandon = Command::AbandonAsset {
+            asset: upload(5).asset,
+            workspace: workspace.clone(),
+        };
+        world.apply(abandon);
+        assert_eq!(of(&world, &workspace, 0), 0, "what failed is removed");
+
+        let mut world = World::rendered();
+        world.do_task(TaskKind::Join);
+        let ended = world.job().finished_at.unwrap().0;
+        let thumbnail = artifact().thumbnail.map_or(0, |object| object.size);
+        let size = artifact().object.size + thumbnail;
+        assert!(size > 0);
+        assert_eq!(of(&world, &workspace, ended), size);
+        assert_eq!(of(&world, &workspace, ended + 1), 0);
+        let all = world.state.stored_by_workspace(LogTime(ended));
+        assert_eq!(all.into_iter().collect::<Vec<_>>(), [("acme", size)]);
+        assert!(
+            world
+                .state
+                .stored_by_workspace(LogTime(ended + 1))
+                .is_empty()
+        );
+    }
+}
