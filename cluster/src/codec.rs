@@ -3,6 +3,8 @@
 //!
 //! A later encoding gets a new version here; bytes of the old one keep decoding.
 
+use std::io::{self, Read, Write};
+
 use bincode::config::{Configuration, Limit, LittleEndian, Varint};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -37,6 +39,9 @@ pub enum CodecError {
     /// The value cannot be encoded.
     #[error("failed to encode")]
     Encode(#[from] bincode::error::EncodeError),
+    /// The bytes could not be read.
+    #[error("failed to read")]
+    Read(#[source] io::Error),
 }
 
 fn configuration() -> Configuration<LittleEndian, Varint, Limit<MAX_PAYLOAD>> {
@@ -61,6 +66,70 @@ pub(crate) fn encode_version<T: Serialize>(value: &T, version: u8) -> Result<Vec
         return Err(CodecError::TooLarge(bytes.len()));
     }
     Ok(bytes)
+}
+
+/// Encodes a value whose shape has versions of its own into `writer`, piece by piece.
+pub(crate) fn encode_version_into<T: Serialize>(
+    value: &T,
+    version: u8,
+    writer: &mut impl Write,
+) -> Result<(), CodecError> {
+    let mut writer = Counting {
+        inner: writer,
+        bytes: 0,
+    };
+    writer
+        .write_all(&[MAGIC, version])
+        .map_err(|inner| bincode::error::EncodeError::Io { inner, index: 0 })?;
+    bincode::serde::encode_into_std_write(value, &mut writer, configuration())?;
+    if writer.bytes > MAX_PAYLOAD {
+        return Err(CodecError::TooLarge(writer.bytes));
+    }
+    Ok(())
+}
+
+/// Reads the head of an envelope: the version its value has. The value follows in `reader`.
+pub(crate) fn read_version(reader: &mut impl Read) -> Result<u8, CodecError> {
+    let mut head = [0; 2];
+    reader
+        .read_exact(&mut head)
+        .map_err(|error| match error.kind() {
+            io::ErrorKind::UnexpectedEof => CodecError::NotAnEnvelope,
+            _ => CodecError::Read(error),
+        })?;
+    version_of(&head)
+}
+
+/// Decodes the value that follows the head of an envelope, up to the end of `reader`.
+pub(crate) fn decode_payload_from<T: DeserializeOwned>(
+    reader: &mut impl Read,
+) -> Result<T, CodecError> {
+    let value = bincode::serde::decode_from_std_read(reader, configuration())?;
+    let rest = io::copy(reader, &mut io::sink()).map_err(CodecError::Read)?;
+    if rest != 0 {
+        return Err(CodecError::TrailingBytes(
+            usize::try_from(rest).unwrap_or(usize::MAX),
+        ));
+    }
+    Ok(value)
+}
+
+/// Counts what goes through it.
+struct Counting<'a, W> {
+    inner: &'a mut W,
+    bytes: usize,
+}
+
+impl<W: Write> Write for Counting<'_, W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.inner.write(bytes)?;
+        self.bytes = self.bytes.saturating_add(written);
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.inner.flush()
+    }
 }
 
 /// The version an envelope says its value has.
@@ -125,6 +194,36 @@ mod tests {
         for (what, bytes, want) in cases {
             let error = decode::<String>(bytes).unwrap_err();
             assert_eq!(error.to_string(), want, "{what}");
+        }
+    }
+
+    #[test]
+    fn a_stream_holds_the_same_bytes_and_is_checked_alike() {
+        let value = (7u64, "naïve".to_owned(), vec![1u8, 2, 3]);
+        let whole = encode_version(&value, 5).unwrap();
+        let mut streamed = Vec::new();
+        encode_version_into(&value, 5, &mut streamed).unwrap();
+        assert_eq!(streamed, whole);
+
+        let read = |bytes: &[u8]| {
+            let mut reader = bytes;
+            assert_eq!(read_version(&mut reader)?, 5);
+            decode_payload_from::<(u64, String, Vec<u8>)>(&mut reader)
+        };
+        assert_eq!(read(&whole).unwrap(), value);
+        let longer = [&whole[..], &[0, 0]].concat();
+        let cases: [(&str, &[u8], &str); 4] = [
+            ("nothing", &[], "not an encoded value"),
+            ("another magic", b"{}", "not an encoded value"),
+            ("a torn tail", &whole[..whole.len() - 1], "failed to decode"),
+            (
+                "something after it",
+                &longer,
+                "2 bytes follow the encoded value",
+            ),
+        ];
+        for (what, bytes, want) in cases {
+            assert_eq!(read(bytes).unwrap_err().to_string(), want, "{what}");
         }
     }
 

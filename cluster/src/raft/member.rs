@@ -11,9 +11,11 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use super::disk::Disk;
 use super::log_store::{LogStore, LogVolume};
-use super::snapshot::Snapshots;
+use super::snapshot::{Records, Snapshots};
 use super::state_machine::{Published, StateMachine};
+use super::writer::SNAPSHOT;
 use super::{Raft, RaftMetrics, Reserve, Router, StoreError, leadership};
 use crate::command::{Outcome, Stamped};
 use crate::coordinator::{
@@ -83,10 +85,16 @@ pub(super) fn open_storage(
     directory: &Path,
     reserve: &Arc<Reserve>,
     published: Published,
+    disk: Disk,
 ) -> Result<(LogStore, StateMachine), StoreError> {
     let log = LogStore::open(&directory.join("log.redb"), reserve)?;
-    let (snapshots, stored) = Snapshots::open(directory.join("snapshots"), &log)?;
-    let machine = StateMachine::open(snapshots, stored, log.volume().clone(), published)?;
+    let (snapshots, stored) = Snapshots::open(
+        directory.join("snapshots"),
+        log.get(SNAPSHOT)?,
+        Records::Log(Arc::clone(log.writer())),
+        disk,
+    )?;
+    let machine = StateMachine::open(snapshots, stored, log.volume().clone(), published);
     Ok((log, machine))
 }
 
@@ -98,8 +106,13 @@ impl Member {
         let storage = |error: StoreError| Error::Storage {
             reason: error.to_string(),
         };
-        let (log, machine) =
-            open_storage(&options.directory, &options.reserve, published).map_err(storage)?;
+        let (log, machine) = open_storage(
+            &options.directory,
+            &options.reserve,
+            published,
+            Disk::default(),
+        )
+        .map_err(storage)?;
         let raft = Raft::new(
             options.id.0,
             Arc::new(configuration(&options.cluster_id)?),

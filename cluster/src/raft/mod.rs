@@ -1,6 +1,7 @@
 //! The raft member: the only directory that names openraft types. Everything above it sees
 //! [`Member`], commands and applied state.
 
+mod disk;
 mod durable_file;
 mod entry;
 mod leadership;
@@ -10,6 +11,7 @@ mod member;
 mod network;
 mod reserve;
 mod snapshot;
+mod snapshot_file;
 mod state_machine;
 mod writer;
 
@@ -20,8 +22,7 @@ pub(crate) use durable_file::write_durably;
 pub(crate) use member::{Member, MemberOptions};
 pub(crate) use network::Router;
 pub(crate) use reserve::Reserve;
-
-use std::io::Cursor;
+pub(crate) use snapshot_file::SnapshotFile;
 
 use openraft::{
     BasicNode, Entry, LogId, SnapshotMeta, StorageError, StorageIOError, StoredMembership,
@@ -38,7 +39,7 @@ openraft::declare_raft_types!(
         NodeId = u64,
         Node = BasicNode,
         Entry = Entry<TypeConfig>,
-        SnapshotData = Cursor<Vec<u8>>,
+        SnapshotData = SnapshotFile,
 );
 
 /// What applying an entry came to; nothing for entries that are raft's own.

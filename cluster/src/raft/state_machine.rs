@@ -1,7 +1,6 @@
 //! The bridge from openraft's apply loop to [`State::apply`], and from there to everyone who
 //! reads applied state. It decides nothing.
 
-use std::io::Cursor;
 use std::sync::Arc;
 
 use openraft::storage::RaftStateMachine;
@@ -10,6 +9,7 @@ use tokio::sync::watch;
 
 use super::log_store::LogVolume;
 use super::snapshot::{Snapshots, StoredSnapshot};
+use super::snapshot_file::SnapshotFile;
 use super::{
     RaftIoError, RaftLogId, RaftMembership, RaftSnapshotMeta, RaftStorageError, Reply, StoreError,
     TypeConfig,
@@ -58,7 +58,7 @@ impl StateMachine {
         stored: Option<StoredSnapshot>,
         volume: LogVolume,
         published: Published,
-    ) -> Result<Self, StoreError> {
+    ) -> Self {
         let mut machine = Self {
             state: State::default(),
             last_applied: None,
@@ -67,18 +67,17 @@ impl StateMachine {
             snapshots,
             volume,
         };
-        if let Some(stored) = stored {
-            machine.restore(&stored.meta, &stored.state)?;
+        if let Some(StoredSnapshot { meta, state }) = stored {
+            machine.restore(&meta, state);
         }
-        Ok(machine)
+        machine
     }
 
-    fn restore(&mut self, meta: &RaftSnapshotMeta, bytes: &[u8]) -> Result<(), StoreError> {
-        self.state = crate::state::decode(bytes)?;
+    fn restore(&mut self, meta: &RaftSnapshotMeta, state: State) {
+        self.state = state;
         self.last_applied = meta.last_log_id;
         self.membership = meta.last_membership.clone();
         self.published.publish(&self.state);
-        Ok(())
     }
 }
 
@@ -134,42 +133,45 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
         }
     }
 
-    async fn begin_receiving_snapshot(&mut self) -> Result<Box<Cursor<Vec<u8>>>, RaftStorageError> {
-        Ok(Box::new(Cursor::new(Vec::new())))
+    async fn begin_receiving_snapshot(&mut self) -> Result<Box<SnapshotFile>, RaftStorageError> {
+        let file = self
+            .snapshots
+            .receive()
+            .await
+            .map_err(|error| RaftIoError::write_snapshot(None, &error))?;
+        Ok(Box::new(file))
     }
 
     async fn install_snapshot(
         &mut self,
         meta: &RaftSnapshotMeta,
-        snapshot: Box<Cursor<Vec<u8>>>,
+        snapshot: Box<SnapshotFile>,
     ) -> Result<(), RaftStorageError> {
-        let write = |error: StoreError| RaftIoError::write_snapshot(Some(meta.signature()), &error);
-        let state = snapshot.into_inner();
-        // Bytes that are not a state must never become the snapshot that counts.
-        let decoded: State = crate::state::decode(&state).map_err(|error| write(error.into()))?;
-        let stored = StoredSnapshot {
-            meta: meta.clone(),
-            state,
-        };
-        self.snapshots.save(stored).await.map_err(write)?;
-        self.state = decoded;
-        self.last_applied = meta.last_log_id;
-        self.membership = meta.last_membership.clone();
-        self.published.publish(&self.state);
+        // Raft asks for none that is not ahead of what is applied, which never goes back.
+        if self.last_applied.is_some() && meta.last_log_id <= self.last_applied {
+            tracing::warn!(snapshot = %meta.snapshot_id, "snapshot to install is not ahead");
+            return Ok(());
+        }
+        let state = self
+            .snapshots
+            .install(meta.clone(), *snapshot)
+            .await
+            .map_err(|error| RaftIoError::write_snapshot(Some(meta.signature()), &error))?;
+        self.restore(meta, state);
         Ok(())
     }
 
     async fn get_current_snapshot(
         &mut self,
     ) -> Result<Option<Snapshot<TypeConfig>>, RaftStorageError> {
-        let stored = self
+        let current = self
             .snapshots
             .current()
             .await
             .map_err(|error| RaftIoError::read_snapshot(None, &error))?;
-        Ok(stored.map(|stored| Snapshot {
-            meta: stored.meta,
-            snapshot: Box::new(Cursor::new(stored.state)),
+        Ok(current.map(|(meta, file)| Snapshot {
+            meta,
+            snapshot: Box::new(file),
         }))
     }
 }
@@ -201,23 +203,20 @@ pub(super) struct SnapshotBuilder {
 }
 
 impl RaftSnapshotBuilder<TypeConfig> for SnapshotBuilder {
+    /// Gives the snapshot that counts in the end: a newer one, if one was installed while this
+    /// was built. openraft takes its meta alone, and passes over one that it has.
     async fn build_snapshot(&mut self) -> Result<Snapshot<TypeConfig>, RaftStorageError> {
         let signature = self.meta.signature();
         let write =
             |error: StoreError| RaftIoError::write_snapshot(Some(signature.clone()), &error);
-        let state = self.state.clone();
-        let bytes = tokio::task::spawn_blocking(move || crate::state::encode(&state))
-            .await
-            .map_err(|error| write(StoreError::Closed(error.to_string())))?
-            .map_err(|error| write(error.into()))?;
-        let stored = StoredSnapshot {
-            meta: self.meta.clone(),
-            state: bytes.clone(),
-        };
-        self.snapshots.save(stored).await.map_err(write)?;
+        let saved = self.snapshots.save(self.meta.clone(), self.state.clone());
+        saved.await.map_err(write)?;
+        let current = self.snapshots.current().await.map_err(write)?;
+        let (meta, file) =
+            current.ok_or_else(|| write(StoreError::Closed("no snapshot counts".to_owned())))?;
         Ok(Snapshot {
-            meta: self.meta.clone(),
-            snapshot: Box::new(Cursor::new(bytes)),
+            meta,
+            snapshot: Box::new(file),
         })
     }
 }

@@ -1,6 +1,7 @@
 //! The real store under openraft's own suite, and what a crash or a bad disk leaves.
 
-use std::io::Cursor;
+mod snapshots;
+
 use std::path::Path;
 use std::sync::Arc;
 
@@ -8,11 +9,13 @@ use openraft::storage::{RaftLogStorage, RaftLogStorageExt, RaftStateMachine};
 use openraft::testing::{StoreBuilder, Suite};
 use openraft::{CommittedLeaderId, Entry, EntryPayload, RaftLogReader, RaftSnapshotBuilder};
 use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
+use super::disk::Disk;
 use super::log_store::LogStore;
 use super::member::open_storage;
 use super::state_machine::{Published, StateMachine};
-use super::{RaftLogId, RaftStorageError, RaftVote, Reserve, StoreError, TypeConfig};
+use super::{RaftLogId, RaftStorageError, RaftVote, Reserve, SnapshotFile, StoreError, TypeConfig};
 use crate::command::{Command, Stamped};
 use crate::model::{Digest, JobId, LogTime, ObjectKey, ObjectRef, Submission};
 use crate::state::State;
@@ -34,7 +37,7 @@ fn the_store_passes_the_suite_of_openraft() {
 
 fn open(directory: &Path) -> Result<(LogStore, StateMachine), StoreError> {
     let reserve = Arc::new(Reserve::new(directory, 1 << 20));
-    open_storage(directory, &reserve, Published::new().0)
+    open_storage(directory, &reserve, Published::new().0, Disk::default())
 }
 
 fn log_id(index: u64) -> RaftLogId {
@@ -85,6 +88,13 @@ async fn votes_entries_and_commits_outlive_a_restart() {
     assert_eq!(entries, vec![submit(2), submit(3)]);
 }
 
+/// The state in a snapshot file.
+async fn state_in(mut file: Box<SnapshotFile>) -> State {
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes).await.unwrap();
+    crate::state::decode(&bytes).unwrap()
+}
+
 async fn with_snapshot(directory: &Path) -> State {
     let (_log, mut machine) = open(directory).unwrap();
     machine.apply((1..=5).map(submit)).await.unwrap();
@@ -92,7 +102,7 @@ async fn with_snapshot(directory: &Path) -> State {
     machine.apply([submit(6)]).await.unwrap();
     let snapshot = builder.build_snapshot().await.unwrap();
     assert_eq!(snapshot.meta.last_log_id, Some(log_id(5)));
-    crate::state::decode(snapshot.snapshot.get_ref()).unwrap()
+    state_in(snapshot.snapshot).await
 }
 
 fn snapshot_file(directory: &Path) -> std::path::PathBuf {
@@ -113,8 +123,7 @@ async fn a_restart_begins_with_the_snapshot() {
     let (_log, mut machine) = open(directory.path()).unwrap();
     assert_eq!(machine.applied_state().await.unwrap().0, Some(log_id(5)));
     let current = machine.get_current_snapshot().await.unwrap().unwrap();
-    let kept: State = crate::state::decode(current.snapshot.get_ref()).unwrap();
-    assert_eq!(kept, taken);
+    assert_eq!(state_in(current.snapshot).await, taken);
 }
 
 #[tokio::test]
@@ -146,15 +155,15 @@ async fn a_torn_altered_or_missing_snapshot_is_never_taken_for_the_state() {
 
 #[tokio::test]
 async fn a_file_that_was_never_recorded_is_swept() {
-    let directory = tempfile::tempdir().unwrap();
-    with_snapshot(directory.path()).await;
-    let stray = directory
-        .path()
-        .join("snapshots/00000000000000000009-half.tmp");
-    std::fs::write(&stray, b"half a snapshot").unwrap();
-    let (_log, mut machine) = open(directory.path()).unwrap();
-    assert!(!stray.try_exists().unwrap());
-    assert_eq!(machine.applied_state().await.unwrap().0, Some(log_id(5)));
+    for name in ["half.tmp", "00000000000000000009-whole.snapshot"] {
+        let directory = tempfile::tempdir().unwrap();
+        with_snapshot(directory.path()).await;
+        let stray = directory.path().join("snapshots").join(name);
+        std::fs::write(&stray, b"a snapshot").unwrap();
+        let (_log, mut machine) = open(directory.path()).unwrap();
+        assert!(!stray.try_exists().unwrap(), "{name}");
+        assert_eq!(machine.applied_state().await.unwrap().0, Some(log_id(5)));
+    }
 }
 
 #[tokio::test]
@@ -165,13 +174,27 @@ async fn bytes_that_are_not_a_state_are_not_installed() {
         let (_log, mut machine) = open(directory.path()).unwrap();
         let mut meta = machine.get_current_snapshot().await.unwrap().unwrap().meta;
         meta.last_log_id = Some(log_id(9));
-        let garbage = Box::new(Cursor::new(b"not a state".to_vec()));
+        let mut garbage = machine.begin_receiving_snapshot().await.unwrap();
+        garbage.write_all(b"not a state").await.unwrap();
+        garbage.shutdown().await.unwrap();
         assert!(machine.install_snapshot(&meta, garbage).await.is_err());
+        snapshot_file(directory.path());
     }
     let (_log, mut machine) = open(directory.path()).unwrap();
     let current = machine.get_current_snapshot().await.unwrap().unwrap();
-    let kept: State = crate::state::decode(current.snapshot.get_ref()).unwrap();
-    assert_eq!(kept, taken);
+    assert_eq!(state_in(current.snapshot).await, taken);
+}
+
+#[tokio::test]
+async fn a_snapshot_that_stops_arriving_leaves_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    with_snapshot(directory.path()).await;
+    let (_log, mut machine) = open(directory.path()).unwrap();
+    let mut half = machine.begin_receiving_snapshot().await.unwrap();
+    half.write_all(b"half a snapshot").await.unwrap();
+    half.flush().await.unwrap();
+    drop(half);
+    snapshot_file(directory.path());
 }
 
 #[test]

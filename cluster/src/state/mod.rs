@@ -47,6 +47,7 @@ pub use job::{HISTORY_LEN, Job, PlanState, Task, TaskPhase, Tasks};
 pub use queues::Queues;
 pub use submit::IDEMPOTENCY_WINDOW_MILLIS;
 pub use upgrade::{decode, encode};
+pub(crate) use upgrade::{decode_from, encode_into};
 
 use queues::Place;
 use side_effects::SideEffect;

@@ -115,7 +115,9 @@ mod tests {
     use crate::codec;
     use crate::state::State;
     use crate::state::tests::world::World;
-    use crate::state::upgrade::{decode, encode};
+    use std::io::Write;
+
+    use crate::state::upgrade::{decode, decode_from, encode, encode_into};
 
     /// A planned job as the first release kept it.
     fn first() -> (First, State) {
@@ -176,5 +178,39 @@ mod tests {
         assert_eq!(job.plan, was.plan);
         assert_eq!(crate::state::invariants::check(&upgraded), Ok(()));
         assert_eq!(decode(&encode(&upgraded).unwrap()).unwrap(), upgraded);
+        assert_eq!(decode_from(&mut bytes.as_slice()).unwrap(), upgraded);
+        let mut streamed = Vec::new();
+        encode_into(&upgraded, &mut streamed).unwrap();
+        assert_eq!(streamed, encode(&upgraded).unwrap());
+        assert_eq!(decode_from(&mut streamed.as_slice()).unwrap(), upgraded);
+    }
+
+    #[test]
+    fn a_large_state_is_written_and_read_in_small_pieces() {
+        /// Keeps the largest piece and the sum of all.
+        #[derive(Default)]
+        struct Pieces {
+            largest: usize,
+            sum: usize,
+        }
+        impl Write for Pieces {
+            fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+                self.largest = self.largest.max(bytes.len());
+                self.sum += bytes.len();
+                Ok(bytes.len())
+            }
+            fn flush(&mut self) -> std::io::Result<()> {
+                Ok(())
+            }
+        }
+        let (_, mut state) = first();
+        let job = state.jobs.values().next().unwrap().clone();
+        for id in 0..20_000 {
+            state.jobs.insert(JobId(id), Arc::clone(&job));
+        }
+        let mut pieces = Pieces::default();
+        encode_into(&state, &mut pieces).unwrap();
+        assert!(pieces.sum > 4_000_000, "{} bytes", pieces.sum);
+        assert!(pieces.largest < 4096, "a piece of {} bytes", pieces.largest);
     }
 }

@@ -1,0 +1,184 @@
+//! Snapshots that are built beside others that are installed, and crashes at every step.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use openraft::Snapshot;
+use tokio::sync::Notify;
+use tokio::time::timeout;
+
+use super::*;
+use crate::raft::disk::Step;
+
+/// Holds up whoever gets first to one step, until it is let go on.
+#[derive(Debug, Default)]
+struct Gate {
+    is_held: AtomicBool,
+    arrived: Notify,
+    go_on: Notify,
+}
+
+impl Gate {
+    fn at(held: Step) -> (Arc<Self>, Disk) {
+        let gate = Arc::new(Self::default());
+        let disk = Disk::Stepped(Arc::new({
+            let gate = Arc::clone(&gate);
+            move |step| {
+                let gate = Arc::clone(&gate);
+                Box::pin(async move {
+                    if step == held && !gate.is_held.swap(true, Ordering::SeqCst) {
+                        gate.arrived.notify_one();
+                        gate.go_on.notified().await;
+                    }
+                })
+            }
+        }));
+        (gate, disk)
+    }
+}
+
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// A snapshot at index 500, by a member that has applied that much.
+async fn newer(directory: &Path) -> Snapshot<TypeConfig> {
+    let (_log, mut machine) = open(directory).unwrap();
+    machine.apply((1..=500).map(submit)).await.unwrap();
+    let mut builder = machine.get_snapshot_builder().await;
+    builder.build_snapshot().await.unwrap()
+}
+
+fn open_held(directory: &Path, disk: Disk) -> (LogStore, StateMachine) {
+    let reserve = Arc::new(Reserve::new(directory, 1 << 20));
+    open_storage(directory, &reserve, Published::new().0, disk).unwrap()
+}
+
+/// What counts after a restart, which must be the only file there is.
+async fn after_restart(directory: &Path) -> Option<RaftLogId> {
+    let (_log, mut machine) = open(directory).unwrap();
+    let (applied, _) = machine.applied_state().await.unwrap();
+    let current = machine.get_current_snapshot().await.unwrap();
+    assert_eq!(
+        current.and_then(|current| current.meta.last_log_id),
+        applied
+    );
+    if applied.is_some() {
+        snapshot_file(directory);
+    }
+    applied
+}
+
+#[tokio::test]
+async fn a_build_that_ends_after_a_newer_install_does_not_replace_it() {
+    for held in [Step::Write, Step::Name, Step::Remove, Step::Read] {
+        let (of_leader, own) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let newer = newer(of_leader.path()).await;
+        let (gate, disk) = Gate::at(held);
+        {
+            let (_log, mut machine) = open_held(own.path(), disk);
+            machine.apply((1..=100).map(submit)).await.unwrap();
+            let mut builder = machine.get_snapshot_builder().await;
+            let build = tokio::spawn(async move { builder.build_snapshot().await.unwrap().meta });
+            timeout(LIMIT, gate.arrived.notified()).await.unwrap();
+            let install = tokio::spawn(async move {
+                machine
+                    .install_snapshot(&newer.meta, newer.snapshot)
+                    .await
+                    .unwrap();
+                machine
+            });
+            // It gets as far as it can without the build.
+            for _ in 0..50 {
+                tokio::task::yield_now().await;
+            }
+            gate.go_on.notify_one();
+            let built = timeout(LIMIT, build).await.unwrap().unwrap();
+            let mut machine = timeout(LIMIT, install).await.unwrap().unwrap();
+            assert!(built.last_log_id >= Some(log_id(100)), "{held:?}");
+            let current = machine.get_current_snapshot().await.unwrap().unwrap();
+            assert_eq!(current.meta.last_log_id, Some(log_id(500)), "{held:?}");
+            assert_eq!(state_in(current.snapshot).await.jobs.len(), 500, "{held:?}");
+        }
+        assert_eq!(
+            after_restart(own.path()).await,
+            Some(log_id(500)),
+            "{held:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_install_that_ends_after_an_older_build_replaces_it() {
+    for held in [Step::Write, Step::Name, Step::Remove] {
+        let (of_leader, own) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let newer = newer(of_leader.path()).await;
+        let (gate, disk) = Gate::at(held);
+        {
+            let (_log, mut machine) = open_held(own.path(), disk);
+            machine.apply((1..=100).map(submit)).await.unwrap();
+            let mut builder = machine.get_snapshot_builder().await;
+            let install = tokio::spawn(async move {
+                machine
+                    .install_snapshot(&newer.meta, newer.snapshot)
+                    .await
+                    .unwrap();
+            });
+            timeout(LIMIT, gate.arrived.notified()).await.unwrap();
+            let build = tokio::spawn(async move { builder.build_snapshot().await.unwrap().meta });
+            for _ in 0..50 {
+                tokio::task::yield_now().await;
+            }
+            gate.go_on.notify_one();
+            timeout(LIMIT, build).await.unwrap().unwrap();
+            timeout(LIMIT, install).await.unwrap().unwrap();
+        }
+        assert_eq!(
+            after_restart(own.path()).await,
+            Some(log_id(500)),
+            "{held:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_crash_at_any_step_leaves_the_old_snapshot_or_the_new_one() {
+    let cases = [
+        (Step::Write, 5),
+        // Written, and not recorded.
+        (Step::Name, 5),
+        // Recorded, and the old one not removed.
+        (Step::Remove, 7),
+    ];
+    for (held, want) in cases {
+        let own = tempfile::tempdir().unwrap();
+        with_snapshot(own.path()).await;
+        let (gate, disk) = Gate::at(held);
+        {
+            let (_log, mut machine) = open_held(own.path(), disk);
+            machine.apply([submit(6), submit(7)]).await.unwrap();
+            let mut builder = machine.get_snapshot_builder().await;
+            let build = tokio::spawn(async move { builder.build_snapshot().await.map(drop) });
+            timeout(LIMIT, gate.arrived.notified()).await.unwrap();
+            build.abort();
+            assert!(build.await.unwrap_err().is_cancelled());
+        }
+        assert_eq!(
+            after_restart(own.path()).await,
+            Some(log_id(want)),
+            "{held:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_older_snapshot_is_not_installed_over_what_is_applied() {
+    let (of_leader, own) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let newer = newer(of_leader.path()).await;
+    let (_log, mut machine) = open(own.path()).unwrap();
+    machine.apply((1..=501).map(submit)).await.unwrap();
+    machine
+        .install_snapshot(&newer.meta, newer.snapshot)
+        .await
+        .unwrap();
+    assert_eq!(machine.applied_state().await.unwrap().0, Some(log_id(501)));
+}
