@@ -60,7 +60,8 @@ acceptance: setup-test ## the acceptance list at full size, with figures (CLAIMS
 bench: ## wall time against ffmpeg doing the same composition
 	@$(MAKE) --no-print-directory acceptance CLAIMS=j
 
-chaos: setup-test ## kill things at random for a minute, then ask the checkers
+chaos: setup-test ## simulate 5000 seeds (SEEDS=n), kill things at random for a minute, ask the checkers
+	FRAMELANE_SEEDS=$(or $(SEEDS),5000) cargo test -p cluster --lib --locked raft::simulation -- --nocapture
 	cargo build --release --locked -p framelane -p chaos --bins
 	@bin="$${CARGO_TARGET_DIR:-target}/release" && "$$bin/chaos" --binary "$$bin/framelane"
 

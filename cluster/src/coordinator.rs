@@ -31,7 +31,7 @@ use crate::model::{Level, LogIndex, LogTime, NodeId, RanTime};
 use crate::raft::{self, MemberOptions, Reserve, Router};
 use clock::Clocks;
 use lock::DirectoryLock;
-use read_barrier::ReadBarrier;
+pub(crate) use read_barrier::ReadBarrier;
 
 /// How to open a coordinator.
 #[derive(Debug, Clone)]

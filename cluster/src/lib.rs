@@ -11,6 +11,10 @@
 //! - [`coordinator`]: the handle the rest of the product holds.
 #![forbid(unsafe_code)]
 
+// The simulation shares the histories of the tests outside the crate, which name it.
+#[cfg(test)]
+extern crate self as cluster;
+
 pub mod codec;
 pub mod command;
 pub mod coordinator;

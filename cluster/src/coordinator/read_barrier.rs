@@ -20,20 +20,20 @@ type Waiter = oneshot::Sender<Result<(), ReadError>>;
 
 /// Runs confirmations, one at a time.
 #[derive(Debug)]
-pub(super) struct ReadBarrier {
+pub(crate) struct ReadBarrier {
     waiters: mpsc::Sender<Waiter>,
     task: JoinHandle<()>,
 }
 
 impl ReadBarrier {
-    pub(super) fn start(member: Arc<Member>) -> Self {
+    pub(crate) fn start(member: Arc<Member>) -> Self {
         let (waiters, inbox) = mpsc::channel(MAX_WAITING);
         let task = tokio::spawn(run(member, inbox));
         Self { waiters, task }
     }
 
     /// Waits for a confirmation that began after this call.
-    pub(super) async fn pass(&self) -> Result<(), ReadError> {
+    pub(crate) async fn pass(&self) -> Result<(), ReadError> {
         let (waiter, answer) = oneshot::channel();
         self.waiters.try_send(waiter).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => ReadError::Timeout,
@@ -46,7 +46,7 @@ impl ReadBarrier {
         }
     }
 
-    pub(super) fn stop(&self) {
+    pub(crate) fn stop(&self) {
         self.task.abort();
     }
 }

@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use super::covered_log::CoveredLog;
 use super::disk::Disk;
 use super::log_store::{LogStore, LogVolume};
 use super::snapshot::{Records, Snapshots};
@@ -72,6 +73,20 @@ pub(crate) struct Member {
     tasks: Mutex<Vec<JoinHandle<()>>>,
 }
 
+/// What a running member is made of.
+pub(super) struct Parts {
+    pub(super) id: NodeId,
+    pub(super) cluster_id: String,
+    pub(super) raft: Raft,
+    pub(super) router: Router,
+    pub(super) state: watch::Receiver<Arc<State>>,
+    pub(super) applied: watch::Receiver<LogIndex>,
+    /// Of the log: decides when a snapshot is taken.
+    pub(super) volume: LogVolume,
+    /// To be closed when the member stops.
+    pub(super) log: Option<LogStore>,
+}
+
 impl std::fmt::Debug for Member {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Member")
@@ -117,34 +132,54 @@ impl Member {
             options.id.0,
             Arc::new(configuration(&options.cluster_id)?),
             router.clone(),
-            log.clone(),
+            CoveredLog::new(log.clone(), machine.covered()),
             machine,
         )
         .await
         .map_err(raft_error)?;
         router.connect(options.id.0, raft.clone(), options.clock);
-        let (leadership_sender, leadership_receiver) = watch::channel(Leadership::Other);
-        let tasks = vec![
-            tokio::spawn(leadership::follow(raft.metrics(), leadership_sender)),
-            tokio::spawn(snapshot_by_volume(
-                raft.clone(),
-                applied.clone(),
-                log.volume().clone(),
-            )),
-        ];
-        let member = Self {
+        let member = Self::assemble(Parts {
             id: options.id,
             cluster_id: options.cluster_id,
             raft,
             router,
             state,
             applied,
-            leadership: leadership_receiver,
-            log: Mutex::new(Some(log)),
-            tasks: Mutex::new(tasks),
-        };
+            volume: log.volume().clone(),
+            log: Some(log),
+        });
         member.found_or_stand(&options.advertise).await?;
         Ok(member)
+    }
+
+    /// A member of a core that runs, and what follows that.
+    pub(super) fn assemble(parts: Parts) -> Self {
+        let Parts {
+            id,
+            cluster_id,
+            raft,
+            router,
+            state,
+            applied,
+            volume,
+            log,
+        } = parts;
+        let (leadership_sender, leadership) = watch::channel(Leadership::Other);
+        let tasks = vec![
+            tokio::spawn(leadership::follow(raft.metrics(), leadership_sender)),
+            tokio::spawn(snapshot_by_volume(raft.clone(), applied.clone(), volume)),
+        ];
+        Self {
+            id,
+            cluster_id,
+            raft,
+            router,
+            state,
+            applied,
+            leadership,
+            log: Mutex::new(log),
+            tasks: Mutex::new(tasks),
+        }
     }
 
     async fn found_or_stand(&self, advertise: &str) -> Result<(), Error> {
@@ -207,16 +242,29 @@ impl Member {
 
     /// Confirms leadership and waits until everything committed before that is applied.
     pub(crate) async fn confirm(&self) -> Result<(), ReadError> {
-        match timeout(READ_BARRIER, self.raft.ensure_linearizable()).await {
-            Ok(Ok(_)) => Ok(()),
-            Ok(Err(RaftError::APIError(CheckIsLeaderError::ForwardToLeader(_)))) => {
-                Err(ReadError::NoLeader)
-            }
-            Ok(Err(RaftError::APIError(CheckIsLeaderError::QuorumNotEnough(_)))) | Err(_) => {
-                Err(ReadError::Timeout)
-            }
-            Ok(Err(RaftError::Fatal(_))) => Err(ReadError::Stopped),
-        }
+        let confirmed = async {
+            self.raft
+                .ensure_linearizable()
+                .await
+                .map_err(|error| match error {
+                    RaftError::APIError(CheckIsLeaderError::ForwardToLeader(_)) => {
+                        ReadError::NoLeader
+                    }
+                    RaftError::APIError(CheckIsLeaderError::QuorumNotEnough(_)) => {
+                        ReadError::Timeout
+                    }
+                    RaftError::Fatal(_) => ReadError::Stopped,
+                })?;
+            // openraft lets a leader that was restarted lead on in its term, with the commits
+            // that it had noted: fewer, perhaps, than it had acknowledged. All of them are in
+            // its log, and it leads by our count once it has applied that.
+            let mut leadership = self.leadership.clone();
+            let leads = leadership.wait_for(|now| matches!(now, Leadership::Leader { .. }));
+            leads.await.map(drop).map_err(|_| ReadError::Stopped)
+        };
+        timeout(READ_BARRIER, confirmed)
+            .await
+            .unwrap_or(Err(ReadError::Timeout))
     }
 
     /// Takes a snapshot now, whatever the log's size.

@@ -1,6 +1,7 @@
 //! The raft member: the only directory that names openraft types. Everything above it sees
 //! [`Member`], commands and applied state.
 
+mod covered_log;
 mod disk;
 mod durable_file;
 mod entry;
@@ -15,6 +16,8 @@ mod snapshot_file;
 mod state_machine;
 mod writer;
 
+#[cfg(test)]
+mod simulation;
 #[cfg(test)]
 mod tests;
 

@@ -12,12 +12,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 use tempfile::TempPath;
+use tokio::sync::watch;
 
 use super::disk::{Disk, Step};
 use super::reserve;
 use super::snapshot_file::{SnapshotFile, Temporary, digest, read_state, write_state};
 use super::writer::{SNAPSHOT, Write, Writer};
-use super::{RaftSnapshotMeta, StoreError};
+use super::{RaftLogId, RaftSnapshotMeta, StoreError};
 use crate::codec;
 use crate::model::Digest;
 use crate::state::State;
@@ -32,6 +33,8 @@ pub(super) struct Snapshots {
     records: Records,
     disk: Disk,
     current: Arc<Mutex<Option<Record>>>,
+    /// How far the log is covered by the snapshot that counts.
+    covered: watch::Sender<Option<RaftLogId>>,
     /// Held from before a file is named until what does not count is removed, so that saves
     /// do not remove one another's files and the newest one counts in the end.
     saving: Arc<tokio::sync::Mutex<()>>,
@@ -42,6 +45,9 @@ pub(super) struct Snapshots {
 pub(super) enum Records {
     /// In the database of the log.
     Log(Arc<Writer>),
+    /// In the log of a simulated member.
+    #[cfg(test)]
+    Simulated(super::simulation::SimulatedLog),
 }
 
 impl Records {
@@ -56,6 +62,8 @@ impl Records {
                     })
                     .await
             }
+            #[cfg(test)]
+            Self::Simulated(log) => log.record_snapshot(value).await,
         }
     }
 }
@@ -99,14 +107,21 @@ impl Snapshots {
         };
         // No save runs yet, so what does not count is of no use to anyone.
         remove_others(&directory, record.as_ref(), |_| true);
+        let last_log_id = record.as_ref().and_then(|record| record.meta.last_log_id);
         let snapshots = Self {
             directory,
+            covered: watch::Sender::new(last_log_id),
             records,
             disk,
             current: Arc::new(Mutex::new(record)),
             saving: Arc::default(),
         };
         Ok((snapshots, stored))
+    }
+
+    /// How far the log is covered by the snapshot that counts: what may be purged.
+    pub(super) fn covered(&self) -> watch::Receiver<Option<RaftLogId>> {
+        self.covered.subscribe()
     }
 
     /// Writes `state` and makes it the snapshot that counts, unless a newer one does.
@@ -204,6 +219,7 @@ impl Snapshots {
             .await?;
         self.records.put(codec::encode(&record)?).await?;
         *self.record() = Some(record.clone());
+        self.covered.send_replace(record.meta.last_log_id);
         let directory = self.directory.clone();
         self.disk
             .run(Step::Remove, move || {

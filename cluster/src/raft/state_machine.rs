@@ -73,6 +73,17 @@ impl StateMachine {
         machine
     }
 
+    /// How much of the log may be purged.
+    pub(super) fn covered(&self) -> watch::Receiver<Option<RaftLogId>> {
+        self.snapshots.covered()
+    }
+
+    /// The applied state.
+    #[cfg(test)]
+    pub(super) fn state(&self) -> &State {
+        &self.state
+    }
+
     fn restore(&mut self, meta: &RaftSnapshotMeta, state: State) {
         self.state = state;
         self.last_applied = meta.last_log_id;

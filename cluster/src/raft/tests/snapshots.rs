@@ -9,6 +9,7 @@ use tokio::sync::Notify;
 use tokio::time::timeout;
 
 use super::*;
+use crate::raft::covered_log::CoveredLog;
 use crate::raft::disk::Step;
 
 /// Holds up whoever gets first to one step, until it is let go on.
@@ -181,4 +182,36 @@ async fn an_older_snapshot_is_not_installed_over_what_is_applied() {
         .await
         .unwrap();
     assert_eq!(machine.applied_state().await.unwrap().0, Some(log_id(501)));
+}
+
+#[tokio::test]
+async fn the_log_is_purged_and_goes_on_only_once_a_durable_snapshot_covers_it() {
+    let (of_leader, own) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let newer = newer(of_leader.path()).await;
+    let (gate, disk) = Gate::at(Step::Name);
+    let (mut log, mut machine) = open_held(own.path(), disk);
+    log.blocking_append((1..=3).map(submit)).await.unwrap();
+    let mut log = CoveredLog::new(log, machine.covered());
+    let install = tokio::spawn(async move {
+        let installed = machine.install_snapshot(&newer.meta, newer.snapshot);
+        installed.await.unwrap();
+        machine
+    });
+    timeout(LIMIT, gate.arrived.notified()).await.unwrap();
+    log.purge(log_id(500)).await.unwrap();
+    let held = timeout(
+        Duration::from_millis(50),
+        log.blocking_append([submit(501)]),
+    );
+    assert!(held.await.is_err(), "an entry was taken");
+    let state = log.get_log_state().await.unwrap();
+    assert_eq!(state.last_purged_log_id, None);
+    assert_eq!(state.last_log_id, Some(log_id(3)));
+
+    gate.go_on.notify_one();
+    let _machine = timeout(LIMIT, install).await.unwrap().unwrap();
+    log.blocking_append([submit(501)]).await.unwrap();
+    let state = log.get_log_state().await.unwrap();
+    assert_eq!(state.last_purged_log_id, Some(log_id(500)));
+    assert_eq!(state.last_log_id, Some(log_id(501)));
 }

@@ -1,0 +1,131 @@
+//! What the members of a run share: the seed's randomness, the network's condition, who
+//! runs, and the checker.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use tokio::time::Instant;
+
+use super::checker::Checker;
+use crate::raft::Raft;
+use crate::raft::disk::{Disk, Step};
+
+/// Clones share one world.
+#[derive(Clone)]
+pub(in crate::raft) struct World {
+    begun: Instant,
+    inner: Arc<Mutex<Inner>>,
+}
+
+pub(super) struct Inner {
+    pub(super) random: StdRng,
+    pub(super) checker: Checker,
+    /// Which start of a member has effects; none while it is down.
+    pub(super) current: BTreeMap<u64, u64>,
+    /// Members that can be reached.
+    pub(super) reachable: BTreeMap<u64, (u64, Raft)>,
+    /// Ways, from and to, on which nothing arrives.
+    pub(super) cut: BTreeSet<(u64, u64)>,
+    /// Of 100 messages, so many are lost.
+    pub(super) loss: u32,
+    /// How far each machine's wall clock is off, in milliseconds.
+    pub(super) wall_offsets: BTreeMap<u64, i64>,
+    /// Builds under way, by member and start.
+    pub(super) building: BTreeMap<(u64, u64), u32>,
+}
+
+impl std::fmt::Debug for World {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("World").finish_non_exhaustive()
+    }
+}
+
+/// One start of one member. What a member does after a crash has no effect on anything.
+#[derive(Debug, Clone)]
+pub(in crate::raft) struct Life {
+    pub(super) world: World,
+    pub(super) member: u64,
+    pub(super) start: u64,
+}
+
+impl World {
+    pub(super) fn new(seed: u64) -> Self {
+        Self {
+            begun: Instant::now(),
+            inner: Arc::new(Mutex::new(Inner {
+                random: StdRng::seed_from_u64(seed),
+                checker: Checker::default(),
+                current: BTreeMap::new(),
+                reachable: BTreeMap::new(),
+                cut: BTreeSet::new(),
+                loss: 0,
+                wall_offsets: BTreeMap::new(),
+                building: BTreeMap::new(),
+            })),
+        }
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn draw(&self, range: Range<u64>) -> u64 {
+        self.lock().random.random_range(range)
+    }
+
+    /// Whether something that happens `percent` times of 100 does.
+    pub(super) fn chance(&self, percent: u32) -> bool {
+        self.lock().random.random_ratio(percent, 100)
+    }
+
+    /// Lets a time between these go by, in milliseconds.
+    pub(super) async fn pause(&self, millis: Range<u64>) {
+        let millis = self.draw(millis);
+        tokio::time::sleep(Duration::from_millis(millis)).await;
+    }
+
+    /// Time since the run began: what a clock shows that nobody sets.
+    pub(super) fn elapsed(&self) -> Duration {
+        self.begun.elapsed()
+    }
+
+    /// What the wall clock of a member shows, in milliseconds since the epoch.
+    pub(super) fn wall(&self, member: u64) -> u64 {
+        let offset = self.lock().wall_offsets.get(&member).copied().unwrap_or(0);
+        let elapsed = u64::try_from(self.elapsed().as_millis()).unwrap();
+        elapsed.saturating_add_signed(offset)
+    }
+}
+
+impl Life {
+    /// Whether the member has not crashed since.
+    pub(super) fn is_current(&self) -> bool {
+        let current = &self.world.lock().current;
+        current.get(&self.member) == Some(&self.start)
+    }
+
+    pub(super) fn key(&self) -> (u64, u64) {
+        (self.member, self.start)
+    }
+
+    /// A disk on which every step takes a while, now and then a long one.
+    pub(super) fn disk(&self) -> Disk {
+        let life = self.clone();
+        Disk::Stepped(Arc::new(move |step| {
+            let world = life.world.clone();
+            Box::pin(async move {
+                let millis = match step {
+                    Step::Write if world.chance(40) => 500..6_000,
+                    Step::Write => 1..200,
+                    Step::Name | Step::Remove => 0..50,
+                    Step::Create | Step::Read => 0..5,
+                };
+                world.pause(millis).await;
+            })
+        }))
+    }
+}
