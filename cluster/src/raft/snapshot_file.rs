@@ -71,7 +71,7 @@ impl SnapshotFile {
     pub(super) fn inline(mut self) -> Self {
         self.handle = match self.handle {
             Handle::Threaded(file) => Handle::Inline(file.try_into_std().expect("not in use yet")),
-            inline => inline,
+            inline @ Handle::Inline(_) => inline,
         };
         self
     }
