@@ -127,6 +127,7 @@ mod tests {
         };
         let stamped = Stamped {
             at: LogTime(at),
+            ran: None,
             command: Command::SubmitJob(submission),
         };
         let index = LogIndex(state.applied.0 + 1);

@@ -247,7 +247,7 @@ fn all_damaged_inputs_of_a_join_are_made_anew_at_once() {
     let mut job = Job::clone(&state.jobs[&JOB]);
     let mut last = None;
     for index in 0..4 {
-        let made = job.tasks.get_mut(&TaskKind::Segment(index)).unwrap();
+        let made = job.tasks.get_mut(&TaskKind::Segment(index)).map(Arc::make_mut).unwrap();
         made.phase = TaskPhase::Done(Some(SegmentMark {
             object: object("segment", 10),
             // The third was made anew since.
@@ -267,7 +267,7 @@ fn all_damaged_inputs_of_a_join_are_made_anew_at_once() {
         epoch: Epoch(100),
         ..last.unwrap()
     };
-    let join = job.tasks.get_mut(&TaskKind::Join).unwrap();
+    let join = job.tasks.get_mut(&TaskKind::Join).map(Arc::make_mut).unwrap();
     join.history = vec![(failed, LogTime(2), AttemptOutcome::Failed(failure))];
     let mut driver = JobDriver::new(JOB, Timings::default());
     let effects = driver.on(sight(&Arc::new(job), 0, &[], &[OURS]), Instant::now());

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use cluster::State;
 use cluster::command::{Outcome, Stamped};
 use cluster::coordinator::ReadError;
-use cluster::model::{Digest, Epoch, LogIndex, ObjectRef, Submission, TaskKind};
+use cluster::model::{Digest, Epoch, LogIndex, ObjectRef, RanTime, Submission, TaskKind};
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use tokio::sync::watch;
@@ -29,7 +29,14 @@ impl Log {
     fn apply(&self, command: Command) -> Outcome {
         let mut state = self.state.lock().unwrap();
         let index = LogIndex(state.applied.0 + 1);
-        state.apply(index, Stamped { at: NOW, command })
+        state.apply(
+            index,
+            Stamped {
+                at: NOW,
+                ran: None,
+                command,
+            },
+        )
     }
 }
 
@@ -71,6 +78,10 @@ impl Clock for Still {
 
     fn log_time(&self) -> LogTime {
         self.0
+    }
+
+    fn ran(&self) -> RanTime {
+        RanTime(self.0.0)
     }
 }
 

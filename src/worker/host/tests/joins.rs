@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use actors::ports::{Assignment, TaskHost, damaged_inputs};
 use cluster::command::Granted;
-use cluster::model::{Digest, Epoch, Generation, JobId, ObjectKey, ObjectRef, TaskKind, TaskRef};
+use cluster::model::{
+    Digest, Epoch, Generation, JobId, ObjectKey, ObjectRef, RunNumber, TaskKind, TaskRef,
+};
 
 use super::transfers::World;
 
@@ -33,6 +35,7 @@ async fn every_damaged_input_is_blamed_at_once() {
                 kind: TaskKind::Join,
             },
             epoch: Epoch(9),
+            run: RunNumber(9),
             attempt: 1,
             generation: Generation(1),
             frames: None,
