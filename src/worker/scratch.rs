@@ -14,6 +14,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use cluster::model::Incarnation;
+use tempfile::TempDir;
 
 /// This start's scratch directory.
 #[derive(Debug, Clone)]
@@ -122,6 +123,19 @@ impl Scratch {
             fs::create_dir_all(directory)?;
         }
         Ok(dirs)
+    }
+
+    /// A fresh directory of the node's alone, for a task without a slot. It goes with what is
+    /// returned.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn own(&self, label: &str) -> io::Result<TempDir> {
+        let own = self.root.join("own");
+        fs::create_dir_all(&own)?;
+        tempfile::Builder::new()
+            .prefix(&format!("{label}-"))
+            .tempdir_in(own)
     }
 }
 

@@ -114,13 +114,13 @@ impl JobState {
     fn sight(&self, applied: &State, live: &LiveFacts) -> Sight {
         let now = self.args.clock.now();
         let suspect: Duration = self.args.timings.suspect;
-        let fingerprints = live
+        let nodes = live
             .nodes
             .iter()
             .filter(|(_, node)| now.saturating_duration_since(node.last_poll) <= suspect)
             .filter_map(|(id, _)| applied.nodes.get(id))
             .filter(|info| info.roles.render && info.state == NodeState::Ready)
-            .map(|info| info.fingerprint)
+            .map(|info| (info.id, info.fingerprint))
             .collect();
         let units = live
             .units
@@ -132,7 +132,7 @@ impl JobState {
             job: applied.jobs.get(&self.args.job).cloned(),
             ran: self.args.clock.ran(),
             units,
-            fingerprints,
+            nodes,
         }
     }
 

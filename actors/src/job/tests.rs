@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use cluster::command::Command;
 use cluster::model::{
-    Attempt, AttemptOutcome, Digest, Epoch, Failure, Fingerprint, JobId, LogTime, RanTime,
+    Attempt, AttemptOutcome, Digest, Epoch, Failure, Fingerprint, JobId, LogTime, NodeId, RanTime,
     SegmentMark, TaskKind,
 };
 use cluster::state::{Job, TaskPhase};
@@ -27,7 +27,7 @@ fn sight(job: &Arc<Job>, stamp: u64, units: &[(u32, u64, u64)], nodes: &[Fingerp
             .iter()
             .map(|&(segment, epoch, units)| ((TaskKind::Segment(segment), Epoch(epoch)), units))
             .collect(),
-        fingerprints: nodes.to_vec(),
+        nodes: (1..).map(NodeId).zip(nodes.iter().copied()).collect(),
     })
 }
 
@@ -86,7 +86,7 @@ fn an_ended_or_unknown_job_stops_its_actor() {
         job: None,
         ran: RanTime(0),
         units: BTreeMap::new(),
-        fingerprints: Vec::new(),
+        nodes: Vec::new(),
     });
     assert_eq!(driver.on(gone, Instant::now()), [Effect::Stop]);
 }
@@ -223,5 +223,88 @@ fn a_damaged_input_of_the_join_is_made_anew_once() {
         );
         let want: Vec<&Command> = reopened.iter().filter(|_| wants).collect();
         assert_eq!(proposals(&effects), want, "{what}");
+    }
+}
+
+#[test]
+fn sources_that_are_gone_are_fetched_again() {
+    const FETCHER: NodeId = NodeId(1);
+    let (state, _) = planned(JOB, 1, 30);
+    let mut job = Job::clone(&state.jobs[&JOB]);
+    let attempt = job.tasks[&TaskKind::Segment(0)].live[0].clone();
+    assert_eq!(attempt.node, FETCHER);
+    let mut fetch = job.tasks[&TaskKind::Segment(0)].clone();
+    fetch.live.clear();
+    fetch.phase = TaskPhase::Done(None);
+    fetch.history = vec![(attempt.clone(), LogTime(1), AttemptOutcome::Done)];
+    job.tasks.insert(TaskKind::Fetch, fetch);
+    let plan = job.plan.take();
+    let ended = |epoch: u64, path: Option<&str>| {
+        let failure = Failure {
+            code: "storage_unavailable".to_owned(),
+            message: "it is not there".to_owned(),
+            path: path.map(str::to_owned),
+            permanent: false,
+        };
+        let attempt = Attempt {
+            epoch: Epoch(attempt.epoch.0 + epoch),
+            ..attempt.clone()
+        };
+        vec![(attempt, LogTime(2), AttemptOutcome::Failed(failure))]
+    };
+    let timings = Timings::default();
+    let (ours, other) = ((FETCHER, OURS), (NodeId(2), OURS));
+    type Case<'a> = (
+        &'a str,
+        Vec<(NodeId, Fingerprint)>,
+        u64,
+        Option<&'a str>,
+        bool,
+    );
+    let lost = Some(crate::ports::LOST_SOURCES);
+    let cases: [Case<'_>; 6] = [
+        ("its node polls", vec![ours, other], 1, None, false),
+        ("only others poll", vec![other], 1, None, true),
+        ("nobody polls", vec![], 1, None, false),
+        ("they are not there", vec![ours], 1, lost, true),
+        ("they were fetched since", vec![ours], 0, lost, false),
+        ("another failure", vec![ours], 1, Some("elements[0]"), false),
+    ];
+    for (what, nodes, epoch, path, wants) in cases {
+        job.tasks.get_mut(&TaskKind::Prepare).unwrap().history = ended(epoch, path);
+        let sight = |job: &Job| {
+            JobEvent::Seen(Sight {
+                job: Some(Arc::new(job.clone())),
+                ran: RanTime(0),
+                units: BTreeMap::new(),
+                nodes: nodes.clone(),
+            })
+        };
+        let mut driver = JobDriver::new(JOB, timings);
+        let start = Instant::now();
+        let mut effects = driver.on(sight(&job), start);
+        if path.is_none() {
+            assert!(
+                proposals(&effects).is_empty(),
+                "{what}: a moment counts for nothing"
+            );
+            effects = driver.on(sight(&job), start + timings.suspect);
+        }
+        let reopen = Command::ReopenTasks {
+            job: JOB,
+            generation: job.generation,
+            tasks: vec![TaskKind::Fetch],
+        };
+        let want: Vec<&Command> = Some(&reopen).filter(|_| wants).into_iter().collect();
+        assert_eq!(proposals(&effects), want, "{what}");
+        let mut planned = job.clone();
+        planned.plan.clone_from(&plan);
+        let mut driver = JobDriver::new(JOB, timings);
+        driver.on(sight(&planned), start);
+        let effects = driver.on(sight(&planned), start + timings.suspect);
+        assert!(
+            proposals(&effects).is_empty(),
+            "{what}: a plan needs no sources"
+        );
     }
 }

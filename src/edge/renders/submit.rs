@@ -7,7 +7,9 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use cluster::command::{Command, Outcome, Rejection};
-use cluster::model::{Admission, AssetUse, Digest, IdempotencyRow, JobId, JobStatus, Submission};
+use cluster::model::{
+    Admission, AssetUse, Digest, IdempotencyRow, JobId, JobStatus, Level, NewRender, Submission,
+};
 
 use crate::composition::{Json, ValidComposition, Warning, body_digest, canonical_bytes, validate};
 use crate::edge::access::within_quota;
@@ -19,7 +21,7 @@ use crate::edge::params::Params;
 use crate::edge::renders::as_of;
 use crate::edge::uploads::notice_arrival;
 use crate::plan::RequestObject;
-use crate::plan::assets_used;
+use crate::plan::{assets_used, has_remote_sources};
 use crate::store::keys;
 use crate::telemetry::metrics::{self, Submission as Submitted};
 
@@ -190,7 +192,16 @@ async fn admit(
         webhook_url: composition.webhook_url.clone(),
         has_destination: composition.destination.is_some(),
     };
-    let outcome = edge.propose(Command::Admit(admission)).await;
+    // A cluster that is not upgraded as a whole fetches sources when it prepares.
+    let command = if has_remote_sources(composition) && edge.state().level >= Level(1) {
+        Command::AdmitRender(NewRender {
+            admission,
+            has_remote_sources: true,
+        })
+    } else {
+        Command::Admit(admission)
+    };
+    let outcome = edge.propose(command).await;
     if !matches!(
         outcome,
         Ok(Outcome::Submitted(_)) | Err(actors::ports::ProposeError::Unknown)

@@ -17,6 +17,7 @@ pub mod share;
 mod sniff;
 #[cfg(test)]
 mod tests;
+mod turns;
 mod validators;
 
 use std::path::{Path, PathBuf};
@@ -26,7 +27,7 @@ use std::sync::atomic::AtomicU64;
 use cluster::model::{Digest, LogTime, ObjectKey, ObjectRef};
 use reqwest::Client;
 use tokio::io::AsyncReadExt;
-use tokio::sync::{Mutex, Semaphore, SemaphorePermit};
+use tokio::sync::Mutex;
 use url::Url;
 
 pub use error::{FetchError, is_full};
@@ -41,10 +42,8 @@ use crate::store::{ObjectStore, StoreError, keys};
 use download::{Body, Download, Downloaded};
 use progress::Meter;
 use share::{Direct, ShareService};
+use turns::{Turn, Turns};
 use validators::{Known, Validators};
-
-/// Downloads at a time, over all jobs of this node.
-const CONCURRENCY: usize = 4;
 
 /// Longest page that is read for what it says.
 const PAGE_BYTES: u64 = 1 << 20;
@@ -61,7 +60,7 @@ pub struct Fetcher {
     #[cfg(test)]
     service: Option<Url>,
     validators: Validators,
-    permits: Semaphore,
+    turns: Turns,
     /// Held while an object is looked up and put, so that equal bytes from two URLs do not
     /// race for one key.
     storing: Mutex<()>,
@@ -92,12 +91,12 @@ impl Fetcher {
             store,
             client,
             guard,
+            turns: Turns::new(limits.downloads),
             limits,
             pages: None,
             #[cfg(test)]
             service: None,
             validators: Validators::open(memory),
-            permits: Semaphore::new(CONCURRENCY),
             storing: Mutex::new(()),
         })
     }
@@ -121,7 +120,7 @@ impl Fetcher {
         progress: &AtomicU64,
     ) -> Result<ObjectRef, FetchError> {
         let admitted = self.guard.admit(url)?;
-        let _permit = self.permit().await?;
+        let _turn = self.turn(&admitted, progress).await?;
         let file = Scratch::within(scratch);
         if let Some(known) = self.validators.get(url) {
             if self.store.head(&known.object.key).await? == Some(known.object.size) {
@@ -142,9 +141,12 @@ impl Fetcher {
         }
     }
 
-    async fn permit(&self) -> Result<SemaphorePermit<'_>, FetchError> {
-        let permit = self.permits.acquire().await;
-        permit.map_err(|_| FetchError::Connection("the fetcher has stopped".to_owned()))
+    /// Waits for a download's turn, as long as the download itself may take.
+    async fn turn(&self, url: &Url, meter: &dyn Meter) -> Result<Turn<'_>, FetchError> {
+        let turn = tokio::time::timeout(self.limits.total, self.turns.wait(url, meter)).await;
+        turn.map_err(|_| {
+            FetchError::Connection("too many downloads from its host go on".to_owned())
+        })
     }
 
     /// Downloads what a URL means: itself, or the file behind a share link.
