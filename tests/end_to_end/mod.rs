@@ -22,5 +22,6 @@ mod keys;
 mod minimal;
 mod mutants;
 mod probe;
+mod slow_sources;
 mod uploads;
 mod webhooks;
