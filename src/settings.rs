@@ -139,8 +139,9 @@ pub struct Render {
     pub segment_frames: u32,
     /// Most frames times pixels of the canvas in one segment.
     pub segment_pixels: u64,
-    /// Uploads and imports taken in, and files delivered, at once: beside `slots`.
-    pub transfer_slots: u32,
+    /// Files of uploads and imports looked at, at once: beside `slots`.
+    #[serde(alias = "transfer_slots")]
+    pub probe_slots: u32,
     /// A segment without a new frame for this long is killed.
     #[serde(with = "humantime_serde")]
     pub stall_timeout: Duration,
@@ -220,6 +221,11 @@ pub struct Media {
     /// Longest fetch of one source.
     #[serde(with = "humantime_serde")]
     pub fetch_timeout: Duration,
+    /// Renders whose sources are fetched, uploads and imports taken in and files delivered by
+    /// a node at once; none of them takes a slot.
+    pub fetches: u32,
+    /// Bytes a second that a source must bring over half a minute; 0: any rate will do.
+    pub min_rate: ByteSize,
     /// The program for video pages: `auto` is the one on the path, if any; empty: none; else
     /// its own path.
     pub yt_dlp: String,
@@ -378,7 +384,7 @@ impl Default for Render {
             decoder: "auto".into(),
             segment_frames: 0,
             segment_pixels: 375_000_000,
-            transfer_slots: 2,
+            probe_slots: 2,
             stall_timeout: Duration::from_secs(60),
             sandbox: Sandbox::Auto,
             worker_memory: "auto".into(),
@@ -407,6 +413,8 @@ impl Default for Media {
             connect_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(30),
             fetch_timeout: Duration::from_secs(3600),
+            fetches: 16,
+            min_rate: ByteSize::kib(64),
             yt_dlp: "auto".into(),
         }
     }

@@ -16,8 +16,10 @@ pub struct Config {
     pub boot: Boot,
     /// How a worker child is started.
     pub worker: WorkerCommand,
-    /// Workers beside those of `slots` that take in assets and deliver artifacts.
-    pub transfer_slots: u32,
+    /// Workers beside those of `slots` that look at uploads and imports.
+    pub probe_slots: u32,
+    /// Transfers (fetches, ingests, deliveries) of this node at once; they take no slot.
+    pub transfers: u32,
     /// Renders of one workspace that go on at once; 0: as many as there are slots for.
     pub concurrent_per_workspace: u32,
     /// Durations of leases, polls and limits.

@@ -92,7 +92,8 @@ pub async fn start(config: Config, ports: Ports) -> Result<RootHandle, StartErro
         node: config.node.roles.render.then(|| NodeArgs {
             info: config.node,
             boot: config.boot,
-            transfer_slots: config.transfer_slots,
+            probe_slots: config.probe_slots,
+            transfers: config.transfers,
             worker: config.worker,
             timings,
             coordinator: Arc::clone(&coordinator),

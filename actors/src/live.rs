@@ -30,19 +30,19 @@ pub(crate) struct LiveNode {
 }
 
 impl LiveFacts {
-    /// Fingerprints of the nodes that poll and take rendering work.
-    pub(crate) fn fingerprints(
+    /// The nodes that poll and take rendering work, with their fingerprints.
+    pub(crate) fn takers(
         &self,
         applied: &State,
         now: Instant,
         suspect: Duration,
-    ) -> Vec<Fingerprint> {
+    ) -> Vec<(NodeId, Fingerprint)> {
         self.nodes
             .iter()
             .filter(|(_, node)| now.saturating_duration_since(node.last_poll) <= suspect)
             .filter_map(|(id, _)| applied.nodes.get(id))
             .filter(|info| info.roles.render && info.state == NodeState::Ready)
-            .map(|info| info.fingerprint)
+            .map(|info| (info.id, info.fingerprint))
             .collect()
     }
 }

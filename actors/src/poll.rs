@@ -20,7 +20,7 @@ pub struct Poll {
     pub handed_back: Vec<(TaskRef, Epoch)>,
     /// Slots that could begin something now.
     pub free_slots: u32,
-    /// Slots for transfers that could begin something now.
+    /// Transfers that could begin now; they take no slot.
     pub free_transfers: u32,
     /// Takes nothing new.
     pub draining: bool,

@@ -8,8 +8,8 @@ use std::time::Instant;
 use cluster::State;
 use cluster::command::{Command, Granted, Outcome};
 use cluster::model::{
-    Artifact, Asset, AssetId, Delivery, Endpoint, Failure, JobId, LogIndex, LogTime, ObjectRef,
-    RanTime, TaskOutput,
+    Artifact, Asset, AssetId, Delivery, Endpoint, Epoch, Failure, JobId, LogIndex, LogTime,
+    ObjectRef, RanTime, TaskOutput,
 };
 use cluster::state::Job;
 use futures::future::BoxFuture;
@@ -57,6 +57,8 @@ pub struct Assignment {
     pub no_cache: bool,
     /// For a prepare: the bytes of the uploads and imports that the composition uses.
     pub assets: Vec<(AssetId, ObjectRef)>,
+    /// For a prepare whose remote sources a fetch has brought to this node: its attempt.
+    pub fetched: Option<Epoch>,
     /// For an ingest: what is to be taken in.
     pub ingest: Option<Asset>,
     /// For a delivery: the render whose artifact is to be copied, and the artifact.
@@ -80,6 +82,10 @@ pub fn damaged_inputs(path: &str) -> Option<Vec<u32>> {
     let blamed = numbers.split(',').map(|number| number.parse().ok());
     blamed.take(MOST_BLAMED).collect()
 }
+
+/// The path of a prepare's failure that finds fetched sources gone: they are then fetched
+/// again.
+pub const LOST_SOURCES: &str = "sources";
 
 /// What a receiver of a webhook had to say.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -108,15 +114,35 @@ pub struct Staged {
     pub scratch: PathBuf,
 }
 
+/// What the part of a transfer task that needs no child came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Transferred {
+    /// The task is done.
+    Done(TaskOutput),
+    /// The bytes are in the store, and a child is to look at them. What [`TaskHost::stage`]
+    /// is to know of them, opaque to the actors.
+    ToProbe(Vec<u8>),
+}
+
 /// Everything round a child's work: inputs in, outputs out. Implemented by the binary.
 pub trait TaskHost: Send + Sync + 'static {
+    /// Moves the bytes of a fetch, ingest or delivery, without a slot. `progress` counts
+    /// bytes moved. Dropping the future must remove what it had left in scratch so far.
+    fn transfer(
+        &self,
+        assignment: Assignment,
+        progress: Arc<AtomicU64>,
+    ) -> BoxFuture<'static, Result<Transferred, Failure>>;
+
     /// Brings the inputs of a run of attempts (one task, or consecutive segments of one job)
     /// to where the child of slot number `slot` finds them, and writes its order. `progress`
-    /// counts bytes fetched. Dropping the future must remove what it had brought so far.
+    /// counts bytes fetched. `to_probe` is what [`Transferred::ToProbe`] carried, if the run is
+    /// an ingest. Dropping the future must remove what it had brought so far.
     fn stage(
         &self,
         slot: usize,
         run: Vec<Assignment>,
+        to_probe: Option<Vec<u8>>,
         progress: Arc<AtomicU64>,
     ) -> BoxFuture<'static, Result<Staged, Failure>>;
 

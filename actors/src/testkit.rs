@@ -21,6 +21,7 @@ use tokio::sync::watch;
 
 use crate::ports::{
     Answered, Assignment, Clock, Coordinator, Leadership, ProposeError, Staged, TaskHost,
+    Transferred,
 };
 
 /// An empty state of the newest level.
@@ -185,6 +186,9 @@ pub struct FakeHost {
     segments: Vec<FrameRange>,
     has_audio: bool,
     tricks: Mutex<Vec<(TaskKind, String)>>,
+    /// Transfers of these jobs never come to their end.
+    hung: Mutex<BTreeSet<JobId>>,
+    transferring: Arc<AtomicU64>,
     scratch: Mutex<BTreeSet<PathBuf>>,
     staged: Mutex<Vec<Vec<(TaskKind, u32)>>>,
     published: Mutex<Vec<TaskKind>>,
@@ -207,6 +211,16 @@ impl FakeHost {
     /// Adds a word to the first order for `kind`: `die`, `hang`, `slow`, `fail`.
     pub fn trick(&self, kind: TaskKind, word: &str) {
         lock(&self.tricks).push((kind, word.to_owned()));
+    }
+
+    /// Has every transfer of `job` go on, byte by byte, without an end.
+    pub fn hang(&self, job: JobId) {
+        lock(&self.hung).insert(job);
+    }
+
+    /// Transfers that go on now.
+    pub fn transferring(&self) -> u64 {
+        self.transferring.load(Ordering::Relaxed)
     }
 
     /// Scratch directories not cleaned yet.
@@ -242,11 +256,54 @@ impl FakeHost {
     }
 }
 
+/// Counts a transfer for as long as it goes on.
+struct UnderWay(Arc<AtomicU64>);
+
+impl UnderWay {
+    fn begin(count: &Arc<AtomicU64>) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(count))
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 impl TaskHost for FakeHost {
+    fn transfer(
+        &self,
+        assignment: Assignment,
+        progress: Arc<AtomicU64>,
+    ) -> BoxFuture<'static, Result<Transferred, Failure>> {
+        let task = assignment.granted.task;
+        let hangs = lock(&self.hung).contains(&task.job);
+        let under_way = UnderWay::begin(&self.transferring);
+        if !hangs && task.kind != TaskKind::Ingest {
+            lock(&self.published).push(task.kind);
+        }
+        async move {
+            let _under_way = under_way;
+            while hangs {
+                progress.fetch_add(1, Ordering::Relaxed);
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            Ok(match task.kind {
+                TaskKind::Ingest => Transferred::ToProbe(b"file".to_vec()),
+                TaskKind::Deliver => Transferred::Done(TaskOutput::Delivered),
+                _ => Transferred::Done(TaskOutput::Fetched),
+            })
+        }
+        .boxed()
+    }
+
     fn stage(
         &self,
         _slot: usize,
         run: Vec<Assignment>,
+        _to_probe: Option<Vec<u8>>,
         progress: Arc<AtomicU64>,
     ) -> BoxFuture<'static, Result<Staged, Failure>> {
         progress.fetch_add(1, Ordering::Relaxed);

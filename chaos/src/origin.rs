@@ -261,9 +261,12 @@ async fn misbehave(
         }
         Trouble::Slow { rate } => {
             send_head(stream, 200, &length).await?;
-            for chunk in bytes.chunks((rate / 10).max(1)) {
+            let chunk = (rate / 10).max(1);
+            let share = u32::try_from(rate.max(1) / chunk)?;
+            let pause = Duration::from_secs(1) / share;
+            for chunk in bytes.chunks(chunk) {
                 stream.write_all(chunk).await?;
-                tokio::time::sleep(Duration::from_millis(100)).await;
+                tokio::time::sleep(pause).await;
             }
         }
         Trouble::Endless { length } => {

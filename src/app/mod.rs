@@ -36,7 +36,7 @@ use crate::store::ObjectStore;
 use crate::store::fetch::{FetchLimits, Fetcher, Guard, YtDlp};
 use crate::telemetry;
 use crate::worker::fingerprint::RenderFacts;
-use crate::worker::host::{Host, HostSettings};
+use crate::worker::host::{Host, HostSettings, SOURCES_AT_ONCE};
 use crate::worker::scratch::{Scratch, sweep_scratch};
 use crate::worker::settings::WorkerSettings;
 
@@ -111,7 +111,7 @@ impl App {
         let fetcher = Arc::new(fetcher.within(Arc::clone(&marks)));
         let slots = settings
             .slot_count()
-            .saturating_add(settings.render.transfer_slots);
+            .saturating_add(settings.render.probe_slots);
         let slots = usize::try_from(slots).unwrap_or(usize::MAX);
         let open = || Scratch::open(&data_dir, identity.incarnation, slots);
         let scratch = open().or_else(|error| {
@@ -148,7 +148,8 @@ impl App {
                     args: vec!["worker".to_owned()],
                     envs: worker.slot_environment(),
                 },
-                transfer_slots: settings.render.transfer_slots,
+                probe_slots: settings.render.probe_slots,
+                transfers: settings.media.fetches,
                 concurrent_per_workspace: settings.limits.concurrent_per_workspace,
                 webhooks: settings.webhooks.schedule(),
                 timings: Timings {
@@ -346,6 +347,10 @@ fn source_fetcher(
         connect: media.connect_timeout,
         idle: media.idle_timeout,
         total: media.fetch_timeout,
+        min_rate: media.min_rate.as_u64(),
+        downloads: usize::try_from(media.fetches)
+            .unwrap_or(usize::MAX)
+            .saturating_mul(SOURCES_AT_ONCE),
         ..FetchLimits::default()
     };
     let guard = Guard::new(media.allow_private_networks);

@@ -41,6 +41,12 @@ pub fn assets_used(composition: &ValidComposition) -> Vec<(AssetId, String)> {
     used
 }
 
+/// Whether a composition uses a file that has to be fetched from elsewhere.
+pub fn has_remote_sources(composition: &ValidComposition) -> bool {
+    let sources = composition.source_urls();
+    sources.iter().any(|source| asset_of(&source.url).is_none())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -10,7 +10,7 @@ mod stored;
 use cluster::model::{FrameRange, ObjectRef};
 use serde::{Deserialize, Serialize};
 
-pub use assets::{asset_of, asset_url, assets_used};
+pub use assets::{asset_of, asset_url, assets_used, has_remote_sources};
 pub use prepared::Prepared;
 pub use probe::{Probe, ProbeAudio, ProbeColor};
 pub use request::{RequestObject, RequestObjectError};

@@ -105,6 +105,9 @@ impl Settings {
                 "is set, but this build runs on one machine only",
             );
         }
+        if self.media.fetches == 0 {
+            return refuse("media.fetches", "must be at least 1");
+        }
         if self.worker_memory().is_none() {
             return refuse(
                 "render.worker_memory",

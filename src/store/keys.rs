@@ -27,6 +27,12 @@ pub fn prepared(job: JobId) -> ObjectKey {
     ObjectKey(format!("jobs/{job}/prepared.json"))
 }
 
+/// What a fetch brought of a render's remote sources: see `worker::host`. An epoch is
+/// carried out once, so the key is written once.
+pub fn fetched(job: JobId, epoch: Epoch) -> ObjectKey {
+    ObjectKey(format!("jobs/{job}/{}/{epoch}.json", task(TaskKind::Fetch)))
+}
+
 /// A fresh key for one upload try of an attempt's output. Two tries never share a key: what
 /// fences a stale attempt off is the committed reference, not the store.
 pub fn attempt(job: JobId, kind: TaskKind, epoch: Epoch, extension: &str) -> ObjectKey {
@@ -83,7 +89,7 @@ pub const EVENT_BODIES: &str = "webhooks/";
 
 /// What attempts left, without the request, what clients are told from, and the artifact.
 pub fn intermediate_prefixes(job: JobId, segments: u32) -> impl Iterator<Item = String> {
-    let kinds = [TaskKind::Prepare, TaskKind::Audio].into_iter();
+    let kinds = [TaskKind::Fetch, TaskKind::Prepare, TaskKind::Audio].into_iter();
     kinds
         .chain((0..segments).map(TaskKind::Segment))
         .map(move |kind| format!("jobs/{job}/{}/", task(kind)))
@@ -134,6 +140,7 @@ mod tests {
         for key in [
             composition(job),
             prepared(job),
+            fetched(job, Epoch(1)),
             attempt(job, TaskKind::Prepare, Epoch(1), "json"),
             attempt(job, TaskKind::Audio, Epoch(1), "mp4"),
             attempt(job, TaskKind::Join, Epoch(1), "mp4"),

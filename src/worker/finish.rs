@@ -180,12 +180,3 @@ fn check(engine: &dyn MediaEngine, file: &Path, plan: &Plan) -> Result<(), Failu
     }
     Ok(())
 }
-
-/// A delivery's run: the node copied the artifact while it staged, so that a slow destination
-/// is watched like a slow source.
-pub(super) fn delivered(run: &Run) -> Result<(), Failure> {
-    if run.begin(0) {
-        run.made(&Made::Delivered)?;
-    }
-    Ok(())
-}

@@ -29,8 +29,6 @@ pub enum Order {
     Join(JoinOrder),
     /// Look at an upload or import.
     Ingest(IngestOrder),
-    /// The node itself has delivered the artifact; say so.
-    Delivered,
 }
 
 /// [`Order::Ingest`].
@@ -153,8 +151,6 @@ pub enum Made {
         /// All of it, where that was asked for.
         report: Option<Report>,
     },
-    /// Nothing: the node had done it before.
-    Delivered,
 }
 
 /// Bytes of an order or an output's description.

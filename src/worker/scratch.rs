@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use cluster::model::Incarnation;
+use tempfile::TempDir;
 
 use crate::store::{Marks, Purpose};
 
@@ -147,6 +148,19 @@ impl Scratch {
             fs::create_dir_all(directory)?;
         }
         Ok(dirs)
+    }
+
+    /// A fresh directory of the node's alone, for a task without a slot. It goes with what is
+    /// returned.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn own(&self, label: &str) -> io::Result<TempDir> {
+        let own = self.root.join("own");
+        fs::create_dir_all(&own)?;
+        tempfile::Builder::new()
+            .prefix(&format!("{label}-"))
+            .tempdir_in(own)
     }
 }
 

@@ -69,7 +69,6 @@ impl Tools {
             Order::Audio(order) => finish::audio(self, &order, run),
             Order::Join(order) => finish::join(self, &order, run),
             Order::Ingest(order) => ingest::ingest(self, &order, run),
-            Order::Delivered => finish::delivered(run),
         }
     }
 

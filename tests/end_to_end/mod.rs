@@ -23,5 +23,6 @@ mod keys;
 mod minimal;
 mod mutants;
 mod probe;
+mod slow_sources;
 mod uploads;
 mod webhooks;

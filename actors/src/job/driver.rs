@@ -6,13 +6,13 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use cluster::command::{Command, Outcome};
-use cluster::model::{AttemptOutcome, Epoch, Fingerprint, JobId, RanTime, TaskKind};
+use cluster::model::{AttemptOutcome, Epoch, Fingerprint, JobId, NodeId, RanTime, TaskKind};
 use cluster::state::{Job, TaskPhase};
 
 use super::limits;
 use super::rate::Rate;
 use crate::config::Timings;
-use crate::ports::{ProposeError, damaged_inputs};
+use crate::ports::{LOST_SOURCES, ProposeError, damaged_inputs};
 use crate::progress::JobProgress;
 
 /// Something that happened to a job.
@@ -33,8 +33,8 @@ pub(crate) struct Sight {
     pub(crate) ran: RanTime,
     /// Units done by attempts of this job, by task and epoch.
     pub(crate) units: BTreeMap<(TaskKind, Epoch), u64>,
-    /// Fingerprints of the nodes that poll and take work.
-    pub(crate) fingerprints: Vec<Fingerprint>,
+    /// The nodes that poll and take work, with their fingerprints.
+    pub(crate) nodes: Vec<(NodeId, Fingerprint)>,
 }
 
 /// What is to be done about it.
@@ -60,6 +60,8 @@ pub(crate) struct JobDriver {
     is_proposing: bool,
     without_node_since: Option<Instant>,
     without_fingerprint_since: Option<Instant>,
+    /// The node that fetched the sources does not poll, and others do.
+    without_sources_since: Option<Instant>,
     rate: Rate,
     shown: JobProgress,
 }
@@ -79,6 +81,7 @@ impl JobDriver {
             is_proposing: false,
             without_node_since: None,
             without_fingerprint_since: None,
+            without_sources_since: None,
             rate: Rate::default(),
             shown,
         }
@@ -112,14 +115,14 @@ impl JobDriver {
         if let Some(progress) = self.advance(job, sight, now) {
             effects.push(Effect::Publish(progress));
         }
-        let (any, fits) = (
-            !sight.fingerprints.is_empty(),
-            fingerprint_lives(job, sight),
-        );
+        let (any, fits) = (!sight.nodes.is_empty(), fingerprint_lives(job, sight));
         limits::since(&mut self.without_node_since, !any, now);
         limits::since(&mut self.without_fingerprint_since, any && !fits, now);
+        let has_sources = sources_live(job, sight);
+        limits::since(&mut self.without_sources_since, any && !has_sources, now);
         let due = || self.overdue(job, sight.ran, now);
-        if let Some(command) = self.spoiled(job).or_else(due)
+        let spoiled = self.spoiled(job).or_else(|| self.lost_sources(job, now));
+        if let Some(command) = spoiled.or_else(due)
             && !self.is_proposing
         {
             self.is_proposing = true;
@@ -155,6 +158,26 @@ impl JobDriver {
             job: self.id,
             generation: job.generation,
             tasks,
+        })
+    }
+
+    /// Has sources fetched again that are gone, or are on a node that does not poll any more.
+    fn lost_sources(&self, job: &Job, now: Instant) -> Option<Command> {
+        let fetched = job.fetched_by().filter(|_| job.plan.is_none())?;
+        let prepare = job.tasks.get(&TaskKind::Prepare)?;
+        let are_missed = prepare.history.last().is_some_and(|(attempt, _, outcome)| {
+            attempt.epoch > fetched.epoch
+                && matches!(outcome, AttemptOutcome::Failed(failure)
+                    if failure.path.as_deref() == Some(LOST_SOURCES))
+        });
+        // A new leader hears of the nodes one after the other.
+        let is_node_gone = self
+            .without_sources_since
+            .is_some_and(|start| now.saturating_duration_since(start) >= self.timings.suspect);
+        (are_missed || is_node_gone).then(|| Command::ReopenTasks {
+            job: self.id,
+            generation: job.generation,
+            tasks: vec![TaskKind::Fetch],
         })
     }
 
@@ -203,7 +226,16 @@ impl JobDriver {
 /// Whether some live node may render this job.
 fn fingerprint_lives(job: &Job, sight: &Sight) -> bool {
     job.fingerprint
-        .is_none_or(|wanted| sight.fingerprints.contains(&wanted))
+        .is_none_or(|wanted| sight.nodes.iter().any(|(_, node)| *node == wanted))
+}
+
+/// Whether the node that fetched the sources of a job without a plan takes work; true for
+/// a job that has none.
+fn sources_live(job: &Job, sight: &Sight) -> bool {
+    job.plan.is_some()
+        || job
+            .fetched_by()
+            .is_none_or(|fetched| sight.nodes.iter().any(|(id, _)| *id == fetched.node))
 }
 
 fn frames_done(job: &Job, sight: &Sight) -> u64 {

@@ -113,7 +113,7 @@ impl Actor for JobActor {
 impl JobState {
     fn sight(&self, applied: &State, live: &LiveFacts) -> Sight {
         let now = self.args.clock.now();
-        let fingerprints = live.fingerprints(applied, now, self.args.timings.suspect);
+        let nodes = live.takers(applied, now, self.args.timings.suspect);
         let units = live
             .units
             .iter()
@@ -124,7 +124,7 @@ impl JobState {
             job: applied.jobs.get(&self.args.job).cloned(),
             ran: self.args.clock.ran(),
             units,
-            fingerprints,
+            nodes,
         }
     }
 

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use cluster::command::Command;
 use cluster::model::{
-    Attempt, AttemptOutcome, Digest, Epoch, Failure, Fingerprint, JobId, LogTime, RanTime,
+    Attempt, AttemptOutcome, Digest, Epoch, Failure, Fingerprint, JobId, LogTime, NodeId, RanTime,
     SegmentMark, TaskKind,
 };
-use cluster::state::{Job, TaskPhase};
+use cluster::state::{Job, Task, TaskPhase};
 
 use super::driver::{Effect, JobDriver, JobEvent, Sight};
 use crate::config::Timings;
@@ -27,7 +27,7 @@ fn sight(job: &Arc<Job>, stamp: u64, units: &[(u32, u64, u64)], nodes: &[Fingerp
             .iter()
             .map(|&(segment, epoch, units)| ((TaskKind::Segment(segment), Epoch(epoch)), units))
             .collect(),
-        fingerprints: nodes.to_vec(),
+        nodes: (1..).map(NodeId).zip(nodes.iter().copied()).collect(),
     })
 }
 
@@ -86,7 +86,7 @@ fn an_ended_or_unknown_job_stops_its_actor() {
         job: None,
         ran: RanTime(0),
         units: BTreeMap::new(),
-        fingerprints: Vec::new(),
+        nodes: Vec::new(),
     });
     assert_eq!(driver.on(gone, Instant::now()), [Effect::Stop]);
 }
@@ -247,7 +247,11 @@ fn all_damaged_inputs_of_a_join_are_made_anew_at_once() {
     let mut job = Job::clone(&state.jobs[&JOB]);
     let mut last = None;
     for index in 0..4 {
-        let made = job.tasks.get_mut(&TaskKind::Segment(index)).map(Arc::make_mut).unwrap();
+        let made = job
+            .tasks
+            .get_mut(&TaskKind::Segment(index))
+            .map(Arc::make_mut)
+            .unwrap();
         made.phase = TaskPhase::Done(Some(SegmentMark {
             object: object("segment", 10),
             // The third was made anew since.
@@ -267,7 +271,11 @@ fn all_damaged_inputs_of_a_join_are_made_anew_at_once() {
         epoch: Epoch(100),
         ..last.unwrap()
     };
-    let join = job.tasks.get_mut(&TaskKind::Join).map(Arc::make_mut).unwrap();
+    let join = job
+        .tasks
+        .get_mut(&TaskKind::Join)
+        .map(Arc::make_mut)
+        .unwrap();
     join.history = vec![(failed, LogTime(2), AttemptOutcome::Failed(failure))];
     let mut driver = JobDriver::new(JOB, Timings::default());
     let effects = driver.on(sight(&Arc::new(job), 0, &[], &[OURS]), Instant::now());
@@ -277,4 +285,88 @@ fn all_damaged_inputs_of_a_join_are_made_anew_at_once() {
         tasks: vec![TaskKind::Segment(0), TaskKind::Segment(3)],
     };
     assert_eq!(proposals(&effects), [&want]);
+}
+
+#[test]
+fn sources_that_are_gone_are_fetched_again() {
+    const FETCHER: NodeId = NodeId(1);
+    let (state, _) = planned(JOB, 1, 30);
+    let mut job = Job::clone(&state.jobs[&JOB]);
+    let attempt = job.tasks[&TaskKind::Segment(0)].live[0].clone();
+    assert_eq!(attempt.node, FETCHER);
+    let mut fetch = Task::clone(&job.tasks[&TaskKind::Segment(0)]);
+    fetch.live.clear();
+    fetch.phase = TaskPhase::Done(None);
+    fetch.history = vec![(attempt.clone(), LogTime(1), AttemptOutcome::Done)];
+    job.tasks.insert(TaskKind::Fetch, Arc::new(fetch));
+    let plan = job.plan.take();
+    let ended = |epoch: u64, path: Option<&str>| {
+        let failure = Failure {
+            code: "storage_unavailable".to_owned(),
+            message: "it is not there".to_owned(),
+            path: path.map(str::to_owned),
+            permanent: false,
+        };
+        let attempt = Attempt {
+            epoch: Epoch(attempt.epoch.0 + epoch),
+            ..attempt.clone()
+        };
+        vec![(attempt, LogTime(2), AttemptOutcome::Failed(failure))]
+    };
+    let timings = Timings::default();
+    let (ours, other) = ((FETCHER, OURS), (NodeId(2), OURS));
+    type Case<'a> = (
+        &'a str,
+        Vec<(NodeId, Fingerprint)>,
+        u64,
+        Option<&'a str>,
+        bool,
+    );
+    let lost = Some(crate::ports::LOST_SOURCES);
+    let cases: [Case<'_>; 6] = [
+        ("its node polls", vec![ours, other], 1, None, false),
+        ("only others poll", vec![other], 1, None, true),
+        ("nobody polls", vec![], 1, None, false),
+        ("they are not there", vec![ours], 1, lost, true),
+        ("they were fetched since", vec![ours], 0, lost, false),
+        ("another failure", vec![ours], 1, Some("elements[0]"), false),
+    ];
+    for (what, nodes, epoch, path, wants) in cases {
+        let prepare = job.tasks.get_mut(&TaskKind::Prepare).map(Arc::make_mut);
+        prepare.unwrap().history = ended(epoch, path);
+        let sight = |job: &Job| {
+            JobEvent::Seen(Sight {
+                job: Some(Arc::new(job.clone())),
+                ran: RanTime(0),
+                units: BTreeMap::new(),
+                nodes: nodes.clone(),
+            })
+        };
+        let mut driver = JobDriver::new(JOB, timings);
+        let start = Instant::now();
+        let mut effects = driver.on(sight(&job), start);
+        if path.is_none() {
+            assert!(
+                proposals(&effects).is_empty(),
+                "{what}: a moment counts for nothing"
+            );
+            effects = driver.on(sight(&job), start + timings.suspect);
+        }
+        let reopen = Command::ReopenTasks {
+            job: JOB,
+            generation: job.generation,
+            tasks: vec![TaskKind::Fetch],
+        };
+        let want: Vec<&Command> = Some(&reopen).filter(|_| wants).into_iter().collect();
+        assert_eq!(proposals(&effects), want, "{what}");
+        let mut planned = job.clone();
+        planned.plan.clone_from(&plan);
+        let mut driver = JobDriver::new(JOB, timings);
+        driver.on(sight(&planned), start);
+        let effects = driver.on(sight(&planned), start + timings.suspect);
+        assert!(
+            proposals(&effects).is_empty(),
+            "{what}: a plan needs no sources"
+        );
+    }
 }

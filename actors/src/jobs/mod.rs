@@ -183,7 +183,7 @@ impl JobsState {
     /// Ends renders that have not begun and have waited too long.
     fn end_overdue(&mut self, applied: &State, live: &LiveFacts, myself: &ActorRef<JobsMsg>) {
         let (now, timings) = (self.args.clock.now(), self.args.timings);
-        let has_node = !live.fingerprints(applied, now, timings.suspect).is_empty();
+        let has_node = !live.takers(applied, now, timings.suspect).is_empty();
         let times = (self.args.clock.ran(), now);
         for (job, command) in self.queued.look(applied, has_node, times, &timings) {
             tracing::info!(%job, ?command, "queued render needs a decision");

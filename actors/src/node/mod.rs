@@ -1,7 +1,7 @@
 //! The node actor: polls the leader for work and carries it out in its slots.
 //!
-//! A thin shell round the pure [`book::Book`]. Staging, publishing and polling are tasks
-//! it owns; their results come back as messages. Rendering happens in the slots' children.
+//! A thin shell round the pure [`book::Book`]. Transfers, staging, publishing and polling are
+//! tasks it owns; their results come back as messages. Rendering happens in the slots' children.
 
 pub(crate) mod book;
 mod register;
@@ -23,7 +23,7 @@ use self::register::Registered;
 use self::slots::{RunId, SlotClass, SlotIndex, SlotState};
 use crate::config::{Timings, WorkerCommand};
 use crate::poll::{Leader, Poll, PollError, PollReply};
-use crate::ports::{Clock, Coordinator, Staged, TaskHost};
+use crate::ports::{Clock, Coordinator, Staged, TaskHost, Transferred};
 use crate::slot::{SlotEvent, SlotHandle, SlotSystem};
 use crate::tree::ActorNode;
 
@@ -39,6 +39,8 @@ pub(crate) enum NodeMsg {
     Answered(Instant, Result<PollReply, PollError>),
     /// A slot says something.
     Slot(SlotIndex, SlotEvent),
+    /// A run's bytes were moved, or cannot be.
+    Transferred(RunId, Result<Transferred, Failure>),
     /// A run's inputs are here, or cannot be had.
     Staged(RunId, Result<Staged, Failure>),
     /// An output is durable, or could not be made so.
@@ -59,7 +61,8 @@ pub(crate) struct NodeActor;
 pub(crate) struct NodeArgs {
     pub(crate) info: NodeInfo,
     pub(crate) boot: Boot,
-    pub(crate) transfer_slots: u32,
+    pub(crate) probe_slots: u32,
+    pub(crate) transfers: u32,
     pub(crate) worker: WorkerCommand,
     pub(crate) timings: Timings,
     pub(crate) coordinator: Arc<dyn Coordinator>,
@@ -107,15 +110,16 @@ impl Actor for NodeActor {
         tasks.spawn(tick(args.timings.poll / 10, myself.clone()));
         tasks.spawn(register::register(args.clone(), myself.clone()));
         let render = usize::try_from(args.info.slots).unwrap_or(usize::MAX);
-        let transfer = usize::try_from(args.transfer_slots).unwrap_or(usize::MAX);
-        let count = render.saturating_add(transfer);
+        let probe = usize::try_from(args.probe_slots).unwrap_or(usize::MAX);
+        let transfers = usize::try_from(args.transfers).unwrap_or(usize::MAX);
+        let count = render.saturating_add(probe);
         let (command, timings) = (args.worker.clone(), args.timings);
         // Starting threads blocks for a moment.
         let (system, slots) =
             tokio::task::spawn_blocking(move || start_slots(count, &command, timings, &myself))
                 .await??;
         Ok(NodeActorState {
-            book: Book::new(args.timings, render, transfer),
+            book: Book::new(args.timings, render, probe, transfers),
             args,
             slots,
             system: Some(system),
@@ -145,6 +149,7 @@ impl Actor for NodeActor {
             NodeMsg::Registered(outcome) => state.registered(outcome),
             NodeMsg::Answered(sent, answer) => state.answered(sent, answer, now, &myself),
             NodeMsg::Slot(slot, event) => state.book.slot(slot, event, now),
+            NodeMsg::Transferred(run, result) => state.book.transferred(run, result, now),
             NodeMsg::Staged(run, result) => state.book.staged(run, result, now),
             NodeMsg::Published(run, output, result) => state.book.published(run, output, result),
             NodeMsg::Tick => state.tick(now),
@@ -246,6 +251,10 @@ impl NodeActorState {
             .last_sent
             .is_none_or(|sent| now.saturating_duration_since(sent) >= self.args.timings.poll);
         self.polls.is_wanted |= is_due && self.polls.open == 0;
+        self.work.retain(|_, handles| {
+            handles.retain(|handle| !handle.is_finished());
+            !handles.is_empty()
+        });
         let mut effects = self.book.tick(now);
         if let Some((deadline, _)) = &mut self.drain
             && now >= *deadline
@@ -308,7 +317,8 @@ impl NodeActorState {
         };
         let mut node = ActorNode::new("NodeActor", format!("node {}", self.args.info.id))
             .with("slots_free", self.book.slots.free(SlotClass::Render))
-            .with("transfers_free", self.book.slots.free(SlotClass::Transfer))
+            .with("probe_slots_free", self.book.slots.free(SlotClass::Probe))
+            .with("transfers_free", self.book.free_transfers())
             .with("slots", self.slots.len())
             .with("held", self.book.held().len())
             .with("reports_open", self.book.reports().len())

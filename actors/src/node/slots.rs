@@ -19,14 +19,14 @@ pub(crate) enum SlotState {
     Busy(RunId),
 }
 
-/// What a slot is for. Transfers have slots of their own, so that a slow network never holds
-/// up rendering.
+/// What a slot is for. Probing has slots of its own, so that an upload is looked at while long
+/// renders go on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SlotClass {
     /// Preparing, rendering, mixing, joining.
     Render,
-    /// Taking in assets, delivering artifacts.
-    Transfer,
+    /// Looking at the files of uploads and imports.
+    Probe,
 }
 
 /// All slots of a node: those for rendering first.
@@ -37,9 +37,9 @@ pub(crate) struct Slots {
 }
 
 impl Slots {
-    pub(crate) fn new(render: usize, transfer: usize) -> Self {
+    pub(crate) fn new(render: usize, probe: usize) -> Self {
         Self {
-            states: vec![SlotState::Down; render + transfer],
+            states: vec![SlotState::Down; render + probe],
             render,
         }
     }
@@ -48,7 +48,7 @@ impl Slots {
         if slot < self.render {
             SlotClass::Render
         } else {
-            SlotClass::Transfer
+            SlotClass::Probe
         }
     }
 
@@ -153,12 +153,12 @@ mod tests {
     }
 
     #[test]
-    fn transfers_and_rendering_never_take_each_others_slots() {
+    fn probing_and_rendering_never_take_each_others_slots() {
         let mut slots = Slots::new(1, 1);
         slots.ready(0);
         slots.ready(1);
-        assert_eq!(slots.take(RunId(1), SlotClass::Transfer), Some(1));
-        assert_eq!(slots.take(RunId(2), SlotClass::Transfer), None);
+        assert_eq!(slots.take(RunId(1), SlotClass::Probe), Some(1));
+        assert_eq!(slots.take(RunId(2), SlotClass::Probe), None);
         assert_eq!(slots.free(SlotClass::Render), 1);
         assert_eq!(slots.take(RunId(2), SlotClass::Render), Some(0));
         assert_eq!(slots.take(RunId(3), SlotClass::Render), None);

@@ -1,5 +1,7 @@
 //! Tables for the node's book: what it holds, reports, hands back and does.
 
+mod transfers;
+
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -48,6 +50,7 @@ fn assigned(count: u32) -> PollReply {
                 has_audio: false,
                 no_cache: false,
                 assets: Vec::new(),
+                fetched: None,
                 ingest: None,
                 deliver: None,
             }
@@ -70,7 +73,7 @@ fn revoked(indices: &[u32]) -> PollReply {
 /// A book whose one slot renders a run of `count` segments and has made `made` of them.
 fn rendering(count: u32, made: u32) -> (Book, Instant) {
     let now = Instant::now();
-    let mut book = Book::new(Timings::default(), 1, 0);
+    let mut book = Book::new(Timings::default(), 1, 0, 0);
     book.slot(0, SlotEvent::Ready, now);
     book.reply(assigned(count), now);
     book.staged(
@@ -106,7 +109,10 @@ fn words(effects: &[Effect]) -> Vec<String> {
         .iter()
         .filter_map(|effect| match effect {
             Effect::Stage { assignments, .. } => Some(format!("stage {}", assignments.len())),
-            Effect::AbortStage(_) => Some("abort staging".to_owned()),
+            Effect::Abort(_) => Some("abort".to_owned()),
+            Effect::Transfer { assignment, .. } => {
+                Some(format!("transfer {:?}", assignment.granted.task.kind))
+            }
             Effect::Start { .. } => Some("start".to_owned()),
             Effect::StopBefore { output, .. } => Some(format!("stop before {output}")),
             Effect::Kill(_) => Some("kill".to_owned()),
@@ -216,7 +222,7 @@ fn reports_are_repeated_until_confirmed_and_scratch_goes_with_the_run() {
 #[test]
 fn an_assignment_is_begun_once_and_only_in_a_free_slot() {
     let now = Instant::now();
-    let mut book = Book::new(Timings::default(), 1, 0);
+    let mut book = Book::new(Timings::default(), 1, 0, 0);
     assert!(
         words(&book.reply(assigned(2), now)).is_empty(),
         "no child is up"
@@ -228,7 +234,7 @@ fn an_assignment_is_begun_once_and_only_in_a_free_slot() {
         "sent again"
     );
     let effects = book.reply(revoked(&[0, 1]), now);
-    assert_eq!(words(&effects), ["abort staging"]);
+    assert_eq!(words(&effects), ["abort"]);
     assert_eq!(book.free_slots(), 1, "the child was never told");
 }
 
@@ -250,7 +256,7 @@ fn a_slot_whose_outputs_are_all_made_takes_the_next_run_at_once() {
 fn staging_that_stands_still_is_given_up() {
     let now = Instant::now();
     let timings = Timings::default();
-    let mut book = Book::new(timings, 1, 0);
+    let mut book = Book::new(timings, 1, 0, 0);
     book.slot(0, SlotEvent::Ready, now);
     book.reply(assigned(2), now);
     assert!(
@@ -258,17 +264,17 @@ fn staging_that_stands_still_is_given_up() {
             .is_empty()
     );
     let effects = book.tick(now + timings.stall);
-    assert_eq!(words(&effects), ["abort staging"]);
+    assert_eq!(words(&effects), ["abort"]);
     assert_eq!((book.reports().len(), book.handed_back().len()), (1, 1));
 }
 
 #[test]
 fn what_is_staged_for_a_run_that_was_given_up_is_cleaned() {
     let now = Instant::now();
-    let mut book = Book::new(Timings::default(), 1, 0);
+    let mut book = Book::new(Timings::default(), 1, 0, 0);
     book.slot(0, SlotEvent::Ready, now);
     book.reply(assigned(1), now);
-    assert_eq!(words(&book.reply(revoked(&[0]), now)), ["abort staging"]);
+    assert_eq!(words(&book.reply(revoked(&[0]), now)), ["abort"]);
     let staged = Staged {
         order: vec![1],
         scratch: PathBuf::from("s"),
@@ -300,7 +306,7 @@ fn draining_hands_back_what_is_unfinished_without_blame() {
 #[test]
 fn a_tail_taken_while_inputs_are_fetched_is_never_begun() {
     let now = Instant::now();
-    let mut book = Book::new(Timings::default(), 1, 0);
+    let mut book = Book::new(Timings::default(), 1, 0, 0);
     book.slot(0, SlotEvent::Ready, now);
     book.reply(assigned(4), now);
     assert!(words(&book.reply(revoked(&[2, 3]), now)).is_empty());

@@ -12,19 +12,32 @@ impl NodeActorState {
     pub(super) fn carry_out(&mut self, effect: Effect, myself: &ActorRef<NodeMsg>) {
         let myself = myself.clone();
         match effect {
+            Effect::Transfer {
+                run,
+                assignment,
+                moved,
+            } => {
+                let transfer = self.args.host.transfer(*assignment, moved);
+                self.spawn(run, async move {
+                    let result = transfer.await;
+                    let _ = myself.cast(NodeMsg::Transferred(run, result));
+                });
+            }
             Effect::Stage {
                 run,
                 slot,
                 assignments,
+                to_probe,
                 fetched,
             } => {
-                let staging = self.args.host.stage(slot, assignments, fetched);
+                let host = &self.args.host;
+                let staging = host.stage(slot, assignments, to_probe, fetched);
                 self.spawn(run, async move {
                     let result = staging.await;
                     let _ = myself.cast(NodeMsg::Staged(run, result));
                 });
             }
-            Effect::AbortStage(run) => self.abort(run),
+            Effect::Abort(run) => self.abort(run),
             Effect::Start {
                 slot,
                 run,

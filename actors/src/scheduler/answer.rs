@@ -175,6 +175,10 @@ pub(super) fn assignment(state: &State, granted: &Granted) -> Option<Assignment>
         has_audio,
         no_cache: task.no_cache,
         assets,
+        fetched: job
+            .fetched_by()
+            .filter(|_| granted.task.kind == TaskKind::Prepare)
+            .map(|attempt| attempt.epoch),
         ingest,
         deliver,
     })

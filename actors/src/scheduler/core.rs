@@ -199,13 +199,15 @@ impl Core {
         };
         let ahead = spread::ahead(state, times, &round);
         let mut slots = self.free_slots(&ahead, now);
-        let busy = self.busy(&ahead);
+        let busy = self.busy(&ahead, false);
+        let transferring = self.busy(&ahead, true);
         let selection = select::select(
             &ahead,
             times.ran.max(state.ran),
             &mut slots,
             select::Shares {
                 busy,
+                transferring,
                 served: &mut self.served,
                 concurrent_per_workspace: self.concurrent_per_workspace,
             },
@@ -430,7 +432,7 @@ impl Core {
     /// Slots that may be given work, by node: live, ready, current incarnation, and less
     /// the runs its node does not know of yet.
     fn free_slots(&self, state: &State, now: Instant) -> Vec<select::FreeSlots> {
-        // By whether it is a transfer: those have slots of their own.
+        // By whether it is a transfer: those take no slot.
         let mut pending: BTreeMap<(NodeId, bool), BTreeMap<RunNumber, bool>> = BTreeMap::new();
         for ((task, _), facts) in &self.leases {
             let is_known = pending
@@ -468,11 +470,12 @@ impl Core {
             .collect()
     }
 
-    /// Slots each workspace keeps busy: runs, not attempts, or long runs would look greedy.
-    fn busy(&self, state: &State) -> BTreeMap<String, u32> {
+    /// Slots each workspace keeps busy, or transfers of it that go on: runs, not attempts, or
+    /// long runs would look greedy.
+    fn busy(&self, state: &State, transfers: bool) -> BTreeMap<String, u32> {
         let mut runs: BTreeMap<&str, BTreeSet<RunNumber>> = BTreeMap::new();
         for ((task, _), facts) in &self.leases {
-            if task.kind.is_transfer() {
+            if task.kind.is_transfer() != transfers {
                 continue;
             }
             if let Some(job) = state.jobs.get(&task.job) {

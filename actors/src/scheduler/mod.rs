@@ -13,6 +13,7 @@ mod select;
 mod spread;
 #[cfg(test)]
 mod tests;
+mod transfers;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -16,6 +16,7 @@ use cluster::model::{
 use cluster::state::Job;
 
 use super::fair::{Served, Waiting};
+use super::transfers;
 
 /// A node's slots that could begin something.
 #[derive(Debug, Clone, Copy)]
@@ -24,7 +25,7 @@ pub(super) struct FreeSlots {
     pub(super) incarnation: Incarnation,
     pub(super) fingerprint: Fingerprint,
     pub(super) free: u32,
-    /// Slots for transfers.
+    /// Transfers that could begin; they take no slot.
     pub(super) transfers: u32,
 }
 
@@ -44,6 +45,8 @@ struct OpenJob<'a> {
 pub(super) struct Shares<'a> {
     /// Slots each workspace keeps busy.
     pub(super) busy: BTreeMap<String, u32>,
+    /// Transfers of each workspace that go on.
+    pub(super) transferring: BTreeMap<String, u32>,
     pub(super) served: &'a mut Served,
     /// Renders of one workspace that go on at once; 0: as many as there are slots for.
     pub(super) concurrent_per_workspace: u32,
@@ -66,11 +69,13 @@ pub(super) fn select(
 ) -> Selection {
     let Shares {
         mut busy,
+        transferring,
         served,
         concurrent_per_workspace,
     } = shares;
-    let mut grants = transfers(state, ran, slots);
     let mut going_on = renders_going_on(state);
+    let limit = concurrent_per_workspace;
+    let mut grants = transfers::select(state, ran, slots, transferring, &mut going_on, limit);
     let room: u32 = slots.iter().map(|node| node.free).sum();
     let mut open = open_jobs(state, ran, usize::try_from(room).unwrap_or(usize::MAX));
     served.retain(|workspace| open.iter().any(|open| open.job.workspace == workspace));
@@ -113,13 +118,10 @@ pub(super) fn select(
 /// Renders with something to be granted: those that have begun, and of each workspace's
 /// others as many as could begin in this round, and one more that shows that it waits.
 fn open_jobs(state: &State, ran: RanTime, room: usize) -> Vec<OpenJob<'_>> {
-    let queues = &state.queues;
-    let ready = queues
-        .ready_workspaces()
-        .flat_map(|(workspace, _)| queues.ready_of(workspace).take(room.saturating_add(1)));
-    queues
+    state
+        .queues
         .begun()
-        .chain(ready)
+        .chain(state.queues.ready(room.saturating_add(1)))
         .filter_map(|id| state.jobs.get(&id))
         .map(|job| OpenJob::new(job, ran))
         .filter(|open| !open.is_empty())
@@ -169,7 +171,7 @@ fn renders_going_on(state: &State) -> BTreeMap<&str, u32> {
 }
 
 /// Whether a job may be given work: it has begun, or its workspace may begin another.
-fn may_go_on(job: &Job, going_on: &BTreeMap<&str, u32>, limit: u32) -> bool {
+pub(super) fn may_go_on(job: &Job, going_on: &BTreeMap<&str, u32>, limit: u32) -> bool {
     let count = going_on
         .get(job.workspace.as_str())
         .copied()
@@ -177,40 +179,8 @@ fn may_go_on(job: &Job, going_on: &BTreeMap<&str, u32>, limit: u32) -> bool {
     limit == 0 || job.status == JobStatus::Processing || count < limit
 }
 
-/// Open transfers, oldest first, each to the node with most slots for them that has not
-/// failed it.
-fn transfers(state: &State, ran: RanTime, slots: &mut [FreeSlots]) -> Vec<Grant> {
-    let mut runs = Vec::new();
-    for job in state
-        .queues
-        .transfers()
-        .filter_map(|id| state.jobs.get(&id))
-    {
-        let open = job
-            .tasks
-            .iter()
-            .find(|(kind, task)| kind.is_transfer() && task.is_grantable(ran));
-        let Some((&kind, _)) = open else {
-            continue;
-        };
-        let best = slots
-            .iter_mut()
-            .filter(|node| node.transfers > 0)
-            .min_by_key(|node| {
-                let free = Reverse(node.transfers);
-                (failures(job, kind, node.node), free, node.node)
-            });
-        let Some(node) = best else {
-            break;
-        };
-        node.transfers -= 1;
-        runs.push(grant(job, vec![kind], node, false));
-    }
-    runs
-}
-
 /// How often a task failed or was lost on a node.
-fn failures(job: &Job, kind: TaskKind, node: NodeId) -> usize {
+pub(super) fn failures(job: &Job, kind: TaskKind, node: NodeId) -> usize {
     job.tasks.get(&kind).map_or(0, |task| {
         task.history
             .iter()
@@ -321,6 +291,7 @@ fn choose(
         .iter()
         .enumerate()
         .filter(|(_, node)| node.free > 0)
+        .filter(|(_, node)| transfers::is_place_for(job, kind, node.node))
         .filter(|(_, node)| fingerprint.is_none_or(|wanted| wanted == node.fingerprint))
         .min_by_key(|(_, node)| {
             let is_home = prepared(job, node.node);

@@ -1,6 +1,7 @@
 //! Tables for the scheduler's core: a state, polls and a clock; no actor, no waiting.
 
 mod sharing;
+mod transfers;
 
 use std::time::{Duration, Instant};
 

@@ -3,14 +3,15 @@
 
 mod faults;
 mod support;
+mod transfers;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use actors::ports::{Coordinator as _, Leadership};
 use actors::testkit::node;
-use cluster::command::Command;
-use cluster::model::{JobStatus, TaskKind};
+use cluster::command::{Command, Outcome};
+use cluster::model::{Boot, JobStatus, Registration, TaskKind};
 
 use support::Tree;
 
@@ -165,10 +166,13 @@ async fn draining_finishes_what_is_held_and_takes_nothing_new() {
 async fn a_superseded_incarnation_stops_working() {
     let tree = Tree::start(1, 2, 400, false).await;
     let job = tree.submit(1);
-    tree.until("work is held", |tree| tree.handle.nodes()[0].attempts > 0)
+    tree.until("work is held", |tree| tree.committed(job) > 0)
         .await;
-    tree.coordinator
-        .apply(Command::RegisterNode(node(1, 99, 1)));
+    let outcome = tree.coordinator.apply(Command::Register(Registration {
+        info: node(1, 99, 1),
+        boot: Boot(2),
+    }));
+    assert_eq!(outcome, Outcome::Accepted);
     tree.until("its scratch is gone", |tree| tree.host.scratch() == 0)
         .await;
     assert!(!tree.coordinator.state().jobs[&job].status.is_terminal());

@@ -51,7 +51,8 @@ impl Tree {
     ) -> Self {
         let config = Config {
             boot: Boot(1),
-            transfer_slots: 1,
+            probe_slots: 1,
+            transfers: 4,
             concurrent_per_workspace: 0,
             node: node(1, incarnation, slots),
             worker: WorkerCommand {

@@ -27,10 +27,10 @@ pub enum TaskKind {
 }
 
 impl TaskKind {
-    /// Whether it moves bytes rather than renders: such tasks have slots of their own, so
-    /// that a slow network never holds up rendering.
+    /// Whether it moves bytes rather than renders: such tasks take no slot, so that a slow
+    /// network never holds up rendering.
     pub fn is_transfer(self) -> bool {
-        matches!(self, Self::Ingest | Self::Deliver)
+        matches!(self, Self::Fetch | Self::Ingest | Self::Deliver)
     }
 }
 

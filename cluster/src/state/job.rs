@@ -140,6 +140,17 @@ impl Job {
         }
     }
 
+    /// The attempt that fetched the remote sources: they are on its node. `None` while they
+    /// are not fetched, and for a job without any.
+    pub fn fetched_by(&self) -> Option<&Attempt> {
+        let fetch = self.tasks.get(&TaskKind::Fetch)?;
+        let ended = fetch.history.iter().rev().filter(|_| fetch.is_done());
+        ended
+            .map(|(attempt, _, outcome)| (attempt, outcome))
+            .find(|(_, outcome)| **outcome == AttemptOutcome::Done)
+            .map(|(attempt, _)| attempt)
+    }
+
     /// Whether it is a client's render; other jobs are the server's own transfer jobs.
     pub fn is_render(&self) -> bool {
         self.kind == JobKind::Render

@@ -5,13 +5,18 @@
 use imbl::OrdMap;
 
 use super::{Job, State};
-use crate::model::{JobId, JobStatus};
+use crate::model::{JobId, JobStatus, TaskKind};
+
+/// Jobs by workspace, then priority (highest first), then age.
+type ByWorkspace = OrdMap<String, OrdMap<(i8, JobId), ()>>;
 
 /// The jobs that go on, each in one place.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Queues {
-    /// Renders that could begin, by workspace, then priority (highest first), then age.
-    ready: OrdMap<String, OrdMap<(i8, JobId), ()>>,
+    /// Renders that could be prepared.
+    ready: ByWorkspace,
+    /// Renders whose sources could be fetched.
+    to_fetch: ByWorkspace,
     /// Renders that wait for an upload or import.
     waiting: OrdMap<JobId, ()>,
     /// Renders that have begun.
@@ -23,7 +28,8 @@ pub struct Queues {
 /// Where a job is filed.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Place {
-    Ready { workspace: String, key: (i8, JobId) },
+    Ready(String, (i8, JobId)),
+    ToFetch(String, (i8, JobId)),
     Waiting,
     Begun,
     Transfer,
@@ -36,29 +42,29 @@ impl Place {
             JobStatus::Completed | JobStatus::Failed | JobStatus::Cancelled => Self::Nowhere,
             JobStatus::Queued | JobStatus::Processing if !job.is_render() => Self::Transfer,
             JobStatus::Processing => Self::Begun,
-            JobStatus::Queued if job.waits_on.is_empty() => Self::Ready {
-                workspace: job.workspace.clone(),
+            JobStatus::Queued if job.waits_on.is_empty() => {
                 // Priorities are −10…10.
-                key: (job.priority.saturating_neg(), job.id),
-            },
+                let key = (job.priority.saturating_neg(), job.id);
+                if job.tasks.contains_key(&TaskKind::Fetch) {
+                    Self::ToFetch(job.workspace.clone(), key)
+                } else {
+                    Self::Ready(job.workspace.clone(), key)
+                }
+            }
             JobStatus::Queued => Self::Waiting,
         }
     }
 }
 
 impl Queues {
-    /// Workspaces with renders that could begin, in order of name, and how many they have.
-    pub fn ready_workspaces(&self) -> impl Iterator<Item = (&str, usize)> {
-        self.ready
-            .iter()
-            .map(|(workspace, jobs)| (workspace.as_str(), jobs.len()))
+    /// The first `most` renders of each workspace that could be prepared.
+    pub fn ready(&self, most: usize) -> impl Iterator<Item = JobId> + '_ {
+        first_of_each(&self.ready, most)
     }
 
-    /// A workspace's renders that could begin, in order of service.
-    pub fn ready_of(&self, workspace: &str) -> impl Iterator<Item = JobId> + '_ {
-        let jobs = self.ready.get(workspace);
-        jobs.into_iter()
-            .flat_map(|jobs| jobs.keys().map(|(_, job)| *job))
+    /// The first `most` renders of each workspace whose sources could be fetched.
+    pub fn to_fetch(&self, most: usize) -> impl Iterator<Item = JobId> + '_ {
+        first_of_each(&self.to_fetch, most)
     }
 
     /// Renders that have begun, by age.
@@ -78,9 +84,8 @@ impl Queues {
 
     fn insert(&mut self, id: JobId, place: Place) {
         match place {
-            Place::Ready { workspace, key } => {
-                self.ready.entry(workspace).or_default().insert(key, ());
-            }
+            Place::Ready(workspace, key) => add(&mut self.ready, workspace, key),
+            Place::ToFetch(workspace, key) => add(&mut self.to_fetch, workspace, key),
             Place::Waiting => drop(self.waiting.insert(id, ())),
             Place::Begun => drop(self.begun.insert(id, ())),
             Place::Transfer => drop(self.transfers.insert(id, ())),
@@ -90,20 +95,33 @@ impl Queues {
 
     fn remove(&mut self, id: JobId, place: &Place) {
         match place {
-            Place::Ready { workspace, key } => {
-                let is_last = self.ready.get_mut(workspace).is_some_and(|jobs| {
-                    jobs.remove(key);
-                    jobs.is_empty()
-                });
-                if is_last {
-                    self.ready.remove(workspace);
-                }
-            }
+            Place::Ready(workspace, key) => take(&mut self.ready, workspace, key),
+            Place::ToFetch(workspace, key) => take(&mut self.to_fetch, workspace, key),
             Place::Waiting => drop(self.waiting.remove(&id)),
             Place::Begun => drop(self.begun.remove(&id)),
             Place::Transfer => drop(self.transfers.remove(&id)),
             Place::Nowhere => {}
         }
+    }
+}
+
+fn first_of_each(queue: &ByWorkspace, most: usize) -> impl Iterator<Item = JobId> + '_ {
+    queue
+        .values()
+        .flat_map(move |jobs| jobs.keys().take(most).map(|(_, job)| *job))
+}
+
+fn add(queue: &mut ByWorkspace, workspace: String, key: (i8, JobId)) {
+    queue.entry(workspace).or_default().insert(key, ());
+}
+
+fn take(queue: &mut ByWorkspace, workspace: &str, key: &(i8, JobId)) {
+    let is_last = queue.get_mut(workspace).is_some_and(|jobs| {
+        jobs.remove(key);
+        jobs.is_empty()
+    });
+    if is_last {
+        queue.remove(workspace);
     }
 }
 
@@ -134,7 +152,8 @@ impl State {
 
     /// Renders of a workspace that have not begun.
     pub fn queued_of(&self, workspace: &str) -> usize {
-        let ready = self.queues.ready.get(workspace).map_or(0, OrdMap::len);
+        let count = |queue: &ByWorkspace| queue.get(workspace).map_or(0, OrdMap::len);
+        let ready = count(&self.queues.ready) + count(&self.queues.to_fetch);
         let waiting = self
             .queues
             .waiting()

@@ -8,7 +8,9 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use cluster::command::{Command, Outcome, Rejection};
-use cluster::model::{Admission, AssetUse, IdempotencyRow, JobId, JobStatus, Submission};
+use cluster::model::{
+    Admission, AssetUse, IdempotencyRow, JobId, JobStatus, Level, NewRender, Submission,
+};
 
 use crate::composition::{Json, Limits, ValidComposition, Warning, canonical_bytes, validate};
 use crate::edge::accepted::AcceptedRequest;
@@ -22,7 +24,7 @@ use crate::edge::params::Params;
 use crate::edge::renders::as_of;
 use crate::edge::uploads::notice_arrival;
 use crate::plan::RequestObject;
-use crate::plan::assets_used;
+use crate::plan::{assets_used, has_remote_sources};
 use crate::store::keys;
 use crate::telemetry::metrics::{self, Submission as Submitted};
 
@@ -169,7 +171,16 @@ async fn admit(
         webhook_url: composition.webhook_url.clone(),
         has_destination: composition.destination.is_some(),
     };
-    let outcome = edge.propose(Command::Admit(admission)).await;
+    // A cluster that is not upgraded as a whole fetches sources when it prepares.
+    let command = if has_remote_sources(&composition) && edge.state().level >= Level(1) {
+        Command::AdmitRender(NewRender {
+            admission,
+            has_remote_sources: true,
+        })
+    } else {
+        Command::Admit(admission)
+    };
+    let outcome = edge.propose(command).await;
     let is_unused = matches!(&outcome, Ok(outcome) if !matches!(outcome, Outcome::Submitted(_)));
     if is_unused && let Err(error) = edge.parts.store.delete(&key).await {
         let error = &error as &dyn std::error::Error;

@@ -3,10 +3,11 @@
 
 use std::path::Path;
 
+use bytes::Bytes;
 use cluster::model::Digest;
 use reqwest::header;
 use reqwest::{Client, RequestBuilder, Response, StatusCode};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 use url::Url;
 
 use super::FetchLimits;
@@ -179,10 +180,11 @@ impl Download<'_> {
             return Err(FetchError::TooLarge(self.limits.bytes));
         }
         let answer = Answer::of(url, response.headers());
+        let mut pace = Pace::begin(self.limits, partial.length());
         loop {
-            let chunk = timeout(self.limits.idle, response.chunk())
-                .await
-                .map_err(|_| FetchError::Idle(self.limits.idle))?;
+            let chunk = self
+                .chunk(&mut response, &mut pace, partial.length())
+                .await?;
             let chunk = match (chunk, declared) {
                 (Ok(Some(chunk)), _) => chunk,
                 (Ok(None), Some(declared)) if partial.length() < declared => {
@@ -208,6 +210,69 @@ impl Download<'_> {
             size,
             answer,
         })))
+    }
+}
+
+impl Download<'_> {
+    /// The next piece of a body, unless the server is silent or too slow for too long.
+    async fn chunk(
+        &self,
+        response: &mut Response,
+        pace: &mut Pace,
+        length: u64,
+    ) -> Result<reqwest::Result<Option<Bytes>>, FetchError> {
+        let silent_until = Instant::now() + self.limits.idle;
+        loop {
+            let until = pace.end.map_or(silent_until, |end| end.min(silent_until));
+            // A piece that has come is not lost by giving up the wait for it.
+            let chunk = timeout_at(until, response.chunk()).await;
+            let now = Instant::now();
+            if chunk.is_err() && now >= silent_until {
+                return Err(FetchError::Idle(self.limits.idle));
+            }
+            pace.check(self.limits, length, now)?;
+            if let Ok(chunk) = chunk {
+                return Ok(chunk);
+            }
+        }
+    }
+}
+
+/// How fast a body comes, window by window.
+struct Pace {
+    /// When the window ends; `None`: any rate will do.
+    end: Option<Instant>,
+    /// Bytes there were at its beginning.
+    length: u64,
+}
+
+impl Pace {
+    fn begin(limits: &FetchLimits, length: u64) -> Self {
+        let is_measured = limits.min_rate > 0 && !limits.rate_window.is_zero();
+        Self {
+            end: is_measured.then(|| Instant::now() + limits.rate_window),
+            length,
+        }
+    }
+
+    /// Fails if a whole window has brought too little; `length` bytes are there.
+    fn check(&mut self, limits: &FetchLimits, length: u64, now: Instant) -> Result<(), FetchError> {
+        let Some(end) = self.end.filter(|&end| now >= end) else {
+            return Ok(());
+        };
+        let window = limits.rate_window;
+        let millis = window + now.saturating_duration_since(end);
+        let millis = u64::try_from(millis.as_millis()).unwrap_or(u64::MAX).max(1);
+        let rate = length.saturating_sub(self.length).saturating_mul(1000) / millis;
+        if rate < limits.min_rate {
+            return Err(FetchError::TooSlow {
+                rate,
+                window,
+                least: limits.min_rate,
+            });
+        }
+        *self = Self::begin(limits, length);
+        Ok(())
     }
 }
 

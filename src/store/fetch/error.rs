@@ -25,6 +25,16 @@ pub enum FetchError {
     /// The server stopped sending.
     #[error("the server sent nothing for {0:?}")]
     Idle(Duration),
+    /// The server sends, but less than a source must bring.
+    #[error("the server sent {rate} bytes a second over {window:?}, and {least} are the least")]
+    TooSlow {
+        /// Bytes a second.
+        rate: u64,
+        /// Over which they were counted.
+        window: Duration,
+        /// Bytes a second that must come.
+        least: u64,
+    },
     /// The whole took too long.
     #[error("the download took longer than {0:?}")]
     TooLong(Duration),
@@ -84,6 +94,7 @@ impl FetchError {
             | Self::Unavailable(_)
             | Self::Connection(_)
             | Self::Idle(_)
+            | Self::TooSlow { .. }
             | Self::TooLong(_)
             | Self::Truncated { .. }
             | Self::Redirects(_)
@@ -108,6 +119,7 @@ impl FetchError {
             | Self::NotMedia
             // A server that stalled through every try here is slow for everyone.
             | Self::Idle(_)
+            | Self::TooSlow { .. }
             | Self::TooLong(_) => true,
             Self::Unavailable(_)
             | Self::Connection(_)

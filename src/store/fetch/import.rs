@@ -36,7 +36,7 @@ impl Fetcher {
         progress: &Progress,
     ) -> Result<Imported, FetchError> {
         let given = self.guard.admit(url)?;
-        let _permit = self.permit().await?;
+        let _turn = self.turn(&given, progress).await?;
         {
             let file = Scratch::within(scratch);
             let Downloaded::Body(body) = self.obtain(&given, &file.0, None, progress).await? else {

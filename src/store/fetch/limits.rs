@@ -19,6 +19,12 @@ pub struct FetchLimits {
     pub backoff: Duration,
     /// Redirects followed.
     pub redirects: usize,
+    /// Bytes a second that must come in every `rate_window`; 0: any rate will do.
+    pub min_rate: u64,
+    /// Over which a rate is measured.
+    pub rate_window: Duration,
+    /// Downloads at once, over all jobs of this node.
+    pub downloads: usize,
 }
 
 /// Defaults of a server that means well and a network that mostly works.
@@ -32,6 +38,9 @@ impl Default for FetchLimits {
             tries: 3,
             backoff: Duration::from_millis(500),
             redirects: 5,
+            min_rate: 64 << 10,
+            rate_window: Duration::from_secs(30),
+            downloads: 64,
         }
     }
 }

@@ -17,6 +17,7 @@ pub mod share;
 mod sniff;
 #[cfg(test)]
 mod tests;
+mod turns;
 mod validators;
 
 use std::collections::HashMap;
@@ -28,7 +29,7 @@ use std::time::Instant;
 use cluster::model::{Digest, LogTime, ObjectKey, ObjectRef};
 use reqwest::Client;
 use tokio::io::AsyncReadExt;
-use tokio::sync::{Mutex, Semaphore, SemaphorePermit};
+use tokio::sync::Mutex;
 use url::Url;
 
 pub use error::{FetchError, is_full};
@@ -43,10 +44,8 @@ use crate::store::{Marks, ObjectStore, Purpose, StoreError, keys};
 use download::{Body, Download, Downloaded};
 use progress::Meter;
 use share::{Direct, ShareService};
+use turns::{Turn, Turns};
 use validators::{Known, Validators};
-
-/// Downloads at a time, over all jobs of this node.
-const CONCURRENCY: usize = 4;
 
 /// Longest page that is read for what it says.
 const PAGE_BYTES: u64 = 1 << 20;
@@ -63,7 +62,7 @@ pub struct Fetcher {
     #[cfg(test)]
     service: Option<Url>,
     validators: Validators,
-    permits: Semaphore,
+    turns: Turns,
     /// Held to where the disk has no room for more.
     marks: Option<Arc<Marks>>,
     /// When this process last used which source.
@@ -98,12 +97,12 @@ impl Fetcher {
             store,
             client,
             guard,
+            turns: Turns::new(limits.downloads),
             limits,
             pages: None,
             #[cfg(test)]
             service: None,
             validators: Validators::open(memory),
-            permits: Semaphore::new(CONCURRENCY),
             marks: None,
             uses: std::sync::Mutex::default(),
             storing: Mutex::new(()),
@@ -136,7 +135,7 @@ impl Fetcher {
         progress: &AtomicU64,
     ) -> Result<ObjectRef, FetchError> {
         let admitted = self.guard.admit(url)?;
-        let _permit = self.permit().await?;
+        let _turn = self.turn(&admitted, progress).await?;
         let file = Scratch::within(scratch);
         if let Some(known) = self.validators.get(url) {
             if self.store.head(&known.object.key).await? == Some(known.object.size) {
@@ -157,12 +156,15 @@ impl Fetcher {
         }
     }
 
-    async fn permit(&self) -> Result<SemaphorePermit<'_>, FetchError> {
+    /// Waits for a download's turn, as long as the download itself may take.
+    async fn turn(&self, url: &Url, meter: &dyn Meter) -> Result<Turn<'_>, FetchError> {
         if let Some(marks) = &self.marks {
             marks.admit(Purpose::Source, 0)?;
         }
-        let permit = self.permits.acquire().await;
-        permit.map_err(|_| FetchError::Connection("the fetcher has stopped".to_owned()))
+        let turn = tokio::time::timeout(self.limits.total, self.turns.wait(url, meter)).await;
+        turn.map_err(|_| {
+            FetchError::Connection("too many downloads from its host go on".to_owned())
+        })
     }
 
     /// Downloads what a URL means: itself, or the file behind a share link.

@@ -13,7 +13,8 @@ use tokio::io::{AsyncSeekExt, AsyncWriteExt, BufWriter};
 use super::answer::text;
 use super::error::FetchError;
 
-const WRITE_BUFFER: usize = 1 << 20;
+/// Small enough for dozens of downloads at once.
+const WRITE_BUFFER: usize = 1 << 18;
 
 /// A file is dated to the second: one that is younger may change again within it.
 const SETTLED: Duration = Duration::from_secs(1);

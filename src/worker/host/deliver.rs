@@ -13,7 +13,6 @@ use super::Shared;
 use crate::plan::RequestObject;
 use crate::store::{ObjectAbout, StoreError};
 use crate::worker::failure;
-use crate::worker::scratch::RunDirs;
 
 /// The longest one copy may take. The bucket's own time limits end one that stands still.
 const LIMIT: Duration = Duration::from_secs(3600);
@@ -37,7 +36,7 @@ pub(super) async fn deliver(
     render: JobId,
     artifact: &Artifact,
     request: &ObjectRef,
-    dirs: &RunDirs,
+    scratch: &Path,
     progress: &Arc<AtomicU64>,
 ) -> Result<(), Failure> {
     let bytes = shared.store.get(&request.key).await;
@@ -52,7 +51,7 @@ pub(super) async fn deliver(
         let message = format!("no bucket `{name}` is set up on this node");
         return Err(failure::passing("storage_unavailable", message, None));
     };
-    let file = shared.store.local_file(&artifact.object, &dirs.own).await;
+    let file = shared.store.local_file(&artifact.object, scratch).await;
     let file = file.map_err(|error| failure::of_store(&error))?;
     progress.fetch_add(artifact.object.size, Ordering::Relaxed);
     let about = ObjectAbout {

@@ -19,7 +19,6 @@ use crate::plan::Probe;
 use crate::store::fetch::{LOOK, Sniffed, sniff};
 use crate::store::{Purpose, StoreError, keys};
 use crate::worker::failure;
-use crate::worker::scratch::RunDirs;
 
 /// Time between two looks at how far an import is.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
@@ -52,15 +51,15 @@ impl Taken {
 pub(super) async fn take_in(
     shared: &Shared,
     asset: &Asset,
-    dirs: &RunDirs,
+    scratch: &Path,
     progress: &Arc<AtomicU64>,
 ) -> Result<Taken, Failure> {
     match (&asset.arrival, &asset.new.url) {
-        (Some(arrival), _) => upload(shared, asset, arrival, dirs, progress).await,
+        (Some(arrival), _) => upload(shared, asset, arrival, scratch, progress).await,
         (None, Some(url)) if asset.id().kind == AssetKind::Probe => {
-            fetched(shared, url, dirs, progress).await
+            fetched(shared, url, scratch, progress).await
         }
-        (None, Some(url)) => import(shared, asset, url, dirs, progress).await,
+        (None, Some(url)) => import(shared, asset, url, scratch, progress).await,
         (None, None) => Err(failure::engine("an asset without bytes")),
     }
 }
@@ -69,22 +68,23 @@ async fn import(
     shared: &Shared,
     asset: &Asset,
     url: &str,
-    dirs: &RunDirs,
+    scratch: &Path,
     progress: &Arc<AtomicU64>,
 ) -> Result<Taken, Failure> {
     let seen = shared.transfers.begin(asset.id());
-    let importing = shared.fetcher.import(url, &dirs.own, seen.progress());
+    let importing = shared.fetcher.import(url, scratch, seen.progress());
     tokio::pin!(importing);
     let mut ticks = tokio::time::interval(LOOK_EVERY);
-    let mut last = 0;
+    let mut last = (0, 0);
     let imported = loop {
         tokio::select! {
             done = &mut importing => break done,
             _ = ticks.tick() => {
-                let now = seen.progress().received();
+                let now = (seen.progress().received(), seen.progress().waits());
                 // Falls back where a download begins again: any change is a sign of life.
                 if now != last {
-                    progress.fetch_add(now.abs_diff(last), Ordering::Relaxed);
+                    let moved = now.0.abs_diff(last.0).max(1);
+                    progress.fetch_add(moved, Ordering::Relaxed);
                     last = now;
                 }
             }
@@ -105,15 +105,15 @@ async fn import(
 async fn fetched(
     shared: &Shared,
     url: &str,
-    dirs: &RunDirs,
+    scratch: &Path,
     progress: &Arc<AtomicU64>,
 ) -> Result<Taken, Failure> {
-    let fetched = shared.fetcher.fetch(url, &dirs.own, progress).await;
+    let fetched = shared.fetcher.fetch(url, scratch, progress).await;
     let object = fetched.map_err(|error| Failure {
         path: None,
         ..failure::of_fetch(&error, "source_url")
     })?;
-    let file = shared.store.local_file(&object, &dirs.own).await;
+    let file = shared.store.local_file(&object, scratch).await;
     let file = file.map_err(|error| failure::of_store(&error))?;
     Ok(Taken {
         content_type: sniffed(&file, None, "").await?,
@@ -126,7 +126,7 @@ async fn upload(
     shared: &Shared,
     asset: &Asset,
     arrival: &Arrival,
-    dirs: &RunDirs,
+    scratch: &Path,
     progress: &Arc<AtomicU64>,
 ) -> Result<Taken, Failure> {
     let (pieces, size) = match arrival {
@@ -142,7 +142,7 @@ async fn upload(
         let message = format!("the file has {size} bytes, more than the limit of {most}");
         return Err(failure::permanent("source_too_large", message, None));
     }
-    let file = dirs.own.join("upload");
+    let file = scratch.join("upload");
     let (sha256, written) = gather(shared, &pieces, size, &file, progress).await?;
     // A client may write to the store itself: what came is what counts.
     let declared = asset.new.size.unwrap_or(size);

@@ -12,6 +12,7 @@ mod stage;
 mod take;
 #[cfg(test)]
 mod tests;
+mod transfer;
 mod transfers;
 
 use std::collections::BTreeMap;
@@ -19,12 +20,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-use actors::ports::{Assignment, Staged, TaskHost};
+use actors::ports::{Assignment, Staged, TaskHost, Transferred};
 use cluster::model::{Failure, TaskOutput};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 
 pub use deliver::Bucket;
+pub use transfer::SOURCES_AT_ONCE;
 pub use transfers::Transfers;
 
 use super::scratch::{RunDirs, Scratch};
@@ -98,14 +100,26 @@ impl Host {
 }
 
 impl TaskHost for Host {
+    fn transfer(
+        &self,
+        assignment: Assignment,
+        progress: Arc<AtomicU64>,
+    ) -> BoxFuture<'static, Result<Transferred, Failure>> {
+        let shared = Arc::clone(&self.shared);
+        async move { transfer::transfer(&shared, &assignment, &progress).await }.boxed()
+    }
+
     fn stage(
         &self,
         slot: usize,
         run: Vec<Assignment>,
+        to_probe: Option<Vec<u8>>,
         progress: Arc<AtomicU64>,
     ) -> BoxFuture<'static, Result<Staged, Failure>> {
         let shared = Arc::clone(&self.shared);
-        async move { stage::stage(&shared, slot, &run, &progress).await }.boxed()
+        let staging =
+            async move { stage::stage(&shared, slot, &run, to_probe.as_deref(), &progress).await };
+        staging.boxed()
     }
 
     fn publish(

@@ -55,7 +55,6 @@ pub(super) async fn publish(
             let taken: Taken = accept::read_json(&stage::kept_order(&output.dirs)).await?;
             TaskOutput::Ingested(taken.probed(probe, report))
         }
-        (TaskKind::Deliver, Made::Delivered) => TaskOutput::Delivered,
         (
             TaskKind::Join,
             Made::Artifact {

@@ -14,7 +14,9 @@ use actors::ports::{Assignment, Staged};
 use cluster::model::{AssetId, AssetKind, Failure, ObjectRef, TaskKind};
 use futures::{StreamExt, TryStreamExt};
 
-use super::{Shared, deliver, ingest};
+use super::Shared;
+use super::ingest::Taken;
+use super::transfer::{self, FetchedSources, SOURCES_AT_ONCE};
 use crate::composition::{Json, SourceUse, ValidComposition, validate};
 use crate::plan::{Plan, RequestObject, asset_of};
 use crate::store::{Purpose, StoreError};
@@ -24,8 +26,6 @@ use crate::worker::order::{
 };
 use crate::worker::scratch::RunDirs;
 
-/// Sources of one composition fetched at a time.
-const FETCHES: usize = 4;
 /// Bytes copied between two signs of progress.
 const COPY: u64 = 64 << 20;
 
@@ -34,19 +34,21 @@ pub(super) async fn stage(
     shared: &Shared,
     slot: usize,
     run: &[Assignment],
+    to_probe: Option<&[u8]>,
     progress: &Arc<AtomicU64>,
 ) -> Result<Staged, Failure> {
     let Some(first) = run.first() else {
         return Err(failure::engine("a run without tasks"));
     };
     let label = match first.granted.task.kind {
-        TaskKind::Fetch => "fetch",
         TaskKind::Prepare => "prepare",
         TaskKind::Audio => "audio",
         TaskKind::Segment(_) => "segments",
         TaskKind::Join => "join",
         TaskKind::Ingest => "ingest",
-        TaskKind::Deliver => "deliver",
+        TaskKind::Fetch | TaskKind::Deliver => {
+            return Err(failure::engine("a task that takes no slot"));
+        }
     };
     // What would only fail at its end is not begun. A delivery writes nothing here.
     let purpose = match first.granted.task.kind {
@@ -60,7 +62,7 @@ pub(super) async fn stage(
         .and_then(|()| shared.scratch.fresh(slot, label))
         .map_err(|error| failure::of_io(&error))?;
     let mut unfinished = Unfinished(Some(dirs.clone()));
-    let order = order(shared, first, run, &dirs, progress).await?;
+    let order = order(shared, first, run, to_probe, &dirs, progress).await?;
     let bytes = order::encode(&order).map_err(|error| unwritten(&error))?;
     if let Order::Prepare(order) = &order {
         keep(&dirs, order).await?;
@@ -113,6 +115,7 @@ async fn order(
     shared: &Shared,
     first: &Assignment,
     run: &[Assignment],
+    to_probe: Option<&[u8]>,
     dirs: &RunDirs,
     progress: &Arc<AtomicU64>,
 ) -> Result<Order, Failure> {
@@ -128,17 +131,15 @@ async fn order(
         return Ok(Order::Prepare(prepare));
     }
     if let Some(asset) = &first.ingest {
-        let taken = ingest::take_in(shared, asset, dirs, progress).await?;
+        let bytes = to_probe.ok_or_else(|| failure::engine("an ingest without its file"))?;
+        let taken: Taken = order::decode(bytes)
+            .map_err(|error| failure::engine(format!("what was taken in: {error}")))?;
         keep(dirs, &taken).await?;
         return Ok(Order::Ingest(IngestOrder {
             file: files.one(&taken.object).await?,
             content_type: taken.content_type,
             in_full: asset.id().kind == AssetKind::Probe,
         }));
-    }
-    if let Some((render, artifact)) = &first.deliver {
-        deliver::deliver(shared, *render, artifact, &first.request, dirs, progress).await?;
-        return Ok(Order::Delivered);
     }
     let Some(plan_object) = &first.plan else {
         return Err(failure::engine("a task without its plan"));
@@ -197,10 +198,17 @@ async fn prepare(
 ) -> Result<PrepareOrder, Failure> {
     let shared = files.shared;
     let composition = composition(shared, &assignment.request).await?;
+    let fetched = match assignment.fetched {
+        Some(epoch) => {
+            let job = assignment.granted.task.job;
+            Some(transfer::fetched(shared, job, epoch).await?)
+        }
+        None => None,
+    };
     let uses = composition.source_urls();
     let sources = futures::stream::iter(uses)
-        .map(|used| obtain(files, used, &assignment.assets))
-        .buffered(FETCHES)
+        .map(|used| obtain(files, used, &assignment.assets, fetched.as_ref()))
+        .buffered(SOURCES_AT_ONCE)
         .try_collect()
         .await?;
     Ok(PrepareOrder {
@@ -215,7 +223,10 @@ async fn prepare(
 
 /// The composition of a request that the edge accepted. Validated again: the object may be of
 /// another build, and only validation makes the type.
-async fn composition(shared: &Shared, request: &ObjectRef) -> Result<ValidComposition, Failure> {
+pub(super) async fn composition(
+    shared: &Shared,
+    request: &ObjectRef,
+) -> Result<ValidComposition, Failure> {
     let bytes = shared
         .store
         .get(&request.key)
@@ -237,22 +248,34 @@ async fn composition(shared: &Shared, request: &ObjectRef) -> Result<ValidCompos
 }
 
 /// A source's bytes: from the store if its URL is that of an upload or import, whatever its
-/// host, else from where the URL leads.
+/// host, or was fetched before; else from where the URL leads.
 async fn obtain(
     files: &Files<'_>,
     used: SourceUse,
     assets: &[(AssetId, ObjectRef)],
+    fetched: Option<&FetchedSources>,
 ) -> Result<FetchedSource, Failure> {
-    let object = match asset_of(&used.url) {
-        Some(asset) => asset_object(asset, assets, &used)?,
-        None => files
-            .shared
-            .fetcher
-            .fetch(&used.url, &files.dirs.own, files.progress)
-            .await
-            .map_err(|error| failure::of_fetch(&error, &used.path))?,
+    let (shared, own) = (files.shared, &files.dirs.own);
+    let (object, file) = match (asset_of(&used.url), fetched) {
+        (Some(asset), _) => {
+            let object = asset_object(asset, assets, &used)?;
+            let file = files.one(&object).await?;
+            (object, file)
+        }
+        (None, Some(fetched)) => {
+            let object = fetched.by_url.get(&used.url).cloned().ok_or_else(|| {
+                failure::engine(format!("{} was not fetched with the others", used.path))
+            })?;
+            let file = files.local(&object).await;
+            (object, file.map_err(|error| transfer::lost(&error))?)
+        }
+        // A render that was admitted before there were fetches.
+        (None, None) => {
+            let object = transfer::fetch_one(shared, &used, own, files.progress).await?;
+            let file = files.one(&object).await?;
+            (object, file)
+        }
     };
-    let file = files.one(&object).await?;
     Ok(FetchedSource {
         url: used.url,
         path: used.path,

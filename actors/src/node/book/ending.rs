@@ -22,27 +22,32 @@ impl Book {
         for (&id, run) in &mut self.runs {
             let quiet = now.saturating_duration_since(run.last_sign);
             match run.phase {
-                Phase::Staging => {
+                Phase::Transferring | Phase::Staging => {
                     let fetched = run.fetched.load(Ordering::Relaxed);
                     if fetched != run.fetched_seen {
                         run.fetched_seen = fetched;
                         run.last_sign = now;
                     } else if quiet >= self.timings.stall {
-                        stalled.push(id);
+                        stalled.push((id, run.phase));
                     }
                 }
                 Phase::WithChild { .. } if quiet >= watchdog => {
                     run.last_sign = now;
-                    effects.push(Effect::Kill(run.slot));
+                    effects.extend(run.slot.map(Effect::Kill));
                 }
-                Phase::WithChild { .. } | Phase::Over => {}
+                // Probes have limits of their own, so a slot for this one comes free.
+                Phase::AwaitingProbe | Phase::WithChild { .. } | Phase::Over => {}
             }
         }
-        for id in stalled {
+        for (id, phase) in stalled {
             let seconds = self.timings.stall.as_secs();
-            effects.push(Effect::AbortStage(id));
+            effects.push(Effect::Abort(id));
             let failure = engine_error(format!("fetching inputs stood still for {seconds} s"));
-            effects.extend(self.staged(id, Err(failure), now));
+            effects.extend(if phase == Phase::Transferring {
+                self.transferred(id, Err(failure), now)
+            } else {
+                self.staged(id, Err(failure), now)
+            });
         }
         effects
     }
@@ -72,14 +77,16 @@ impl Book {
                 continue;
             }
             match run.phase {
-                Phase::Staging if !run.has(PieceState::Waiting) => {
+                Phase::Transferring | Phase::AwaitingProbe | Phase::Staging
+                    if !run.has(PieceState::Waiting) =>
+                {
                     run.phase = Phase::Over;
                     self.slots.release(id, true);
-                    effects.push(Effect::AbortStage(id));
+                    effects.push(Effect::Abort(id));
                 }
                 Phase::WithChild { is_killed: false } if hit_current => {
                     run.phase = Phase::WithChild { is_killed: true };
-                    effects.push(Effect::Kill(run.slot));
+                    effects.extend(run.slot.map(Effect::Kill));
                     for piece in &mut run.pieces {
                         if piece.state == PieceState::Waiting {
                             piece.state = PieceState::Ended;
@@ -88,7 +95,11 @@ impl Book {
                     }
                 }
                 Phase::WithChild { is_killed: false } => effects.extend(stop_before(id, run)),
-                Phase::Staging | Phase::WithChild { is_killed: true } | Phase::Over => {}
+                Phase::Transferring
+                | Phase::AwaitingProbe
+                | Phase::Staging
+                | Phase::WithChild { is_killed: true }
+                | Phase::Over => {}
             }
             over.push(id);
         }
@@ -179,8 +190,9 @@ pub(super) fn stop_before(id: RunId, run: &Run) -> Option<Effect> {
         .rposition(|piece| piece.state == PieceState::Waiting);
     let end = last.map_or(run.current, |last| last + 1);
     let output = u32::try_from(end).ok()?;
-    (end < run.pieces.len()).then_some(Effect::StopBefore {
-        slot: run.slot,
+    let slot = run.slot.filter(|_| end < run.pieces.len())?;
+    Some(Effect::StopBefore {
+        slot,
         run: id,
         output,
     })

@@ -4,11 +4,14 @@
 //! assigned ─► staging ─► with the child ─► over
 //!                          each output: waiting ─► publishing ─► reported until confirmed
 //!                                          └─ revoked or handed back ─┘
+//! a transfer: assigned ─► transferring ─► reported (fetch, delivery)
+//!                                     └─► awaiting a slot ─► staging ─► ... (ingest)
 //! ```
 //! An output is held (and its lease renewed) until its report is confirmed; an output
 //! that is revoked leaves no report.
 
 mod ending;
+mod transfers;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -17,7 +20,7 @@ use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
 use cluster::command::Report;
-use cluster::model::{Epoch, Failure, FrameRange, TaskOutput, TaskRef};
+use cluster::model::{Epoch, Failure, FrameRange, TaskKind, TaskOutput, TaskRef};
 
 use ending::stop_before;
 
@@ -30,16 +33,25 @@ use crate::slot::SlotEvent;
 /// What the node is to do.
 #[derive(Debug)]
 pub(crate) enum Effect {
+    /// Move the bytes of a transfer.
+    Transfer {
+        run: RunId,
+        assignment: Box<Assignment>,
+        /// Bytes moved.
+        moved: Arc<AtomicU64>,
+    },
     /// Bring the inputs of a run to its slot.
     Stage {
         run: RunId,
         slot: SlotIndex,
         assignments: Vec<Assignment>,
+        /// What the transfer before it said of the file to look at.
+        to_probe: Option<Vec<u8>>,
         /// Bytes fetched.
         fetched: Arc<AtomicU64>,
     },
-    /// Give up staging; dropping it removes what it brought.
-    AbortStage(RunId),
+    /// Give up transferring or staging; dropping it removes what it brought.
+    Abort(RunId),
     /// Send the child its order. The limits are one for each output.
     Start {
         slot: SlotIndex,
@@ -75,6 +87,8 @@ pub(crate) enum Effect {
 pub(crate) struct Book {
     timings: Timings,
     pub(crate) slots: Slots,
+    /// Transfers at once.
+    transfers: usize,
     runs: BTreeMap<RunId, Run>,
     next_run: u64,
     reports: Vec<Report>,
@@ -85,11 +99,14 @@ pub(crate) struct Book {
 
 #[derive(Debug)]
 struct Run {
-    slot: SlotIndex,
+    /// `None`: a transfer that has no slot (yet).
+    slot: Option<SlotIndex>,
     pieces: Vec<Piece>,
     phase: Phase,
+    /// Of a transfer that waits for a slot.
+    to_probe: Option<Vec<u8>>,
     staged: Option<Staged>,
-    /// Bytes fetched while staging, and what was seen of them.
+    /// Bytes moved while transferring and staging, and what was seen of them.
     fetched: Arc<AtomicU64>,
     fetched_seen: u64,
     /// When something last moved.
@@ -100,8 +117,14 @@ struct Run {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
+    /// Bytes move, without a slot.
+    Transferring,
+    /// They are in the store; a child looks at them once a slot for probing is free.
+    AwaitingProbe,
     Staging,
-    WithChild { is_killed: bool },
+    WithChild {
+        is_killed: bool,
+    },
     Over,
 }
 
@@ -141,13 +164,28 @@ impl Run {
         self.pieces.iter().any(|piece| piece.state == state)
     }
 
-    fn class(&self) -> SlotClass {
-        let is_transfer = |piece: &Piece| piece.assignment.granted.task.kind.is_transfer();
-        if self.pieces.iter().any(is_transfer) {
-            SlotClass::Transfer
-        } else {
-            SlotClass::Render
+    fn new(run: &[Assignment], slot: Option<SlotIndex>, phase: Phase, now: Instant) -> Self {
+        let pieces = run.iter().map(|assignment| Piece {
+            assignment: assignment.clone(),
+            state: PieceState::Waiting,
+            units: 0,
+        });
+        Self {
+            slot,
+            pieces: pieces.collect(),
+            phase,
+            to_probe: None,
+            staged: None,
+            fetched: Arc::default(),
+            fetched_seen: 0,
+            last_sign: now,
+            current: 0,
         }
+    }
+
+    fn is_transfer(&self) -> bool {
+        let mut kinds = self.pieces.iter().map(|piece| piece.lease().0.kind);
+        kinds.any(TaskKind::is_transfer)
     }
 
     fn piece(&mut self, output: u32) -> Option<&mut Piece> {
@@ -155,20 +193,12 @@ impl Run {
     }
 }
 
-/// The kind of slot a run needs.
-fn class_of(run: &[Assignment]) -> SlotClass {
-    if run.iter().any(|one| one.granted.task.kind.is_transfer()) {
-        SlotClass::Transfer
-    } else {
-        SlotClass::Render
-    }
-}
-
 impl Book {
-    pub(crate) fn new(timings: Timings, render: usize, transfer: usize) -> Self {
+    pub(crate) fn new(timings: Timings, render: usize, probe: usize, transfers: usize) -> Self {
         Self {
             timings,
-            slots: Slots::new(render, transfer),
+            slots: Slots::new(render, probe),
+            transfers,
             runs: BTreeMap::new(),
             next_run: 0,
             reports: Vec::new(),
@@ -216,22 +246,13 @@ impl Book {
         }
     }
 
-    /// Slots the leader may fill with transfers.
-    pub(crate) fn free_transfers(&self) -> usize {
-        if self.is_draining {
-            0
-        } else {
-            self.slots.free(SlotClass::Transfer)
-        }
-    }
-
     /// Runs whose outputs are all made: their child is ready again in a moment, and the
     /// inputs of the next run can be fetched meanwhile.
     fn ending(&self) -> impl Iterator<Item = RunId> {
         self.runs
             .iter()
             .filter(|(id, run)| {
-                run.class() == SlotClass::Render
+                !run.is_transfer()
                     && run.phase == Phase::WithChild { is_killed: false }
                     && !run.has(PieceState::Waiting)
                     && self.slots.holds(**id)
@@ -294,11 +315,12 @@ impl Book {
         for run in reply.assign {
             effects.extend(self.begin(run, now));
         }
+        effects.extend(self.start_probes(now));
         effects
     }
 
-    /// Begins a run in a free slot. One that finds none is ignored: the leader sends it
-    /// once more, then releases it.
+    /// Begins a run in a free slot, or a transfer without one. One that finds no room is
+    /// ignored: the leader sends it once more, then releases it.
     fn begin(&mut self, mut run: Vec<Assignment>, now: Instant) -> Option<Effect> {
         let held = self.held();
         run.retain(|assignment| {
@@ -318,43 +340,26 @@ impl Book {
             self.handed_back.extend(leases);
             return Some(Effect::Poll);
         }
+        if run.iter().any(|one| one.granted.task.kind.is_transfer()) {
+            return self.begin_transfer(run, now);
+        }
         let id = RunId(self.next_run);
-        let class = class_of(&run);
-        let slot = match self.slots.take(id, class) {
+        let slot = match self.slots.take(id, SlotClass::Render) {
             Some(slot) => slot,
-            None if class == SlotClass::Transfer => return None,
             None => {
                 let ending = self.ending().next()?;
                 self.slots.take_over(ending, id)?
             }
         };
         self.next_run += 1;
-        let fetched = Arc::new(AtomicU64::new(0));
-        let pieces = run
-            .iter()
-            .map(|assignment| Piece {
-                assignment: assignment.clone(),
-                state: PieceState::Waiting,
-                units: 0,
-            })
-            .collect();
-        self.runs.insert(
-            id,
-            Run {
-                slot,
-                pieces,
-                phase: Phase::Staging,
-                staged: None,
-                fetched: Arc::clone(&fetched),
-                fetched_seen: 0,
-                last_sign: now,
-                current: 0,
-            },
-        );
+        let known = Run::new(&run, Some(slot), Phase::Staging, now);
+        let fetched = Arc::clone(&known.fetched);
+        self.runs.insert(id, known);
         Some(Effect::Stage {
             run: id,
             slot,
             assignments: run,
+            to_probe: None,
             fetched,
         })
     }
@@ -367,7 +372,8 @@ impl Book {
         now: Instant,
     ) -> Vec<Effect> {
         let run = self.runs.get_mut(&id);
-        let Some(run) = run.filter(|run| run.phase == Phase::Staging) else {
+        let run = run.filter(|run| run.phase == Phase::Staging);
+        let Some((slot, run)) = run.and_then(|run| Some((run.slot?, run))) else {
             // Given up at the moment at which staging ended: nobody else knows of these files.
             return result
                 .map(|staged| Effect::Clean(id, staged))
@@ -386,7 +392,7 @@ impl Book {
                     .map(|piece| limit(&self.timings, piece))
                     .collect();
                 let mut effects = vec![Effect::Start {
-                    slot: run.slot,
+                    slot,
                     run: id,
                     order,
                     limits,
@@ -397,7 +403,9 @@ impl Book {
             Err(failure) => {
                 run.phase = Phase::Over;
                 self.slots.release(id, true);
-                self.fail(id, 0, failure)
+                let mut effects = self.fail(id, 0, failure);
+                effects.extend(self.start_probes(now));
+                effects
             }
         }
     }
@@ -407,7 +415,9 @@ impl Book {
         match event {
             SlotEvent::Ready => {
                 self.slots.ready(slot);
-                vec![Effect::Poll]
+                let mut effects = self.start_probes(now);
+                effects.push(Effect::Poll);
+                effects
             }
             SlotEvent::Down { reason } => {
                 tracing::warn!(slot, reason, "worker is down");
@@ -425,10 +435,8 @@ impl Book {
                 }
                 // The kill reached the child of the run before it in this slot.
                 let goes_on = run.phase == Phase::WithChild { is_killed: true };
-                goes_on
-                    .then_some(Effect::Kill(run.slot))
-                    .into_iter()
-                    .collect()
+                let slot = run.slot.filter(|_| goes_on);
+                slot.map(Effect::Kill).into_iter().collect()
             }
             SlotEvent::Output { run, output, body } => self.output(run, output, body, now),
             SlotEvent::Failed {

@@ -10,7 +10,7 @@ use super::group::{Group, MEMBERS, Running};
 use super::history::{Step, any_history};
 use crate::command::Stamped;
 use crate::coordinator::ProposeError;
-use crate::model::LogTime;
+use crate::model::{Level, LogTime, RanTime};
 
 /// A client gives up on a command after so many tries.
 const TRIES: u32 = 6;
@@ -81,8 +81,10 @@ impl Client {
         let command = step.command(&state).command;
         for _ in 0..TRIES {
             let running = self.leader().await;
+            let ran = u64::try_from(world.elapsed().as_millis()).unwrap();
             let stamped = Stamped {
                 at,
+                ran: (state.level > Level(0)).then_some(RanTime(ran)),
                 command: command.clone(),
             };
             let answer = running.member.propose(stamped).await;
@@ -92,7 +94,7 @@ impl Client {
                     world.lock().checker.answered(at, outcome);
                     return;
                 }
-                Err(ProposeError::NoLeader) => {}
+                Err(ProposeError::NoLeader | ProposeError::DiskFull) => {}
                 Ok(_) | Err(ProposeError::Unknown | ProposeError::Stopped) => {
                     world.lock().checker.counts.unknown += 1;
                 }

@@ -1,6 +1,7 @@
 //! The fetcher against a real server on loopback that misbehaves on demand.
 
 mod import;
+mod pace;
 mod resume;
 mod share;
 

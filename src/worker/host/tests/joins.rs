@@ -42,6 +42,7 @@ async fn every_damaged_input_is_blamed_at_once() {
         },
         request: plan.clone(),
         plan: Some(plan),
+        fetched: None,
         inputs: vec![
             inputs[0].clone(),
             gone,
@@ -58,7 +59,7 @@ async fn every_damaged_input_is_blamed_at_once() {
     };
     let failure = world
         .host
-        .stage(0, vec![join], Arc::default())
+        .stage(0, vec![join], None, Arc::default())
         .await
         .unwrap_err();
     let path = failure.path.as_deref().unwrap();

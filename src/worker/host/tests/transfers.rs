@@ -72,7 +72,7 @@ impl World {
     }
 
     async fn take_in(&self, asset: &Asset) -> Result<(ObjectRef, String), Failure> {
-        let taken = take_in(&self.host.shared, asset, &self.dirs, &self.progress).await?;
+        let taken = take_in(&self.host.shared, asset, &self.dirs.own, &self.progress).await?;
         Ok((taken.object, taken.content_type))
     }
 }
@@ -277,7 +277,7 @@ async fn delivered(bucket: Arc<FakeBucket>, name: &str) -> Result<(), Failure> {
     let request = world
         .put(keys::composition(render), &request.to_bytes())
         .await;
-    let (shared, dirs) = (&world.host.shared, &world.dirs);
+    let (shared, dirs) = (&world.host.shared, &world.dirs.own);
     deliver::deliver(shared, render, &artifact, &request, dirs, &world.progress).await
 }
 
