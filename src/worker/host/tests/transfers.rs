@@ -27,22 +27,22 @@ const ID: AssetId = AssetId {
     ulid: 7,
 };
 
-struct World {
-    host: Host,
-    store: Arc<dyn ObjectStore>,
+pub(super) struct World {
+    pub(super) host: Host,
+    pub(super) store: Arc<dyn ObjectStore>,
     dirs: RunDirs,
     progress: Arc<AtomicU64>,
     _home: tempfile::TempDir,
 }
 
 impl World {
-    fn new(buckets: BTreeMap<String, Arc<dyn Bucket>>) -> Self {
+    pub(super) fn new(buckets: BTreeMap<String, Arc<dyn Bucket>>) -> Self {
         let home = tempfile::tempdir().unwrap();
         let store: Arc<dyn ObjectStore> =
             Arc::new(LocalStore::open(home.path().join("objects")).unwrap());
         let memory = home.path().join("sources.json");
         let limits = FetchLimits::default();
-        let fetcher = Fetcher::new(Arc::clone(&store), Guard::new(false), limits, &memory).unwrap();
+        let fetcher = Fetcher::new(Arc::clone(&store), Guard::new(true), limits, &memory).unwrap();
         let scratch = Scratch::open(home.path(), Incarnation(1), 1).unwrap();
         let dirs = scratch.fresh(0, "test").unwrap();
         let settings = HostSettings {
@@ -65,7 +65,7 @@ impl World {
         }
     }
 
-    async fn put(&self, key: ObjectKey, bytes: &[u8]) -> ObjectRef {
+    pub(super) async fn put(&self, key: ObjectKey, bytes: &[u8]) -> ObjectRef {
         let bytes = Bytes::copy_from_slice(bytes);
         self.store.put(key, bytes).await.unwrap()
     }
@@ -110,7 +110,7 @@ fn whole(size: u64) -> Arrival {
     }
 }
 
-fn picture() -> Vec<u8> {
+pub(super) fn picture() -> Vec<u8> {
     let mut bytes = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR".to_vec();
     bytes.resize(300, 7);
     bytes
