@@ -286,9 +286,11 @@ impl TaskHost for FakeHost {
         }
         async move {
             let _under_way = under_way;
-            while hangs {
-                progress.fetch_add(1, Ordering::Relaxed);
-                tokio::time::sleep(Duration::from_millis(10)).await;
+            if hangs {
+                loop {
+                    progress.fetch_add(1, Ordering::Relaxed);
+                    tokio::time::sleep(Duration::from_millis(10)).await;
+                }
             }
             Ok(match task.kind {
                 TaskKind::Ingest => Transferred::ToProbe(b"file".to_vec()),

@@ -212,6 +212,7 @@ async fn a_log_raised_beyond_this_build_stops_it_with_a_clear_error() {
     coordinator.shutdown().await;
 }
 
+#[tokio::test]
 async fn a_full_disk_takes_only_what_ends_work_until_there_is_space() {
     let directory = tempfile::tempdir().unwrap();
     let coordinator = Coordinator::open(options(directory.path())).await.unwrap();

@@ -126,7 +126,8 @@ mod tests {
         let fifth = turns.wait(&slow, &alive);
         tokio::pin!(fifth);
         assert!(futures::poll!(fifth.as_mut()).is_pending());
-        held.pop();
+        drop(held.pop());
         fifth.await;
+        assert_eq!(held.len(), 3);
     }
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use cluster::model::{Digest, ObjectKey, ObjectRef, PlanFacts};
 use serde_json::json;
 
+mod fetched;
 mod joins;
 mod transfers;
 

@@ -30,7 +30,7 @@ const ID: AssetId = AssetId {
 
 pub(super) struct World {
     pub(super) host: Host,
-    store: Arc<dyn ObjectStore>,
+    pub(super) store: Arc<dyn ObjectStore>,
     dirs: RunDirs,
     progress: Arc<AtomicU64>,
     _home: tempfile::TempDir,
@@ -43,7 +43,7 @@ impl World {
             Arc::new(LocalStore::open(home.path().join("objects")).unwrap());
         let memory = home.path().join("sources.json");
         let limits = FetchLimits::default();
-        let fetcher = Fetcher::new(Arc::clone(&store), Guard::new(false), limits, &memory).unwrap();
+        let fetcher = Fetcher::new(Arc::clone(&store), Guard::new(true), limits, &memory).unwrap();
         let scratch = Scratch::open(home.path(), Incarnation(1), 1).unwrap();
         let dirs = scratch.fresh(0, "test").unwrap();
         let settings = HostSettings {
@@ -111,7 +111,7 @@ fn whole(size: u64) -> Arrival {
     }
 }
 
-fn picture() -> Vec<u8> {
+pub(super) fn picture() -> Vec<u8> {
     let mut bytes = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR".to_vec();
     bytes.resize(300, 7);
     bytes
