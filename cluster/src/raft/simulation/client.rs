@@ -8,7 +8,7 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
 use super::group::{Group, MEMBERS, Running};
 use super::history::{Step, any_history};
-use crate::command::Stamped;
+use crate::command::{Command, Stamped};
 use crate::coordinator::ProposeError;
 use crate::model::{Level, LogTime, RanTime};
 
@@ -78,7 +78,11 @@ impl Client {
         let world = self.group.world.clone();
         let wall = LogTime(world.wall(running.life.member));
         let at = world.lock().checker.unique(wall.max(state.now));
-        let command = step.command(&state).command;
+        let mut command = step.command(&state).command;
+        // A level that the build does not know ends every member, as it should.
+        if let Command::RaiseLevel(level) = &mut command {
+            *level = (*level).min(Level::NEWEST);
+        }
         for _ in 0..TRIES {
             let running = self.leader().await;
             let ran = u64::try_from(world.elapsed().as_millis()).unwrap();
