@@ -1,7 +1,5 @@
 //! What many queued jobs cost: memory of the state, and the way through a snapshot.
 
-use std::time::Instant;
-
 use cluster::State;
 use cluster::command::{Command, Stamped};
 use cluster::model::{
@@ -62,23 +60,12 @@ fn a_hundred_thousand_queued_jobs_are_small_and_come_back_from_a_snapshot() {
     let mut state = State::default();
     apply(&mut state, 1, Command::RaiseLevel(Level::NEWEST));
     let before = resident();
-    let began = Instant::now();
     for number in 0..JOBS {
         apply(&mut state, number + 2, admit(number));
     }
-    let applied = began.elapsed();
     let used = (resident() - before) / JOBS;
-    let began = Instant::now();
     let bytes = cluster::state::encode(&state).expect("a state encodes");
-    let encoded = began.elapsed();
-    let began = Instant::now();
     let restored = cluster::state::decode(&bytes).expect("a state decodes");
-    let decoded = began.elapsed();
-    println!(
-        "{JOBS} jobs: {used} bytes each, applied in {applied:?}, {} bytes of snapshot each, \
-         written in {encoded:?}, read in {decoded:?}",
-        bytes.len() as u64 / JOBS
-    );
     assert!(restored == state);
     assert_eq!(restored.active.len() as u64, JOBS);
     assert!(used <= BYTES_PER_JOB, "{used} bytes a job");

@@ -384,7 +384,8 @@ mod tests {
     #[test]
     fn voters_agree_if_a_majority_of_all_lies_within_a_minute_of_the_median() {
         let at = |minutes: u64| Some(LogTime(DAY + minutes * 60_000));
-        let cases: [(&str, &[Option<LogTime>], Option<LogTime>); 7] = [
+        type Case<'a> = (&'a str, &'a [Option<LogTime>], Option<LogTime>);
+        let cases: [Case<'_>; 7] = [
             ("all alike", &[at(5), at(5), at(5)], at(5)),
             ("one is wrong", &[at(5), at(900), at(6)], at(6)),
             ("one is unreachable", &[at(5), None, at(6)], at(6)),

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use actors::ports::ProposeError;
 use axum::Json as JsonResponse;
 use axum::body::Bytes;
 use axum::extract::State;
@@ -181,7 +182,11 @@ async fn admit(
         Command::Admit(admission)
     };
     let outcome = edge.propose(command).await;
-    let is_unused = matches!(&outcome, Ok(outcome) if !matches!(outcome, Outcome::Submitted(_)));
+    let is_unused = match &outcome {
+        Ok(outcome) => !matches!(outcome, Outcome::Submitted(_)),
+        // It was refused before it was proposed.
+        Err(error) => matches!(error, ProposeError::DiskFull),
+    };
     if is_unused && let Err(error) = edge.parts.store.delete(&key).await {
         let error = &error as &dyn std::error::Error;
         tracing::warn!(job = %id, error, "an unused request object was not removed");
