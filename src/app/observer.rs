@@ -81,6 +81,10 @@ impl Observer for ProcessObserver {
         .boxed()
     }
 
+    fn clock_note(&self) -> Option<String> {
+        self.coordinator.clock_note().map(|note| note.to_string())
+    }
+
     fn raft(&self) -> RaftBody {
         let status = self.coordinator.raft_status();
         RaftBody {

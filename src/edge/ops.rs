@@ -34,6 +34,9 @@ pub(crate) struct HealthBody {
 pub(crate) struct ReadyBody {
     /// Always `ready`.
     status: &'static str,
+    /// What an operator should know although it serves: a wall clock that was not believed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    notes: Vec<String>,
 }
 
 /// Whether the process is alive.
@@ -72,7 +75,11 @@ pub(crate) async fn ready(State(edge): State<Edge>) -> Result<Json<ReadyBody>, A
         missing.push(("data_dir", "the data directory cannot be written"));
     }
     if missing.is_empty() {
-        return Ok(Json(ReadyBody { status: "ready" }));
+        let notes = edge.parts.observer.clock_note();
+        return Ok(Json(ReadyBody {
+            status: "ready",
+            notes: notes.into_iter().collect(),
+        }));
     }
     let error = ApiError::new(Code::NotReady, "This server cannot serve yet.");
     Err(missing.into_iter().fold(error, |error, (part, message)| {

@@ -25,6 +25,9 @@ pub trait Observer: Send + Sync + 'static {
 
     /// The raft group as this process sees it.
     fn raft(&self) -> RaftBody;
+
+    /// What is wrong with this machine's wall clock, if it was not believed at the start.
+    fn clock_note(&self) -> Option<String>;
 }
 
 /// How far an active job has got.

@@ -474,6 +474,10 @@ impl Sights {
 }
 
 impl Observer for Sights {
+    fn clock_note(&self) -> Option<String> {
+        None
+    }
+
     fn progress(&self, job: JobId) -> Option<JobProgress> {
         self.progress
             .lock()
