@@ -20,6 +20,9 @@ pub struct Poll {
     pub handed_back: Vec<(TaskRef, Epoch)>,
     /// Slots that could begin something now.
     pub free_slots: u32,
+    /// How many of them have outputs that are still being stored: what follows from these is
+    /// not open yet.
+    pub settling_slots: u32,
     /// Transfers that could begin now; they take no slot.
     pub free_transfers: u32,
     /// Takes nothing new.

@@ -297,6 +297,7 @@ impl NodeActorState {
             reports: self.book.reports().to_vec(),
             handed_back: self.book.handed_back().to_vec(),
             free_slots: u32::try_from(self.book.free_slots()).unwrap_or(u32::MAX),
+            settling_slots: u32::try_from(self.book.settling_slots()).unwrap_or(u32::MAX),
             free_transfers: u32::try_from(self.book.free_transfers()).unwrap_or(u32::MAX),
             draining: self.book.is_draining(),
         });

@@ -101,10 +101,12 @@ impl Core {
         let is_news = !poll.reports.is_empty()
             || !poll.handed_back.is_empty()
             || poll.free_slots > node.free_slots
+            || poll.settling_slots < node.settling_slots
             || poll.free_transfers > node.free_transfers;
         node.ticket = Some((ticket, now));
         node.last_poll = now;
         node.free_slots = poll.free_slots;
+        node.settling_slots = poll.settling_slots;
         node.free_transfers = poll.free_transfers;
         node.is_draining = poll.draining;
         node.held.clone_from(&poll.held);
@@ -442,6 +444,7 @@ impl Core {
                 .or_default();
             *is_known |= facts.is_listed || facts.misses > 0;
         }
+        let is_shared = fair::is_shared(state);
         self.nodes
             .iter()
             .filter_map(|(&id, facts)| {
@@ -456,7 +459,12 @@ impl Core {
                     });
                     u32::try_from(count).unwrap_or(u32::MAX)
                 };
-                let free = facts.free_slots.saturating_sub(unknown(false));
+                // Given away before its run's outputs are reported, a slot would go to others
+                // between any two tasks of a short render.
+                let settling = if is_shared { facts.settling_slots } else { 0 };
+                let free = facts
+                    .free_slots
+                    .saturating_sub(unknown(false).max(settling));
                 let transfers = facts.free_transfers.saturating_sub(unknown(true));
                 let has_room = free > 0 || transfers > 0;
                 (is_eligible && has_room).then_some(select::FreeSlots {

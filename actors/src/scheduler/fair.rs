@@ -34,6 +34,18 @@ impl Served {
     }
 }
 
+/// Whether more than one workspace has renders to work on.
+pub(super) fn is_shared(state: &State) -> bool {
+    let queues = &state.queues;
+    let workspaces: BTreeSet<&str> = queues
+        .begun()
+        .chain(queues.ready(1))
+        .filter_map(|id| state.jobs.get(&id))
+        .map(|job| job.workspace.as_str())
+        .collect();
+    workspaces.len() > 1
+}
+
 /// Work of one workspace that found no slot.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Waiting {

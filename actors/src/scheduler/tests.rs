@@ -114,6 +114,7 @@ fn poll(id: u64, free_slots: u32, held: &[(u32, Epoch, u64)]) -> Poll {
         reports: Vec::new(),
         handed_back: Vec::new(),
         free_slots,
+        settling_slots: 0,
         free_transfers: 0,
         draining: false,
     }

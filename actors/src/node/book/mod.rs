@@ -246,6 +246,14 @@ impl Book {
         }
     }
 
+    /// Of [`Self::free_slots`], those whose last run is not reported yet.
+    pub(crate) fn settling_slots(&self) -> usize {
+        let unreported = self.runs.values().filter(|run| {
+            !run.is_transfer() && run.has(PieceState::Publishing) && !run.has(PieceState::Waiting)
+        });
+        unreported.count().min(self.free_slots())
+    }
+
     /// Runs whose outputs are all made: their child is ready again in a moment, and the
     /// inputs of the next run can be fetched meanwhile.
     fn ending(&self) -> impl Iterator<Item = RunId> {

@@ -187,3 +187,21 @@ fn a_new_leader_finds_the_runs_in_applied_state() {
     let round = next.round().unwrap();
     assert_eq!(round.grants[0].tasks, segments(3..6));
 }
+
+#[test]
+fn a_slot_whose_outputs_are_not_reported_waits_for_them_while_others_have_work() {
+    for (is_shared, is_granted) in [(false, true), (true, false)] {
+        let mut bench = Bench::new(open(2, 30));
+        if is_shared {
+            submit(&mut bench, 9, "other", 0);
+        }
+        let mut settling = poll(1, 1, &[]);
+        settling.settling_slots = 1;
+        bench.send(&settling);
+        assert_eq!(bench.round().is_some(), is_granted, "shared: {is_shared}");
+        if is_shared {
+            bench.send(&poll(1, 1, &[]));
+            assert!(bench.round().is_some(), "it is reported");
+        }
+    }
+}
