@@ -10,7 +10,7 @@
 //! 2. **A spare file**, allocated in the same way. A snapshot is written into it when no other
 //!    space is left; the log takes it when its own blocks are used up, and on file systems that
 //!    allocate nothing beyond the end of a file.
-//! 3. **Waiting.** A write that still finds no space is repeated below redb ([`LogFile`]) until
+//! 3. **Waiting.** A write that still finds no space is repeated below redb ([`super::log_file::LogFile`]) until
 //!    there is some. Nothing is committed meanwhile, and nothing fails for good.
 //!
 //! The log is *full* ([`Reserve::is_full`]) while the file system has almost no space or the
