@@ -6,7 +6,7 @@ use std::time::Instant;
 use cluster::State;
 use cluster::command::Granted;
 use cluster::model::{Epoch, JobKind, NodeId, TaskKind, TaskRef};
-use cluster::state::{Job, TaskPhase};
+use cluster::state::TaskPhase;
 
 use super::core::Core;
 use super::facts::Ticket;
@@ -140,7 +140,7 @@ pub(super) fn assignment(state: &State, granted: &Granted) -> Option<Assignment>
     }
     let plan = job.plan.as_ref().map(|plan| plan.object.clone());
     let (inputs, has_audio) = match granted.task.kind {
-        TaskKind::Join => join_inputs(job)?,
+        TaskKind::Join => (job.join_inputs()?, job.tasks.contains_key(&TaskKind::Audio)),
         _ => (Vec::new(), false),
     };
     let ingest = match job.kind {
@@ -182,21 +182,4 @@ pub(super) fn assignment(state: &State, granted: &Granted) -> Option<Assignment>
         ingest,
         deliver,
     })
-}
-
-/// The committed segment files in order, then the sound; nothing if one is missing.
-fn join_inputs(job: &Job) -> Option<(Vec<cluster::model::ObjectRef>, bool)> {
-    let facts = &job.plan.as_ref()?.facts;
-    let file = |kind: TaskKind| match &job.tasks.get(&kind)?.phase {
-        TaskPhase::Done(Some(mark)) => Some(mark.object.clone()),
-        TaskPhase::Done(None) | TaskPhase::Blocked | TaskPhase::Open => None,
-    };
-    let count = u32::try_from(facts.segments.len()).ok()?;
-    let mut inputs: Vec<_> = (0..count)
-        .map(|index| file(TaskKind::Segment(index)))
-        .collect::<Option<_>>()?;
-    if facts.has_audio {
-        inputs.push(file(TaskKind::Audio)?);
-    }
-    Some((inputs, facts.has_audio))
 }

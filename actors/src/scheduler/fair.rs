@@ -78,25 +78,26 @@ pub(super) fn wanted_back(
         *loads.entry(run.job.workspace.as_str()).or_default() += 1;
     }
     let mut coming = ending.len();
-    let mut needs: Vec<Waiting> = waiting.to_vec();
+    let mut needs: Vec<(&Waiting, u32)> = waiting.iter().map(|need| (need, need.slots)).collect();
     loop {
         let load = |workspace: &str| loads.get(workspace).copied().unwrap_or(0);
-        needs.retain(|need| need.slots > 0);
+        needs.retain(|(_, slots)| *slots > 0);
         // The first of equals: `waiting` is in order of service.
         let Some(next) = needs
             .iter()
             .enumerate()
-            .min_by_key(|(_, need)| load(&need.workspace))
+            .min_by_key(|(_, (need, _))| load(&need.workspace))
             .map(|(index, _)| index)
         else {
             return wanted;
         };
-        let workspace = needs[next].workspace.clone();
+        let need = needs[next].0;
+        let workspace = need.workspace.as_str();
         let is_served = if coming > 0 {
             coming -= 1;
             true
         } else {
-            let own = load(&workspace);
+            let own = load(workspace);
             let from = long
                 .iter()
                 .enumerate()
@@ -107,7 +108,7 @@ pub(super) fn wanted_back(
                     long.iter()
                         .enumerate()
                         .filter(|(_, run)| run.job.workspace == workspace)
-                        .filter(|(_, run)| run.job.priority < needs[next].priority)
+                        .filter(|(_, run)| run.job.priority < need.priority)
                         .min_by_key(|(_, run)| run.job.priority)
                 })
                 .map(|(index, _)| index);
@@ -123,14 +124,8 @@ pub(super) fn wanted_back(
             }
         };
         if is_served {
-            needs[next].slots -= 1;
-            let owner = waiting
-                .iter()
-                .find(|need| need.workspace == workspace)
-                .map(|need| need.workspace.as_str());
-            if let Some(owner) = owner {
-                *loads.entry(owner).or_default() += 1;
-            }
+            needs[next].1 -= 1;
+            *loads.entry(workspace).or_default() += 1;
         } else {
             // Others have more or as much already, but they have nothing to be taken.
             needs.remove(next);
