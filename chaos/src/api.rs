@@ -1,5 +1,6 @@
 //! A small client of the HTTP API: what a user's script would do, and no more.
 
+use std::net::IpAddr;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -63,7 +64,20 @@ impl Api {
     /// # Errors
     /// When no HTTP client can be made.
     pub fn new(edge: &str, admin: &str) -> Result<Self> {
-        let builder = || reqwest::Client::builder().timeout(REQUEST_LIMIT).no_proxy();
+        Self::from_host(None, edge, admin)
+    }
+
+    /// A client that connects from `host`, an address of this machine.
+    ///
+    /// # Errors
+    /// When no HTTP client can be made.
+    pub fn from_host(host: Option<IpAddr>, edge: &str, admin: &str) -> Result<Self> {
+        let builder = || {
+            reqwest::Client::builder()
+                .timeout(REQUEST_LIMIT)
+                .local_address(host)
+                .no_proxy()
+        };
         Ok(Self {
             edge: edge.trim_end_matches('/').to_owned(),
             admin: admin.trim_end_matches('/').to_owned(),
@@ -101,6 +115,15 @@ impl Api {
                 .body(body);
         }
         answer(request.send().await?).await
+    }
+
+    /// `PUT` of bytes to a link.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub async fn put(&self, url: &str, content_type: &str, bytes: Vec<u8>) -> Result<Answer> {
+        let put = self.direct.put(url).header("content-type", content_type);
+        answer(put.body(bytes).send().await?).await
     }
 
     /// `GET` of a path.

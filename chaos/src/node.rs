@@ -24,6 +24,7 @@ const START_LIMIT: Duration = Duration::from_secs(60);
 pub struct NodeOptions {
     binary: PathBuf,
     settings: Vec<(String, String)>,
+    port: u16,
 }
 
 impl NodeOptions {
@@ -33,6 +34,7 @@ impl NodeOptions {
         Self {
             binary: binary.into(),
             settings: Vec::new(),
+            port: 0,
         }
         .with("MEDIA__ALLOW_PRIVATE_NETWORKS", &true)
         .with("CACHE__MAX_BYTES", &"0")
@@ -64,6 +66,13 @@ impl NodeOptions {
         self.settings.extend(credentials);
         self.with("STORAGE__URL", &format!("s3://{bucket}/framelane"))
             .with("STORAGE__ENDPOINT", &server.endpoint)
+    }
+
+    /// Listens on this port, through all starts, instead of a fresh one each time.
+    #[must_use]
+    pub fn port(mut self, port: u16) -> Self {
+        self.port = port;
+        self
     }
 
     /// The number of worker processes.
@@ -121,7 +130,9 @@ impl Running {
             .open(home.join("stderr.log"))
             .context("failed to open the node's log")?;
         let mut child = Command::new(&options.binary)
-            .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
+            .args(["serve", "--listen"])
+            .arg(format!("127.0.0.1:{}", options.port))
+            .arg("--data-dir")
             .arg(home.join("data"))
             .envs(options.settings.iter().map(|(key, value)| (key, value)))
             .stdin(Stdio::null())
@@ -212,6 +223,11 @@ impl Node {
     /// Its data directory.
     pub fn data_dir(&self) -> PathBuf {
         self.home.path().join("data")
+    }
+
+    /// From the next start on, these options.
+    pub fn reconfigure(&mut self, options: NodeOptions) {
+        self.options = options;
     }
 
     /// The last lines it logged.

@@ -62,11 +62,23 @@ impl Process {
 
     /// Memory of its own in bytes: what it has written and nobody shares; 0 when it is gone.
     pub fn private_memory(self) -> u64 {
+        self.memory("RssAnon:")
+    }
+
+    /// Memory it has resident in bytes, shared pages included; 0 when it is gone.
+    pub fn resident_memory(self) -> u64 {
+        self.memory("VmRSS:")
+    }
+
+    /// The most it ever had resident in bytes; 0 when it is gone.
+    pub fn peak_memory(self) -> u64 {
+        self.memory("VmHWM:")
+    }
+
+    fn memory(self, field: &str) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid));
         let kibibytes = status.ok().and_then(|status| {
-            let line = status
-                .lines()
-                .find_map(|line| line.strip_prefix("RssAnon:"))?;
+            let line = status.lines().find_map(|line| line.strip_prefix(field))?;
             line.split_whitespace().next()?.parse::<u64>().ok()
         });
         kibibytes.unwrap_or(0) * 1024

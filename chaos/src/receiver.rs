@@ -76,6 +76,14 @@ impl Receiver {
         lock(&self.shared).answers.extend(statuses);
     }
 
+    /// Whether it was told of this event of this render.
+    pub fn was_told(&self, render: &str, event: &str) -> bool {
+        lock(&self.shared).got.iter().any(|one| {
+            let body = one.body();
+            body["type"] == event && body["data"]["object"]["id"] == render
+        })
+    }
+
     /// What came so far.
     pub fn got(&self) -> Vec<Received> {
         lock(&self.shared).got.clone()

@@ -9,9 +9,11 @@ use std::time::Instant;
 
 use anyhow::{Result, bail};
 use chaos::claim::{
-    Bench, Figures, Scale, av_sync, cancel, corpus, crash, destination, determinism, events,
-    frame_exactness, idempotency, imports, minimal, mutants, speed, uploads, webhooks,
+    Bench, Figures, Scale, av_sync, cancel, clock, corpus, crash, destination, determinism, disk,
+    edge, events, frame_exactness, hostile, idempotency, imports, kills, minimal, mutants, queue,
+    speed, uploads, webhooks,
 };
+use chaos::timestamp;
 use clap::Parser;
 
 /// Claims by letter, and those that came later by name.
@@ -31,12 +33,19 @@ const ALL: &[&str] = &[
     "destination",
     "webhooks",
     "imports",
+    "hostile",
+    "kills",
+    "disk",
+    "clock",
+    "queue",
+    "edge",
 ];
 
 /// Tries the claims of the acceptance list.
 #[derive(Debug, Parser)]
 struct Arguments {
-    /// Which (b c d e f g h j corpus mutants events uploads destination webhooks imports), or `all`.
+    /// Which (b c d e f g h j corpus mutants events uploads destination webhooks imports hostile
+    /// kills disk clock queue edge), or `all`.
     #[arg(default_value = "all")]
     claims: Vec<String>,
     /// The binary under test.
@@ -45,11 +54,19 @@ struct Arguments {
     /// The short versions that the test run uses.
     #[arg(long)]
     small: bool,
+    /// Tells the wall clock and the clock that counts from boot, and ends: for the claim `clock`.
+    #[arg(long, hide = true)]
+    clocks: bool,
 }
 
 #[tokio::main]
 async fn main() -> Result<ExitCode> {
     let arguments = Arguments::parse();
+    if arguments.clocks {
+        let (wall, boot) = timestamp::clocks()?;
+        println!("{wall} {boot}");
+        return Ok(ExitCode::SUCCESS);
+    }
     let scale = if arguments.small {
         Scale::Small
     } else {
@@ -108,6 +125,12 @@ async fn try_claim(name: &str, bench: &Bench, scale: Scale) -> Result<Figures> {
         "uploads" => uploads::check(bench, scale).await,
         "destination" => destination::check(bench, scale).await,
         "events" => events::check(bench, scale).await,
+        "hostile" => hostile::check(bench, scale).await,
+        "kills" => kills::check(bench, scale).await,
+        "disk" => disk::check(bench, scale).await,
+        "clock" => clock::check(bench, scale).await,
+        "queue" => queue::check(bench, scale).await,
+        "edge" => edge::check(bench, scale).await,
         _ => speed::check(bench, scale).await,
     }
 }

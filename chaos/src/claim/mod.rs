@@ -3,16 +3,22 @@
 
 pub mod av_sync;
 pub mod cancel;
+pub mod clock;
 pub mod corpus;
 pub mod crash;
 pub mod destination;
 pub mod determinism;
+pub mod disk;
+pub mod edge;
 pub mod events;
 pub mod frame_exactness;
+pub mod hostile;
 pub mod idempotency;
 pub mod imports;
+pub mod kills;
 pub mod minimal;
 pub mod mutants;
+pub mod queue;
 pub mod speed;
 pub mod uploads;
 pub mod webhooks;
@@ -66,6 +72,14 @@ impl Figure {
             value: value.into(),
         }
     }
+
+    /// Figures in one line, for a claim that does not hold.
+    pub fn told(figures: &[Self]) -> String {
+        let each = figures
+            .iter()
+            .map(|it| format!("{}: {}", it.what, it.value));
+        each.collect::<Vec<_>>().join("; ")
+    }
 }
 
 /// What came of a claim that held.
@@ -90,6 +104,11 @@ impl Bench {
     /// Options for a node of the binary.
     pub fn node(&self) -> NodeOptions {
         NodeOptions::new(&self.binary)
+    }
+
+    /// The binary under test.
+    pub fn binary(&self) -> &Path {
+        &self.binary
     }
 
     /// Serves the scratch directory.
