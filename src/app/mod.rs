@@ -37,6 +37,7 @@ use crate::store::fetch::{FetchLimits, Fetcher, Guard, YtDlp};
 use crate::telemetry;
 use crate::worker::fingerprint::RenderFacts;
 use crate::worker::host::{Host, HostSettings, SOURCES_AT_ONCE};
+use crate::worker::program;
 use crate::worker::scratch::{Scratch, sweep_scratch};
 use crate::worker::settings::WorkerSettings;
 
@@ -60,8 +61,7 @@ impl App {
     /// # Errors
     /// When a part cannot start: the message says which and why.
     pub async fn start(settings: Settings) -> anyhow::Result<Self> {
-        let program = std::env::current_exe().context("this program cannot find itself")?;
-        Self::start_with_worker(settings, program).await
+        Self::start_with_worker(settings, PathBuf::from(program::OWN)).await
     }
 
     /// The same with another program as its workers, which is given the arguments that this
@@ -320,8 +320,21 @@ async fn open_coordinator(
 }
 
 async fn ask_facts(program: &Path, settings: &WorkerSettings) -> anyhow::Result<RenderFacts> {
-    let facts = RenderFacts::ask(program, settings).await;
-    facts.context("the worker cannot render on this machine (see `framelane doctor`)")
+    let facts = RenderFacts::ask(program, settings)
+        .await
+        .context("the worker cannot render on this machine (see `framelane doctor`)")?;
+    match &facts.golden_failure {
+        Some(why) => tracing::warn!(
+            why,
+            "the golden render failed, and renders on this node may fail too"
+        ),
+        None => tracing::debug!(
+            golden = facts.golden,
+            libraries = facts.libraries.len(),
+            "facts"
+        ),
+    }
+    Ok(facts)
 }
 
 async fn wait_for_leader(coordinator: &Coordinator) -> anyhow::Result<()> {

@@ -55,7 +55,8 @@ pub(super) async fn check_sandbox(program: &Path, worker: &WorkerSettings) -> an
             return Err(error).context("workers cannot be confined on this machine");
         }
         Err(error) => {
-            tracing::warn!(%error, "workers cannot be confined on this machine");
+            let error = format!("{:#}", anyhow::Error::from(error));
+            tracing::warn!(error, "workers cannot be confined on this machine");
             return Ok(());
         }
     };

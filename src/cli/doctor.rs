@@ -1,5 +1,6 @@
 //! `framelane doctor`: what this machine has, and what to install.
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use bytesize::ByteSize;
@@ -9,6 +10,7 @@ use super::ConfigFlags;
 use crate::app::storage;
 use crate::settings::{Sandbox, Settings};
 use crate::store::fetch::YtDlp;
+use crate::worker::program::OWN;
 use crate::worker::sandbox::{self, Layer};
 
 /// One thing that was looked at.
@@ -242,17 +244,17 @@ fn check_sandbox(settings: &Settings) -> anyhow::Result<Vec<Finding>> {
         return Ok(vec![off]);
     }
     let worker = crate::app::worker_settings(settings);
-    let program = std::env::current_exe()?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let asked = runtime.block_on(sandbox::ask(&program, worker.environment()));
+    let asked = runtime.block_on(sandbox::ask(Path::new(OWN), worker.environment()));
     let report = match asked {
         Ok(report) => report,
         Err(error) => {
             let advice =
                 "set render.sandbox to \"auto\", or use a kernel with Landlock and seccomp";
-            return Ok(vec![missing(WHAT, error.to_string(), advice)]);
+            let why = format!("{:#}", anyhow::Error::from(error));
+            return Ok(vec![missing(WHAT, why, advice)]);
         }
     };
     let mut findings: Vec<_> = report

@@ -168,13 +168,20 @@ pub fn run() -> ExitCode {
             flags,
         } => report(rotate_signing_key(&flags, forget, json)),
         Command::Worker {
-            fingerprint: true, ..
-        } => report(crate::worker::fingerprint::print().map(|()| ExitCode::SUCCESS)),
-        Command::Worker {
-            probe_sandbox: true,
-            ..
-        } => report(crate::worker::probe_sandbox().map(|()| ExitCode::SUCCESS)),
-        Command::Worker { .. } => crate::worker::child::run(),
+            fingerprint,
+            probe_sandbox,
+        } => worker(fingerprint, probe_sandbox),
+    }
+}
+
+fn worker(fingerprint: bool, probe_sandbox: bool) -> ExitCode {
+    crate::worker::program::set_process_name();
+    if fingerprint {
+        report(crate::worker::fingerprint::print().map(|()| ExitCode::SUCCESS))
+    } else if probe_sandbox {
+        report(crate::worker::probe_sandbox().map(|()| ExitCode::SUCCESS))
+    } else {
+        crate::worker::child::run()
     }
 }
 

@@ -7,17 +7,20 @@
 //! - [`child`]: the process: its pipe, its threads, its end.
 //! - `tools`, `prepare`, `segment`, `finish`, `ingest`: what it does, one file or directory a task kind.
 //! - [`sandbox`]: what that process takes away from itself first.
-//! - [`fingerprint`]: what the output of a node depends on.
+//! - [`program`]: which file worker processes are started from.
+//! - [`fingerprint`]: what the output of a node depends on; `golden`: the render that shows it.
 
 pub mod child;
 mod damage;
 mod failure;
 pub mod fingerprint;
 mod finish;
+mod golden;
 pub mod host;
 mod ingest;
 pub mod order;
 mod prepare;
+pub mod program;
 pub mod sandbox;
 pub mod scratch;
 mod segment;

@@ -24,5 +24,6 @@ mod minimal;
 mod mutants;
 mod probe;
 mod slow_sources;
+mod upgrade;
 mod uploads;
 mod webhooks;

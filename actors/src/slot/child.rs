@@ -5,7 +5,7 @@
 //! either pipe, takes a bounded amount of memory.
 
 use std::io::{self, BufReader};
-use std::os::unix::process::ExitStatusExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -20,6 +20,9 @@ use crate::protocol::{FromWorker, SLOT_VARIABLE, ToWorker, read_reply, write_mes
 
 /// How long a child that closed its stdout has to exit by itself.
 const EXIT_GRACE: Duration = Duration::from_millis(500);
+
+/// What process lists show: the program may be a path of `/proc`.
+const NAME: &str = "framelane";
 
 /// What wakes a slot that waits.
 #[derive(Debug)]
@@ -111,6 +114,7 @@ impl Worker {
         on_gone: impl FnOnce() + Send + 'static,
     ) -> io::Result<Self> {
         let mut child = Command::new(&command.program)
+            .arg0(NAME)
             .args(&command.args)
             .env_clear()
             .env(SLOT_VARIABLE, slot.to_string())

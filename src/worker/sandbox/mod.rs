@@ -29,6 +29,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::program::{self, AskError};
+
 pub use check::Check;
 
 /// Longest that finding out may take.
@@ -184,24 +186,12 @@ impl Confined {
 /// Asks a process of `program` what this kernel gives (`framelane worker --probe-sandbox`).
 ///
 /// # Errors
-/// When it does not answer: a process cannot even be confined here.
+/// [`AskError`] when it does not answer: a process cannot even be confined here.
 pub async fn ask(
     program: &std::path::Path,
     environment: Vec<(String, String)>,
-) -> anyhow::Result<Report> {
-    let answer = tokio::process::Command::new(program)
-        .args(["worker", "--probe-sandbox"])
-        .env_clear()
-        .envs(environment)
-        .stdin(std::process::Stdio::null())
-        .kill_on_drop(true)
-        .output();
-    let answer = tokio::time::timeout(PATIENCE, answer).await??;
-    if !answer.status.success() {
-        let words = String::from_utf8_lossy(&answer.stderr).trim().to_owned();
-        anyhow::bail!("{}: {words}", answer.status);
-    }
-    Ok(serde_json::from_slice(&answer.stdout)?)
+) -> Result<Report, AskError> {
+    program::ask(program, "--probe-sandbox", environment, PATIENCE).await
 }
 
 /// Prints what this kernel gives, as JSON, after putting all of it on this process and trying
