@@ -113,17 +113,21 @@ impl Run<'_> {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let (mut seen, mut since) = ((0, 0), Instant::now());
         loop {
-            tokio::select! {
+            let ended = tokio::select! {
                 (said, complained, status) = &mut talk => {
                     let status = status.map_err(|error| FetchError::from_io(&error))?;
-                    return Ok(Ended { status, said, complained });
+                    Some(Ended { status, said, complained })
                 }
-                _ = ticks.tick() => {}
-            }
+                _ = ticks.tick() => None,
+            };
+            // Also after its end: a short download arrives and ends between two looks.
             let now = (proxy.received(), size_of(&directory.out()));
             if now != seen {
                 meter.arrived(now.0 - seen.0, now.0, None);
                 (seen, since) = (now, Instant::now());
+            }
+            if let Some(ended) = ended {
+                return Ok(ended);
             }
             if proxy.exceeded() || now.1 > self.limits.bytes.saturating_mul(2) {
                 return Err(FetchError::TooLarge(self.limits.bytes));
