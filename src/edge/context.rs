@@ -17,6 +17,7 @@ use ulid::Ulid;
 
 use super::access::{Buckets, Reservations};
 use super::admin::{self, JobMemory};
+use super::arrivals::Arrivals;
 use super::changes::Watchers;
 use super::config::EdgeConfig;
 use super::details::DetailCache;
@@ -92,6 +93,8 @@ pub struct Shared {
     pub(super) reservations: Reservations,
     /// Jobs with their tasks, for operators.
     pub(super) jobs: JobMemory,
+    /// Room for bodies while they arrive.
+    pub(super) arrivals: Arc<Arrivals>,
     /// Parses and checks large bodies.
     pub(super) pool: Pool,
     /// Posts webhooks.
@@ -123,6 +126,7 @@ impl Edge {
         let sender = Sender::new(parts.guard.clone())?;
         let limits = &parts.config.limits;
         let buckets = Buckets::new(limits.requests_per_minute, limits.burst);
+        let longest = limits.body_bytes;
         let write_probe = WriteProbe::new(parts.config.data_dir.clone());
         Ok(Self(Arc::new(Shared {
             parts,
@@ -135,6 +139,7 @@ impl Edge {
             key_changes: watch::channel(0).0,
             reservations: Reservations::default(),
             jobs: admin::empty_memory(),
+            arrivals: Arc::new(Arrivals::new(longest)),
             pool: Pool::new(),
             sender,
             writing: tokio::sync::Mutex::default(),

@@ -3,6 +3,7 @@
 use std::str::FromStr;
 use std::time::Duration;
 
+use axum::body::Body;
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::header::{self, HeaderName};
 use axum::http::request::Parts;
@@ -10,6 +11,7 @@ use cluster::model::JobId;
 use futures::StreamExt;
 
 use super::access;
+use super::arrivals::Room;
 use super::context::Edge;
 use super::error::{ApiError, Code};
 use crate::composition::Json;
@@ -72,7 +74,11 @@ impl FromRequestParts<Edge> for RenderId {
 /// A body that is declared as JSON and not too large. Its syntax and meaning are checked by
 /// [`JsonBody::judge`].
 #[derive(Debug)]
-pub(super) struct JsonBody(Vec<u8>);
+pub(super) struct JsonBody {
+    bytes: Vec<u8>,
+    /// The memory it takes, if it is large.
+    room: Option<Room>,
+}
 
 impl JsonBody {
     /// What `judge` makes of the body: off the async threads if it is large, in its turn among
@@ -86,7 +92,7 @@ impl JsonBody {
         workspace: &str,
         judge: impl FnOnce(Json) -> Result<T, ApiError> + Send + 'static,
     ) -> Result<T, ApiError> {
-        let Self(bytes) = self;
+        let Self { bytes, room } = self;
         let length = bytes.len();
         let read = move || {
             let json = Json::parse(&bytes).map_err(|error| {
@@ -94,7 +100,7 @@ impl JsonBody {
                 ApiError::new(Code::InvalidJson, message)
             })?;
             // The text is not needed beside its tree.
-            drop(bytes);
+            drop((bytes, room));
             judge(json)
         };
         edge.pool.run(workspace, length, read).await?
@@ -119,20 +125,31 @@ impl FromRequest<Edge> for JsonBody {
         if declared.is_some() && !is_json {
             return Err(not_json());
         }
-        let bytes = tokio::time::timeout(BODY_DEADLINE, read(request, limit))
-            .await
-            .map_err(|_| {
-                ApiError::new(Code::RequestTimeout, "The body did not arrive in time.")
-            })??;
+        let (parts, body) = request.into_parts();
+        let workspace = match access::client(edge, &parts) {
+            Ok(client) => client.workspace,
+            Err(_) => OPERATORS.to_owned(),
+        };
+        let arrival = async {
+            let room = edge
+                .arrivals
+                .take(&workspace, declared.unwrap_or(limit))
+                .await;
+            Ok::<_, ApiError>((read(body, limit).await?, room))
+        };
+        let arrived = tokio::time::timeout(BODY_DEADLINE, arrival).await;
+        let (bytes, room) = arrived.map_err(|_| {
+            ApiError::new(Code::RequestTimeout, "The body did not arrive in time.")
+        })??;
         if !is_json {
             return Err(not_json());
         }
-        Ok(Self(bytes))
+        Ok(Self { bytes, room })
     }
 }
 
-async fn read(request: Request, limit: usize) -> Result<Vec<u8>, ApiError> {
-    let mut stream = request.into_body().into_data_stream();
+async fn read(body: Body, limit: usize) -> Result<Vec<u8>, ApiError> {
+    let mut stream = body.into_data_stream();
     let mut bytes = Vec::new();
     while let Some(chunk) = stream.next().await {
         let chunk = chunk

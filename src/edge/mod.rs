@@ -5,6 +5,7 @@
 mod accepted;
 mod access;
 mod admin;
+mod arrivals;
 mod assets;
 mod body;
 mod capabilities;
