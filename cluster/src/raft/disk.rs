@@ -11,6 +11,9 @@ pub(super) enum Disk {
     /// At once, after whatever a test wants to wait for at this step.
     #[cfg(test)]
     Stepped(std::sync::Arc<Pause>),
+    /// At once, on a disk on which nothing new fits while this is set.
+    #[cfg(test)]
+    Full(std::sync::Arc<std::sync::atomic::AtomicBool>),
 }
 
 /// What a test waits for before a step.
@@ -39,6 +42,8 @@ impl std::fmt::Debug for Disk {
             Self::Threads => f.write_str("Threads"),
             #[cfg(test)]
             Self::Stepped(_) => f.write_str("Stepped"),
+            #[cfg(test)]
+            Self::Full(_) => f.write_str("Full"),
         }
     }
 }
@@ -61,6 +66,15 @@ impl Disk {
             #[cfg(test)]
             Self::Stepped(pause) => {
                 pause(step).await;
+                work()
+            }
+            #[cfg(test)]
+            Self::Full(is_full) => {
+                let is_full = is_full.load(std::sync::atomic::Ordering::SeqCst);
+                if step == Step::Write && is_full {
+                    let full = std::io::ErrorKind::StorageFull.into();
+                    return Err(StoreError::io(std::path::Path::new("snapshots"), full));
+                }
                 work()
             }
         }

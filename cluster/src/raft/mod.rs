@@ -92,6 +92,11 @@ pub(crate) enum StoreError {
 }
 
 impl StoreError {
+    /// Whether the disk, or the user's share of it, is full.
+    fn is_full(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if reserve::is_full(source))
+    }
+
     fn io(path: &std::path::Path, source: std::io::Error) -> Self {
         Self::Io {
             path: path.display().to_string(),

@@ -257,7 +257,7 @@ impl Snapshots {
         match self.disk {
             Disk::Threads => file,
             #[cfg(test)]
-            Disk::Stepped(_) => file.inline(),
+            Disk::Stepped(_) | Disk::Full(_) => file.inline(),
         }
     }
 
@@ -273,10 +273,10 @@ fn with_spare<T>(
     write: impl Fn() -> Result<T, StoreError>,
 ) -> Result<T, StoreError> {
     match write() {
-        Err(StoreError::Io { path, source }) if reserve::is_full(&source) => {
+        Err(error) if error.is_full() => {
             let spare = directory.with_file_name(reserve::SPARE);
             if fs::remove_file(&spare).is_err() {
-                return Err(StoreError::Io { path, source });
+                return Err(error);
             }
             tracing::error!("the disk is full: a snapshot takes the log's spare file");
             write()

@@ -2,6 +2,7 @@
 //! reads applied state. It decides nothing.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use openraft::storage::RaftStateMachine;
 use openraft::{Entry, EntryPayload, OptionalSend, RaftSnapshotBuilder, Snapshot};
@@ -187,6 +188,9 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
     }
 }
 
+/// Between two tries of a first snapshot on a full disk.
+const FULL_PAUSE: Duration = Duration::from_secs(5);
+
 /// The log goes on in a way that this build cannot follow.
 #[derive(Debug, thiserror::Error)]
 #[error(
@@ -215,19 +219,28 @@ pub(super) struct SnapshotBuilder {
 
 impl RaftSnapshotBuilder<TypeConfig> for SnapshotBuilder {
     /// Gives the snapshot that counts in the end: a newer one, if one was installed while this
-    /// was built. openraft takes its meta alone, and passes over one that it has.
+    /// was built; the former one, if the disk is full. openraft takes its meta alone, and passes
+    /// over one that it has. Without any, waits for space: an error would end the process.
     async fn build_snapshot(&mut self) -> Result<Snapshot<TypeConfig>, RaftStorageError> {
         let signature = self.meta.signature();
         let write =
             |error: StoreError| RaftIoError::write_snapshot(Some(signature.clone()), &error);
-        let saved = self.snapshots.save(self.meta.clone(), self.state.clone());
-        saved.await.map_err(write)?;
-        let current = self.snapshots.current().await.map_err(write)?;
-        let (meta, file) =
-            current.ok_or_else(|| write(StoreError::Closed("no snapshot counts".to_owned())))?;
-        Ok(Snapshot {
-            meta,
-            snapshot: Box::new(file),
-        })
+        loop {
+            let saved = self.snapshots.save(self.meta.clone(), self.state.clone());
+            match saved.await {
+                Err(error) if error.is_full() => {
+                    tracing::error!(%error, "the disk is full: no snapshot is taken");
+                }
+                saved => saved.map_err(write)?,
+            }
+            let current = self.snapshots.current().await.map_err(write)?;
+            if let Some((meta, file)) = current {
+                return Ok(Snapshot {
+                    meta,
+                    snapshot: Box::new(file),
+                });
+            }
+            tokio::time::sleep(FULL_PAUSE).await;
+        }
     }
 }

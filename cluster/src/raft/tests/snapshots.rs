@@ -215,3 +215,27 @@ async fn the_log_is_purged_and_goes_on_only_once_a_durable_snapshot_covers_it() 
     assert_eq!(state.last_purged_log_id, Some(log_id(500)));
     assert_eq!(state.last_log_id, Some(log_id(501)));
 }
+
+#[tokio::test(start_paused = true)]
+async fn on_a_full_disk_the_former_snapshot_goes_on_counting_and_a_first_one_waits() {
+    let own = tempfile::tempdir().unwrap();
+    let is_full = Arc::new(AtomicBool::new(true));
+    let (_log, mut machine) = open_held(own.path(), Disk::Full(Arc::clone(&is_full)));
+    machine.apply((1..=5).map(submit)).await.unwrap();
+    let mut first = machine.get_snapshot_builder().await;
+    let build = tokio::spawn(async move { first.build_snapshot().await.unwrap().meta });
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert!(!build.is_finished(), "there was none to give");
+    is_full.store(false, Ordering::SeqCst);
+    let built = timeout(LIMIT, build).await.unwrap().unwrap();
+    assert_eq!(built.last_log_id, Some(log_id(5)));
+
+    is_full.store(true, Ordering::SeqCst);
+    machine.apply([submit(6)]).await.unwrap();
+    let mut second = machine.get_snapshot_builder().await;
+    let built = second.build_snapshot().await.unwrap().meta;
+    assert_eq!(built.last_log_id, Some(log_id(5)));
+    is_full.store(false, Ordering::SeqCst);
+    let built = second.build_snapshot().await.unwrap().meta;
+    assert_eq!(built.last_log_id, Some(log_id(6)));
+}
