@@ -18,6 +18,10 @@ use cluster::state::Job;
 use super::fair::{Served, Waiting};
 use super::transfers;
 
+/// Longest run, in segments. Each is an attempt in the state, in the leader's memory and in
+/// answers to polls; beyond this, positioned decoders save nothing any more.
+const LONGEST_RUN: usize = 64;
+
 /// A node's slots that could begin something.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct FreeSlots {
@@ -245,7 +249,8 @@ impl<'a> OpenJob<'a> {
         let share = self
             .segments
             .len()
-            .div_ceil(usize::try_from(sharing.max(1)).unwrap_or(1));
+            .div_ceil(usize::try_from(sharing.max(1)).unwrap_or(1))
+            .min(LONGEST_RUN);
         slots[node].free -= 1;
         self.fingerprint = Some(fingerprint);
         let mut tasks = Vec::new();
