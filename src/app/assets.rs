@@ -8,11 +8,12 @@ use std::time::Duration;
 
 use actors::ports::{Clock, Coordinator, Leadership};
 use cluster::State;
-use cluster::command::{Command, Trim};
-use cluster::model::{Asset, AssetId, AssetKind, AssetStatus, Day, LogTime};
+use cluster::command::{Command, Retention as Ages, Trim};
+use cluster::model::{Asset, AssetId, AssetKind, AssetStatus, LogTime};
 use tokio_util::sync::CancellationToken;
 
 use super::event_bodies;
+use super::janitor::millis;
 use crate::edge::notice_arrival;
 use crate::settings::{Retention, Settings};
 use crate::store::{ObjectStore, keys};
@@ -30,7 +31,7 @@ const TRIM_ROUNDS: u64 = 60;
 const GRACE_MILLIS: u64 = 10 * 60 * 1000;
 
 /// Usage is kept for the longest period that can be asked for, and a little.
-const USAGE_DAYS: u32 = 400;
+const USAGE: Duration = Duration::from_secs(400 * 24 * 3600);
 
 /// Looks after assets.
 pub(super) struct AssetJanitor {
@@ -130,15 +131,17 @@ impl AssetJanitor {
     }
 
     async fn trim(&mut self, state: &State, now: LogTime) {
-        let trim = Trim {
-            deliveries_before: before(now, self.retention.webhook_log),
-            assets_before: before(now, self.retention.assets),
-            failed_assets_before: before(now, self.retention.failed_assets),
-            usage_before: Day(Day::of(now).0.saturating_sub(USAGE_DAYS)),
+        let ages = Ages {
+            deliveries: millis(self.retention.webhook_log),
+            assets: millis(self.retention.assets),
+            failed_assets: millis(self.retention.failed_assets),
+            usage: millis(USAGE),
+            ..Ages::NONE
         };
+        let trim = ages.trim_at(now);
         let bodies = event_bodies::settled_before(state, trim.deliveries_before);
         if has_old(state, &trim) {
-            self.propose(Command::Trim(trim)).await;
+            self.propose(Command::Retain(ages)).await;
         }
         let (coordinator, store) = (self.coordinator.as_ref(), self.store.as_ref());
         let removed = if self.has_swept {
@@ -192,11 +195,6 @@ fn open(state: &State) -> impl Iterator<Item = &Arc<Asset>> {
 
 fn is_pending(asset: &Asset) -> bool {
     asset.status == AssetStatus::Pending
-}
-
-fn before(now: LogTime, age: Duration) -> LogTime {
-    let age = u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
-    LogTime(now.0.saturating_sub(age))
 }
 
 /// Looks after assets until told to stop.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actors::ports::{Clock, Coordinator, Leadership};
-use cluster::command::Command;
+use cluster::command::{Command, Retention};
 use cluster::model::{JobId, LogTime, ObjectKey};
 use cluster::state::Job;
 use tokio::time::Instant;
@@ -134,21 +134,26 @@ impl Janitor {
             .map(|job| job.id)
             .collect();
         // The rows go first: a row without its files could be asked for, files without a
-        // row are only removed twice.
-        let sweep = Command::Sweep {
-            idempotency_before: before(now, IDEMPOTENCY),
-            jobs_before,
-        };
+        // row are only removed twice. What is too old is decided where it is applied.
+        let retain = Command::Retain(Retention {
+            idempotency: millis(IDEMPOTENCY),
+            jobs: millis(self.jobs),
+            ..Retention::NONE
+        });
         let has_old_keys = state
             .idempotency
             .values()
             .any(|(_, _, at)| *at < before(now, IDEMPOTENCY));
         if has_old_keys || !expired.is_empty() {
-            if let Err(error) = self.coordinator.propose(sweep).await {
-                tracing::debug!(%error, "sweep not committed");
+            if let Err(error) = self.coordinator.propose(retain).await {
+                tracing::debug!(%error, "retention was not committed");
                 return Ok(());
             }
+            let state = self.coordinator.state();
             for job in expired {
+                if state.jobs.contains_key(&job) {
+                    continue;
+                }
                 self.store.delete_prefix(&keys::job_prefix(job)).await?;
                 self.cleaned.remove(&job);
                 self.emptied.remove(&job);
@@ -171,6 +176,12 @@ impl Janitor {
         };
         for left in self.store.list(&keys::join_prefix(job.id)).await? {
             if !is_named(&left.key) {
+                self.store.delete(&left.key).await?;
+            }
+        }
+        let findings = job.findings.as_ref().map(|findings| &findings.key);
+        for left in self.store.list(&keys::findings_prefix(job.id)).await? {
+            if findings != Some(&left.key) {
                 self.store.delete(&left.key).await?;
             }
         }
@@ -228,10 +239,12 @@ pub(super) async fn run(mut janitor: Janitor, stop: CancellationToken) {
 }
 
 fn before(now: LogTime, age: Duration) -> LogTime {
-    LogTime(
-        now.0
-            .saturating_sub(u64::try_from(age.as_millis()).unwrap_or(u64::MAX)),
-    )
+    now.minus_millis(millis(age))
+}
+
+/// An age as commands carry it.
+pub(super) fn millis(age: Duration) -> u64 {
+    u64::try_from(age.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn ended_before(job: &Job, time: LogTime) -> bool {

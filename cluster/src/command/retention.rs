@@ -45,4 +45,14 @@ impl Retention {
         failed_assets: u64::MAX,
         usage: u64::MAX,
     };
+
+    /// The cut-offs beside jobs at `now`.
+    pub fn trim_at(&self, now: LogTime) -> Trim {
+        Trim {
+            deliveries_before: now.minus_millis(self.deliveries),
+            assets_before: now.minus_millis(self.assets),
+            failed_assets_before: now.minus_millis(self.failed_assets),
+            usage_before: Day::of(now.minus_millis(self.usage)),
+        }
+    }
 }

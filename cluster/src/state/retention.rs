@@ -1,19 +1,14 @@
 //! Retention of jobs and their idempotency rows: what is old enough goes, by log time alone.
 
 use super::State;
-use crate::command::{Outcome, Retention, Trim};
-use crate::model::{Day, JobId, LogTime};
+use crate::command::{Outcome, Retention};
+use crate::model::{JobId, LogTime};
 
 impl State {
     /// Drops what is older than it is to be kept, as of now.
     pub(super) fn retain(&mut self, retention: Retention) -> Outcome {
         let before = |age: u64| self.now.minus_millis(age);
-        let trim = Trim {
-            deliveries_before: before(retention.deliveries),
-            assets_before: before(retention.assets),
-            failed_assets_before: before(retention.failed_assets),
-            usage_before: Day::of(before(retention.usage)),
-        };
+        let trim = retention.trim_at(self.now);
         let (idempotency, jobs) = (before(retention.idempotency), before(retention.jobs));
         self.sweep(idempotency, jobs);
         self.trim(trim)
