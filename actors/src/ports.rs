@@ -38,6 +38,22 @@ pub trait Clock: Send + Sync + 'static {
     fn log_time(&self) -> LogTime;
     /// Running time: for deadlines, retries and leases.
     fn ran(&self) -> RanTime;
+    /// Both clocks of the cluster.
+    fn times(&self) -> Times {
+        Times {
+            now: self.log_time(),
+            ran: self.ran(),
+        }
+    }
+}
+
+/// What the cluster's two clocks showed at one moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Times {
+    /// For people and retention.
+    pub now: LogTime,
+    /// For deadlines, retries and leases.
+    pub ran: RanTime,
 }
 
 /// A granted attempt with what its node must fetch to carry it out.
@@ -49,6 +65,8 @@ pub struct Assignment {
     pub request: ObjectRef,
     /// The plan; none for prepare.
     pub plan: Option<ObjectRef>,
+    /// What clients are told of the plan; none for prepare, and for a plan of level 0.
+    pub findings: Option<ObjectRef>,
     /// For a join: the committed segment files in order, then the sound if there is any.
     pub inputs: Vec<ObjectRef>,
     /// Whether the last input is sound.

@@ -37,31 +37,42 @@ fn report(kind: TaskKind, result: Result<TaskOutput, Failure>) -> BatchReport {
     }
 }
 
-fn reports() -> Vec<BatchReport> {
-    let rate = FrameRate::new(30_000, 1001).expect("a rate");
-    let plan = TaskOutput::Plan {
-        object: object("plan"),
-        facts: PlanFacts {
-            frames: 90,
-            rate,
-            segments: [FrameRange::new(0, 60), FrameRange::new(60, 90)]
-                .into_iter()
-                .flatten()
-                .collect(),
-            has_audio: true,
-        },
-    };
-    let artifact = Artifact {
+fn rate() -> FrameRate {
+    FrameRate::new(30_000, 1001).expect("a rate")
+}
+
+fn plan_facts() -> PlanFacts {
+    PlanFacts {
+        frames: 90,
+        rate: rate(),
+        segments: [FrameRange::new(0, 60), FrameRange::new(60, 90)]
+            .into_iter()
+            .flatten()
+            .collect(),
+        has_audio: true,
+    }
+}
+
+fn artifact() -> Artifact {
+    Artifact {
         object: object("artifact"),
         filename: "out.mp4".to_owned(),
         content_type: "video/mp4".to_owned(),
         width: 1920,
         height: 1080,
         frames: 90,
-        rate,
+        rate: rate(),
         thumbnail: Some(object("thumbnail")),
         join_millis: 812,
+    }
+}
+
+fn reports() -> Vec<BatchReport> {
+    let plan = TaskOutput::Plan {
+        object: object("plan"),
+        facts: plan_facts(),
     };
+    let artifact = artifact();
     let failure = Failure {
         code: "source_not_found".to_owned(),
         message: "nothing is there".to_owned(),
@@ -273,10 +284,10 @@ fn later_commands() -> Vec<(&'static str, Command)> {
         },
         verdict,
     };
-    let courier = Courier {
+    let delivery_round = DeliveryRound {
         results: vec![
             result(DeliveryVerdict::Delivered),
-            result(DeliveryVerdict::Retry(LogTime(9))),
+            result(DeliveryVerdict::Retry(RanTime(9))),
             result(DeliveryVerdict::GiveUp),
             result(DeliveryVerdict::Gone),
         ],
@@ -285,7 +296,7 @@ fn later_commands() -> Vec<(&'static str, Command)> {
             DeliveryLease {
                 node: NodeId(7),
                 incarnation: Incarnation(99),
-                until: LogTime(10),
+                until: RanTime(10),
             },
         )],
     };
@@ -364,7 +375,7 @@ fn later_commands() -> Vec<(&'static str, Command)> {
                 secret,
             },
         ),
-        ("courier", Command::Courier(courier)),
+        ("delivery_round", Command::DeliveryRound(delivery_round)),
         (
             "retry_delivery",
             Command::RetryDelivery {
@@ -393,15 +404,16 @@ fn commands_of_level_1() -> Vec<(&'static str, Command)> {
         path: None,
         permanent: false,
     };
+    let done = |kind, output| Report {
+        task: task(kind),
+        epoch: Epoch(40),
+        generation: Generation(0),
+        result: Ok(output),
+        retry_after_millis: 0,
+    };
     let round = Round {
         reports: vec![
-            Report {
-                task: task(TaskKind::Fetch),
-                epoch: Epoch(40),
-                generation: Generation(0),
-                result: Ok(TaskOutput::Fetched),
-                retry_after_millis: 0,
-            },
+            done(TaskKind::Fetch, TaskOutput::Fetched),
             Report {
                 task: task(TaskKind::Segment(2)),
                 epoch: Epoch(41),
@@ -409,6 +421,21 @@ fn commands_of_level_1() -> Vec<(&'static str, Command)> {
                 result: Err(failure),
                 retry_after_millis: 1_250,
             },
+            done(
+                TaskKind::Prepare,
+                TaskOutput::Planned {
+                    object: object("plan"),
+                    facts: plan_facts(),
+                    findings: object("findings"),
+                },
+            ),
+            done(
+                TaskKind::Join,
+                TaskOutput::Published {
+                    artifact: artifact(),
+                    findings: Some(object("more findings")),
+                },
+            ),
         ],
         releases: [
             ReleaseCause::HandedBack,
@@ -495,7 +522,7 @@ fn name(command: &Command) -> &'static str {
         Command::DeleteEndpoint { .. } => "delete_endpoint",
         Command::RotateSecret { .. } => "rotate_secret",
         Command::KeepSecret { .. } => "keep_secret",
-        Command::Courier(_) => "courier",
+        Command::DeliveryRound(_) => "delivery_round",
         Command::RetryDelivery { .. } => "retry_delivery",
         Command::Trim(_) => "trim",
         Command::RaiseLevel(_) => "raise_level",

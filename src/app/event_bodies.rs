@@ -67,8 +67,8 @@ mod tests {
     use bytes::Bytes;
     use cluster::command::{Command, Outcome};
     use cluster::model::{
-        Delivery, DeliveryId, DeliveryStatus, Event, EventId, EventKind, JobId, LogIndex, Seq,
-        Subject, Target,
+        Delivery, DeliveryId, DeliveryStatus, Event, EventId, EventKind, JobId, LogIndex, RanTime,
+        Seq, Subject, Target,
     };
     use futures::future::BoxFuture;
     use tokio::sync::watch;
@@ -110,7 +110,7 @@ mod tests {
             },
             target: Target::Url("http://a.example/".to_owned()),
             status: DeliveryStatus::Pending,
-            due: LogTime(1),
+            due: RanTime(1),
             lease: None,
             tries: 0,
             attempts: Vec::new(),

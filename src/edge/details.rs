@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use cluster::model::JobId;
+use cluster::model::{Digest, JobId};
 use cluster::state::Job;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
@@ -12,7 +12,7 @@ use quick_cache::sync::Cache;
 use super::accepted::{AcceptedRequest, weight_of_warning};
 use super::context::Shared;
 use crate::composition::Warning;
-use crate::plan::{Prepared, RequestObject};
+use crate::plan::{Findings, RequestObject};
 use crate::store::{StoreError, keys};
 use crate::telemetry::metrics;
 
@@ -39,8 +39,8 @@ pub(super) struct Details {
 #[derive(Debug)]
 pub(super) struct DetailCache {
     requests: Cache<JobId, Arc<AcceptedRequest>, Bytes>,
-    /// Those of ended renders apart: a join may have added to them.
-    warnings: Cache<(JobId, bool), Arc<[Warning]>, Bytes>,
+    /// By the findings that hold them; a job planned at level 0 has no digest of them.
+    warnings: Cache<(JobId, Option<Digest>), Arc<[Warning]>, Bytes>,
 }
 
 /// Weighs entries by the memory they take.
@@ -53,8 +53,8 @@ impl Weighter<JobId, Arc<AcceptedRequest>> for Bytes {
     }
 }
 
-impl Weighter<(JobId, bool), Arc<[Warning]>> for Bytes {
-    fn weight(&self, _: &(JobId, bool), warnings: &Arc<[Warning]>) -> u64 {
+impl Weighter<(JobId, Option<Digest>), Arc<[Warning]>> for Bytes {
+    fn weight(&self, _: &(JobId, Option<Digest>), warnings: &Arc<[Warning]>) -> u64 {
         let bytes = warnings.iter().map(weight_of_warning).sum::<usize>() + size_of::<JobId>();
         u64::try_from(bytes).unwrap_or(u64::MAX)
     }
@@ -112,17 +112,20 @@ impl Shared {
     }
 
     async fn found_warnings(&self, job: &Job) -> Option<Arc<[Warning]>> {
-        let key = (job.id, job.status.is_terminal());
+        let key = (job.id, job.findings.as_ref().map(|found| found.sha256));
         if let Some(warnings) = self.details.warnings.get(&key) {
             return Some(warnings);
         }
-        // Prepare stores its findings before it reports the plan.
+        // Findings are stored before they are reported.
         job.frames?;
-        let object = self.parts.store.get(&keys::prepared(job.id)).await;
-        let bytes = present(object, job.id)?;
-        match serde_json::from_slice::<Prepared>(&bytes) {
-            Ok(prepared) => {
-                let warnings: Arc<[Warning]> = prepared.warnings.into();
+        let at = match &job.findings {
+            Some(findings) => findings.key.clone(),
+            None => keys::findings_of_level_0(job.id),
+        };
+        let bytes = present(self.parts.store.get(&at).await, job.id)?;
+        match serde_json::from_slice::<Findings>(&bytes) {
+            Ok(findings) => {
+                let warnings: Arc<[Warning]> = findings.warnings.into();
                 self.details.warnings.insert(key, Arc::clone(&warnings));
                 Some(warnings)
             }

@@ -1,7 +1,7 @@
 //! The plan: what prepare leaves behind so that every later task only has to carry it out.
 
 mod assets;
-mod prepared;
+mod findings;
 mod probe;
 mod request;
 mod segments;
@@ -11,7 +11,7 @@ use cluster::model::{FrameRange, ObjectRef};
 use serde::{Deserialize, Serialize};
 
 pub use assets::{asset_of, asset_url, assets_used, has_remote_sources};
-pub use prepared::Prepared;
+pub use findings::Findings;
 pub use probe::{Probe, ProbeAudio, ProbeColor};
 pub use request::{RequestObject, RequestObjectError};
 pub use segments::{CutSettings, cut};

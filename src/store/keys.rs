@@ -22,8 +22,23 @@ pub fn composition(job: JobId) -> ObjectKey {
     ObjectKey(format!("jobs/{job}/composition.json"))
 }
 
-/// What prepare found out that clients are told: see `plan::Prepared`.
-pub fn prepared(job: JobId) -> ObjectKey {
+/// What was found out that clients are told: see `plan::Findings`. A fresh key for each try
+/// of an attempt, as [`attempt`]'s, but apart: they are kept as long as the job.
+pub fn findings(job: JobId, epoch: Epoch) -> ObjectKey {
+    let random: u64 = rand::random();
+    ObjectKey(format!(
+        "{}{epoch}-{random:016x}.json",
+        findings_prefix(job)
+    ))
+}
+
+/// Where findings are.
+pub fn findings_prefix(job: JobId) -> String {
+    format!("jobs/{job}/findings/")
+}
+
+/// Where the findings of jobs are that were planned at level 0 of the log.
+pub fn findings_of_level_0(job: JobId) -> ObjectKey {
     ObjectKey(format!("jobs/{job}/prepared.json"))
 }
 
@@ -87,7 +102,7 @@ pub fn event_body(event: EventId) -> ObjectKey {
 /// Where the bodies of events are.
 pub const EVENT_BODIES: &str = "webhooks/";
 
-/// What attempts left, without the request, what clients are told from, and the artifact.
+/// What attempts left, without the request, the findings and the artifact.
 pub fn intermediate_prefixes(job: JobId, segments: u32) -> impl Iterator<Item = String> {
     let kinds = [TaskKind::Fetch, TaskKind::Prepare, TaskKind::Audio].into_iter();
     kinds
@@ -139,7 +154,8 @@ mod tests {
         let job = JobId(7);
         for key in [
             composition(job),
-            prepared(job),
+            findings(job, Epoch(1)),
+            findings_of_level_0(job),
             fetched(job, Epoch(1)),
             attempt(job, TaskKind::Prepare, Epoch(1), "json"),
             attempt(job, TaskKind::Audio, Epoch(1), "mp4"),

@@ -121,7 +121,7 @@ pub enum Made {
         /// The plan object.
         plan: PathBuf,
         /// The object clients are told from.
-        prepared: PathBuf,
+        findings: PathBuf,
         /// What the coordinator is to know.
         facts: PlanFacts,
     },

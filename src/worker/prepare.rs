@@ -11,7 +11,7 @@ use super::order::{FetchedSource, Made, PrepareOrder};
 use super::tools::{Font, Tools, text_warnings};
 use crate::composition::{Limits, SourceKind};
 use crate::media::{MediaInfo, VideoInfo};
-use crate::plan::{self, Plan, PlannedFont, Prepared};
+use crate::plan::{self, Findings, Plan, PlannedFont};
 use crate::timeline::Timeline;
 
 /// This part of a worker's memory may hold decoded stills.
@@ -83,7 +83,7 @@ pub(super) fn prepare(tools: &mut Tools, order: PrepareOrder, run: &Run) -> Resu
             .collect(),
         segments,
     };
-    let prepared = Prepared {
+    let findings = Findings {
         version: plan::VERSION,
         frames: facts.frames,
         width: plan.output_width(),
@@ -92,12 +92,12 @@ pub(super) fn prepare(tools: &mut Tools, order: PrepareOrder, run: &Run) -> Resu
     };
     let made = Made::Plan {
         plan: order.out.join("plan.bin"),
-        prepared: order.out.join("prepared.json"),
+        findings: order.out.join("findings.json"),
         facts,
     };
     if let Made::Plan {
         plan: plan_file,
-        prepared: prepared_file,
+        findings: findings_file,
         ..
     } = &made
     {
@@ -105,9 +105,9 @@ pub(super) fn prepare(tools: &mut Tools, order: PrepareOrder, run: &Run) -> Resu
             .to_bytes()
             .map_err(|error| failure::engine(error.to_string()))?;
         write(plan_file, &bytes)?;
-        let json = serde_json::to_vec(&prepared)
+        let json = serde_json::to_vec(&findings)
             .map_err(|error| failure::engine(format!("what was found: {error}")))?;
-        write(prepared_file, &json)?;
+        write(findings_file, &json)?;
     }
     run.made(&made)
 }

@@ -208,10 +208,10 @@ fn the_plan_says_what_the_coordinator_and_the_client_need() {
     let plan = bench.prepare(&titled(30), 30, 30).unwrap();
     assert_eq!(plan.timeline.frames, 90);
     assert_eq!(plan.segments.len(), 3);
-    let prepared = std::fs::read(bench.path().join("prepared.json")).unwrap();
-    let prepared: crate::plan::Prepared = serde_json::from_slice(&prepared).unwrap();
+    let findings = std::fs::read(bench.path().join("findings.json")).unwrap();
+    let findings: crate::plan::Findings = serde_json::from_slice(&findings).unwrap();
     assert_eq!(
-        (prepared.frames, prepared.width, prepared.height),
+        (findings.frames, findings.width, findings.height),
         (90, 64, 64)
     );
 }

@@ -9,8 +9,8 @@ use axum::Router;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use bytes::Bytes;
-use cluster::command::{Command, Courier, DeliveryResult, DeliveryVerdict};
-use cluster::model::{Delivery, DeliveryAttempt, EventKind, LogTime};
+use cluster::command::{Command, DeliveryResult, DeliveryRound, DeliveryVerdict};
+use cluster::model::{Delivery, DeliveryAttempt, EventKind, RanTime};
 use framelane::edge::HttpWebhooks;
 use serde_json::{Value, json};
 
@@ -99,19 +99,21 @@ fn is_signed(receiver: &Receiver, index: usize, secret: &Value) -> bool {
 
 /// Says what a try came to, as the sender does.
 fn settle(world: &World, delivery: &Delivery, status: Option<u16>, verdict: DeliveryVerdict) {
-    world.coordinator.apply(Command::Courier(Courier {
-        results: vec![DeliveryResult {
-            delivery: delivery.id,
-            attempt: DeliveryAttempt {
-                at: delivery.event.at,
-                status,
-                error: None,
-                duration_millis: 7,
-            },
-            verdict,
-        }],
-        leases: Vec::new(),
-    }));
+    world
+        .coordinator
+        .apply(Command::DeliveryRound(DeliveryRound {
+            results: vec![DeliveryResult {
+                delivery: delivery.id,
+                attempt: DeliveryAttempt {
+                    at: delivery.event.at,
+                    status,
+                    error: None,
+                    duration_millis: 7,
+                },
+                verdict,
+            }],
+            leases: Vec::new(),
+        }));
 }
 
 #[tokio::test]
@@ -360,7 +362,7 @@ async fn the_log_lists_what_was_sent_and_a_settled_delivery_can_be_asked_for_aga
         &world,
         &all[2],
         None,
-        DeliveryVerdict::Retry(LogTime(all[2].due.0 + 5000)),
+        DeliveryVerdict::Retry(RanTime(all[2].due.0 + 5000)),
     );
     let path = format!("/v1/webhooks/{}/deliveries", made["id"].as_str().unwrap());
     let page = world.get(&format!("{path}?limit=2")).await.json();

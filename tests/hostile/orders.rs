@@ -60,7 +60,7 @@ fn evil(word: &str, argument: &str) {
         "steal" => to_parent(&mut |pipe| {
             let made = Made::Plan {
                 plan: argument.into(),
-                prepared: argument.into(),
+                findings: argument.into(),
                 facts: PlanFacts {
                     frames: 30,
                     rate: FrameRate::new(30, 1).expect("30 and 1 are not zero"),

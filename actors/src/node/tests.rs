@@ -46,6 +46,7 @@ fn assigned(count: u32) -> PollReply {
                 },
                 request: object("request", 1),
                 plan: None,
+                findings: None,
                 inputs: Vec::new(),
                 has_audio: false,
                 no_cache: false,

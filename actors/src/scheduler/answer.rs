@@ -171,6 +171,7 @@ pub(super) fn assignment(state: &State, granted: &Granted) -> Option<Assignment>
         } else {
             plan
         },
+        findings: job.findings.clone(),
         inputs,
         has_audio,
         no_cache: task.no_cache,

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use cluster::State;
 use cluster::command::{Granted, Release, ReleaseCause, Report, Round, RoundOutcome};
-use cluster::model::{LogTime, NodeId, RanTime, RunNumber};
+use cluster::model::{NodeId, RunNumber};
 
 use super::facts::{Lease, LeaseFacts, NodeFacts, Ticket};
 use super::fair::{self, Served};
@@ -24,7 +24,7 @@ use crate::backoff;
 use crate::config::Timings;
 use crate::live::{LiveFacts, LiveNode};
 use crate::poll::Poll;
-use crate::ports::ProposeError;
+use crate::ports::{ProposeError, Times};
 
 /// Misses after which a lease is sent once more, and after which it is released.
 const MISSES_BEFORE_RESEND: u32 = 2;
@@ -52,13 +52,6 @@ pub(super) struct Core {
     is_dirty: bool,
     last_round: Option<Instant>,
     not_before: Instant,
-}
-
-/// Both clocks of the log as a proposal made now would be stamped.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Times {
-    pub(super) now: LogTime,
-    pub(super) ran: RanTime,
 }
 
 /// What the round in flight is made of, in its order.

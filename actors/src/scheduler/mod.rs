@@ -25,7 +25,7 @@ use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort, async_trait};
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 
-use self::core::{Core, Times};
+use self::core::Core;
 use self::facts::Ticket;
 use crate::config::Timings;
 use crate::live::LiveFacts;
@@ -153,10 +153,7 @@ impl SchedulerState {
         let now = self.args.clock.now();
         let applied = self.args.coordinator.state();
         if self.core.wants_round(now) {
-            let times = Times {
-                now: self.args.clock.log_time(),
-                ran: self.args.clock.ran(),
-            };
+            let times = self.args.clock.times();
             if let Some(round) = self
                 .core
                 .round(&applied, now, times, &mut rand::random::<f64>)

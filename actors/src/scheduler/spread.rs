@@ -8,9 +8,9 @@ use cluster::command::{Command, Grant, Release, ReleaseCause, Round, Stamped};
 use cluster::model::{FrameRange, LogIndex, LogTime, RunNumber, TaskKind, TaskRef};
 use cluster::state::{Job, TaskPhase};
 
-use super::core::Times;
 use super::facts::{Lease, LeaseFacts};
 use super::select::{FreeSlots, grant};
+use crate::ports::Times;
 
 /// A part of a round that moves or doubles work.
 #[derive(Debug, PartialEq, Eq)]

@@ -11,10 +11,11 @@ use cluster::model::{
     Epoch, Failure, Incarnation, JobId, LogIndex, LogTime, NodeId, RanTime, TaskKind, TaskRef,
 };
 
-use super::core::{Core, Times};
+use super::core::Core;
 use super::facts::Ticket;
 use crate::config::Timings;
 use crate::poll::{Held, Poll, PollReply};
+use crate::ports::Times;
 use crate::testkit::{newest, node, planned, submission};
 
 const JOB: JobId = JobId(1);

@@ -14,14 +14,15 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use cluster::State;
-use cluster::command::{Courier, DeliveryResult, DeliveryVerdict};
+use cluster::command::{DeliveryResult, DeliveryRound, DeliveryVerdict};
 use cluster::model::{
     Delivery, DeliveryAttempt, DeliveryId, DeliveryLease, EndpointId, Incarnation, LogTime, NodeId,
+    RanTime,
 };
 
 use super::receivers::{Pace, Receiver, Receivers, host_of};
 use super::shares::{Load, Route, Shares, Spent};
-use crate::ports::Answered;
+use crate::ports::{Answered, Times};
 
 /// Times and limits of the sender.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,10 +52,10 @@ impl Default for Schedule {
 impl Schedule {
     /// When a delivery that failed `tries` times before this is tried again; nothing if never.
     /// `jitter` (0 to 1) spreads it over the tenth behind its time.
-    pub(super) fn next(&self, tries: u32, now: LogTime, jitter: f64) -> Option<LogTime> {
+    pub(super) fn next(&self, tries: u32, ran: RanTime, jitter: f64) -> Option<RanTime> {
         let delay = self.delays.get(usize::try_from(tries).ok()?)?;
         let delay = delay.mul_f64(1.0 + 0.1 * jitter.clamp(0.0, 1.0));
-        Some(now.plus_millis(u64::try_from(delay.as_millis()).unwrap_or(u64::MAX)))
+        Some(ran.plus_millis(u64::try_from(delay.as_millis()).unwrap_or(u64::MAX)))
     }
 }
 
@@ -88,15 +89,20 @@ impl Core {
         &mut self,
         state: &State,
         (node, incarnation): (NodeId, Incarnation),
-        now: LogTime,
+        times: Times,
         schedule: &Schedule,
         is_draining: bool,
-    ) -> Option<Courier> {
+    ) -> Option<DeliveryRound> {
         if self.is_proposing {
             return None;
         }
-        let now = now.max(state.now);
-        let until = now.plus_millis(u64::try_from(schedule.lease.as_millis()).unwrap_or(u64::MAX));
+        let times = Times {
+            now: times.now.max(state.now),
+            ran: times.ran.max(state.ran),
+        };
+        let until = times
+            .ran
+            .plus_millis(u64::try_from(schedule.lease.as_millis()).unwrap_or(u64::MAX));
         let lease = DeliveryLease {
             node,
             incarnation,
@@ -105,7 +111,7 @@ impl Core {
         let leases: Vec<_> = if is_draining {
             Vec::new()
         } else {
-            self.select(state, now, schedule)
+            self.select(state, times, schedule)
                 .into_iter()
                 .map(|(id, flight)| {
                     self.asked.insert(id, flight);
@@ -118,27 +124,28 @@ impl Core {
         }
         self.is_proposing = true;
         self.proposed = self.results.len();
-        Some(Courier {
+        Some(DeliveryRound {
             results: self.results.clone(),
             leases,
         })
     }
 
     /// Due deliveries that fit beside those being sent: of the workspace with the fewest under
-    /// way first, of these the one whose tries have lately taken least, then the oldest. All of them are looked at: many for a host that does not
-    /// answer must not hide one for another.
+    /// way first, of these the one whose tries have lately taken least, then the oldest. All of
+    /// them are looked at: many for a host that does not answer must not hide one for another.
     fn select(
         &mut self,
         state: &State,
-        now: LogTime,
+        times: Times,
         schedule: &Schedule,
     ) -> Vec<(DeliveryId, Flight)> {
+        let now = times.ran;
         let receivers = self
             .receivers
-            .get_or_insert_with(|| Receivers::from_log(state, schedule));
+            .get_or_insert_with(|| Receivers::from_log(state, times, schedule));
         let settled: BTreeSet<DeliveryId> =
             self.results.iter().map(|result| result.delivery).collect();
-        let mut waiting: BTreeMap<&str, VecDeque<(LogTime, DeliveryId, Flight)>> = BTreeMap::new();
+        let mut waiting: BTreeMap<&str, VecDeque<(RanTime, DeliveryId, Flight)>> = BTreeMap::new();
         for ((due, id), ()) in &state.due {
             if *due > now {
                 break;
@@ -158,8 +165,8 @@ impl Core {
                 continue;
             };
             let receiver = Receiver::of(delivery, &host);
-            if receivers.has_outwaited(&receiver, delivery, now, schedule) {
-                self.results.push(untried(*id, now));
+            if receivers.has_outwaited(&receiver, delivery, times, schedule) {
+                self.results.push(untried(*id, times.now));
                 continue;
             }
             if receivers.is_held(&receiver, now) {
@@ -182,11 +189,11 @@ impl Core {
             .collect();
         let mut chosen = Vec::new();
         let place = |workspace, queue: &VecDeque<_>, load: &Load| {
-            let (due, id, _): &(LogTime, DeliveryId, Flight) = queue.front()?;
+            let (due, id, _): &(RanTime, DeliveryId, Flight) = queue.front()?;
             let under_way = load.of_workspace(workspace);
             Some((under_way, self.spent.of(workspace), *due, *id, workspace))
         };
-        let mut order: BTreeSet<(usize, u64, LogTime, DeliveryId, &str)> = waiting
+        let mut order: BTreeSet<(usize, u64, RanTime, DeliveryId, &str)> = waiting
             .iter()
             .filter_map(|(workspace, queue)| place(workspace, queue, &load))
             .collect();
@@ -241,18 +248,18 @@ impl Core {
     pub(super) fn sent(
         &mut self,
         delivery: &Delivery,
-        began: LogTime,
+        began: Times,
         answered: &Answered,
-        now: LogTime,
+        now: RanTime,
         schedule: &Schedule,
         jitter: f64,
     ) {
-        let took = now.millis_since(began);
+        let took = now.millis_since(began.ran);
         if let Some(flight) = self.sending.remove(&delivery.id) {
             self.spent.add(&flight.route.workspace, took, now);
             let took = Duration::from_millis(took);
             let has_answered = answered.status.is_some();
-            self.note(flight.receiver, began, took, has_answered, schedule);
+            self.note(flight.receiver, began.ran, took, has_answered, schedule);
         }
         let verdict = match answered.status {
             Some(200..=299) => DeliveryVerdict::Delivered,
@@ -265,7 +272,7 @@ impl Core {
         self.results.push(DeliveryResult {
             delivery: delivery.id,
             attempt: DeliveryAttempt {
-                at: began,
+                at: began.now,
                 status: answered.status,
                 error: answered.error.clone(),
                 duration_millis: u32::try_from(took).unwrap_or(u32::MAX),
@@ -279,8 +286,8 @@ impl Core {
         &mut self,
         endpoint: EndpointId,
         answered: &Answered,
-        began: LogTime,
-        now: LogTime,
+        began: RanTime,
+        now: RanTime,
         schedule: &Schedule,
     ) {
         let took = Duration::from_millis(now.millis_since(began));
@@ -299,7 +306,7 @@ impl Core {
     fn note(
         &mut self,
         receiver: Receiver,
-        began: LogTime,
+        began: RanTime,
         took: Duration,
         has_answered: bool,
         schedule: &Schedule,

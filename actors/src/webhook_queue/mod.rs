@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use cluster::State;
 use cluster::command::{Command, Outcome};
 use cluster::model::{
-    Delivery, DeliveryId, EndpointId, EventKind, Incarnation, JobId, LogIndex, LogTime, NodeId,
+    Delivery, DeliveryId, EndpointId, EventKind, Incarnation, JobId, LogIndex, NodeId, RanTime,
 };
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort, async_trait};
 use tokio::sync::watch;
@@ -25,7 +25,7 @@ pub use self::core::Schedule;
 pub use self::shares::Shares;
 
 use self::core::Core;
-use crate::ports::{Answered, Clock, Coordinator, WebhookSender};
+use crate::ports::{Answered, Clock, Coordinator, Times, WebhookSender};
 use crate::progress::ProgressBoard;
 use crate::tree::ActorNode;
 
@@ -55,9 +55,9 @@ pub(crate) enum WebhookQueueMsg {
     /// What came of the last proposal: its leases, and which of them were given.
     Settled(Vec<DeliveryId>, Option<Vec<bool>>),
     /// A try has ended.
-    Sent(Box<Delivery>, LogTime, Answered),
+    Sent(Box<Delivery>, Times, Answered),
     /// Progress was sent to this endpoint of this workspace, from then on.
-    ProgressSent(EndpointId, String, LogTime, Answered),
+    ProgressSent(EndpointId, String, RanTime, Answered),
     /// Lease nothing more; answers when nothing is on its way.
     Drain(RpcReplyPort<()>),
     /// Asks what an operator would see.
@@ -132,7 +132,7 @@ impl Actor for WebhookQueueActor {
                 }
             }
             WebhookQueueMsg::Sent(delivery, began, answered) => {
-                let now = state.args.clock.log_time();
+                let now = state.args.clock.ran();
                 state.tried += 1;
                 state.core.sent(
                     &delivery,
@@ -144,7 +144,7 @@ impl Actor for WebhookQueueActor {
                 );
             }
             WebhookQueueMsg::ProgressSent(endpoint, workspace, began, answered) => {
-                let now = state.args.clock.log_time();
+                let now = state.args.clock.ran();
                 if let Some(count) = state.telling.get_mut(&workspace) {
                     *count = count.saturating_sub(1);
                 }
@@ -170,13 +170,16 @@ impl WebhookQueueState {
     fn turn(&mut self, myself: &ActorRef<WebhookQueueMsg>) {
         while self.tasks.try_join_next().is_some() {}
         let applied = self.args.coordinator.state();
-        let now = self.args.clock.log_time();
+        let times = self.args.clock.times();
         let who = (self.args.node, self.args.incarnation);
         let is_draining = self.draining.is_some();
         let schedule = &self.args.schedule;
-        if let Some(command) = self.core.round(&applied, who, now, schedule, is_draining) {
+        if let Some(command) = self.core.round(&applied, who, times, schedule, is_draining) {
             let leases: Vec<DeliveryId> = command.leases.iter().map(|(id, _)| *id).collect();
-            let proposal = self.args.coordinator.propose(Command::Courier(command));
+            let proposal = self
+                .args
+                .coordinator
+                .propose(Command::DeliveryRound(command));
             let myself = myself.clone();
             self.tasks.spawn(async move {
                 let outcome = match tokio::time::timeout(PROPOSE, proposal).await {
@@ -206,7 +209,7 @@ impl WebhookQueueState {
                 continue;
             };
             let delivery = Box::new(delivery.as_ref().clone());
-            let began = self.args.clock.log_time();
+            let began = self.args.clock.times();
             let sending = self.args.webhooks.send(delivery.as_ref().clone());
             // Beyond the sender's own limit only by a fault.
             let limit = self.args.schedule.lease;
@@ -255,7 +258,7 @@ impl WebhookQueueState {
                     continue;
                 }
                 *self.telling.entry(job.workspace.clone()).or_default() += 1;
-                let began = self.args.clock.log_time();
+                let began = self.args.clock.ran();
                 let telling = self
                     .args
                     .webhooks

@@ -6,9 +6,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use cluster::State;
-use cluster::model::{Delivery, DeliveryAttempt, EndpointId, LogTime, Target};
+use cluster::model::{Delivery, DeliveryAttempt, EndpointId, LogTime, RanTime, Target};
 
 use super::core::Schedule;
+use crate::ports::Times;
 
 /// A try that takes at least this long makes its receiver slow: half of the longest that a
 /// receiver may take.
@@ -61,9 +62,9 @@ struct Seen {
     /// Tries in a row without an answer. Tries that ran at the same time count once.
     unanswered: usize,
     /// When the last try ended.
-    ended: LogTime,
+    ended: RanTime,
     /// Not tried before this.
-    held_until: LogTime,
+    held_until: RanTime,
 }
 
 /// The receivers of the last while.
@@ -74,7 +75,7 @@ pub(super) struct Receivers {
 
 impl Receivers {
     /// What the committed attempts say: each receiver is as its latest attempt left it.
-    pub(super) fn from_log(state: &State, schedule: &Schedule) -> Self {
+    pub(super) fn from_log(state: &State, times: Times, schedule: &Schedule) -> Self {
         let mut latest: BTreeMap<Receiver, (LogTime, &[DeliveryAttempt])> = BTreeMap::new();
         for delivery in state.deliveries.values() {
             let (Some(host), Some(last)) = (host_of(state, delivery), delivery.attempts.last())
@@ -93,7 +94,8 @@ impl Receivers {
             for attempt in attempts {
                 let took = Duration::from_millis(attempt.duration_millis.into());
                 let has_answered = attempt.status.is_some();
-                receivers.tried(receiver.clone(), attempt.at, took, has_answered, schedule);
+                let began = in_running_time(attempt.at, times);
+                receivers.tried(receiver.clone(), began, took, has_answered, schedule);
             }
         }
         receivers
@@ -103,7 +105,7 @@ impl Receivers {
     pub(super) fn tried(
         &mut self,
         receiver: Receiver,
-        began: LogTime,
+        began: RanTime,
         took: Duration,
         has_answered: bool,
         schedule: &Schedule,
@@ -116,8 +118,8 @@ impl Receivers {
         let seen = self.seen.entry(receiver).or_insert(Seen {
             is_slow: false,
             unanswered: 0,
-            ended: LogTime(0),
-            held_until: LogTime(0),
+            ended: RanTime(0),
+            held_until: RanTime(0),
         });
         seen.is_slow = took >= SLOW;
         if !seen.is_slow || has_answered {
@@ -127,7 +129,7 @@ impl Receivers {
         }
         seen.ended = seen.ended.max(ended);
         seen.held_until = match hold(seen.unanswered, schedule) {
-            Duration::ZERO => LogTime(0),
+            Duration::ZERO => RanTime(0),
             hold => after(ended, hold),
         };
     }
@@ -142,7 +144,7 @@ impl Receivers {
     }
 
     /// Whether a receiver is not to be tried yet.
-    pub(super) fn is_held(&self, receiver: &Receiver, now: LogTime) -> bool {
+    pub(super) fn is_held(&self, receiver: &Receiver, now: RanTime) -> bool {
         self.seen
             .get(receiver)
             .is_some_and(|seen| seen.held_until > now)
@@ -155,17 +157,17 @@ impl Receivers {
         &self,
         receiver: &Receiver,
         delivery: &Delivery,
-        now: LogTime,
+        times: Times,
         schedule: &Schedule,
     ) -> bool {
         let tried = usize::try_from(delivery.tries).unwrap_or(usize::MAX);
         let tries = delivery.attempts.len().saturating_sub(tried);
         let began = delivery.attempts.get(tries);
-        let began = began.map_or(delivery.due, |first| first.at);
+        let began = began.map_or(delivery.due, |first| in_running_time(first.at, times));
         let all: Duration = schedule.delays.iter().sum();
         self.pace(receiver) == Pace::Slow
-            && after(delivery.due, LONGEST_HOLD) < now
-            && after(began, all + LONGEST_HOLD) < now
+            && after(delivery.due, LONGEST_HOLD) < times.ran
+            && after(began, all + LONGEST_HOLD) < times.ran
     }
 }
 
@@ -179,8 +181,14 @@ fn hold(unanswered: usize, schedule: &Schedule) -> Duration {
     delay.map_or(Duration::ZERO, |delay| (*delay).min(LONGEST_HOLD))
 }
 
-fn after(time: LogTime, delay: Duration) -> LogTime {
+fn after(time: RanTime, delay: Duration) -> RanTime {
     time.plus_millis(u64::try_from(delay.as_millis()).unwrap_or(u64::MAX))
+}
+
+/// Running time at an earlier moment of log time, which attempts are stamped with. Counts an
+/// outage between the two as if the cluster had run.
+fn in_running_time(at: LogTime, times: Times) -> RanTime {
+    RanTime(times.ran.0.saturating_sub(times.now.millis_since(at)))
 }
 
 /// The host and port a delivery goes to, lower case; `None` if its endpoint is gone.

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use cluster::model::LogTime;
+use cluster::model::RanTime;
 
 use super::receivers::Pace;
 
@@ -137,14 +137,14 @@ impl Load {
 pub(super) struct Spent {
     millis: BTreeMap<String, u64>,
     /// Up to when what is older has been halved.
-    halved: LogTime,
+    halved: RanTime,
 }
 
 impl Spent {
     /// What was taken counts half after this long, in milliseconds.
     const HALF_LIFE: u64 = 60_000;
 
-    pub(super) fn add(&mut self, workspace: &str, took: u64, now: LogTime) {
+    pub(super) fn add(&mut self, workspace: &str, took: u64, now: RanTime) {
         let halves = now.millis_since(self.halved) / Self::HALF_LIFE;
         if halves > 0 {
             self.halved = now;

@@ -5,11 +5,11 @@ mod shares;
 use std::time::Duration;
 
 use cluster::State;
-use cluster::command::{Command, Courier, DeliveryVerdict, Outcome, Stamped};
+use cluster::command::{Command, DeliveryRound, DeliveryVerdict, Outcome, Stamped};
 use cluster::model::*;
 
 use super::core::{Core, Schedule};
-use crate::ports::Answered;
+use crate::ports::{Answered, Times};
 use crate::testkit;
 
 const US: (NodeId, Incarnation) = (NodeId(1), Incarnation(1));
@@ -94,10 +94,18 @@ impl World {
         }
     }
 
-    fn round(&mut self, is_draining: bool) -> Option<Courier> {
-        let (schedule, now) = (Schedule::default(), LogTime(self.now));
+    /// Both clocks; they show the same here.
+    fn times(&self) -> Times {
+        Times {
+            now: LogTime(self.now),
+            ran: RanTime(self.now),
+        }
+    }
+
+    fn round(&mut self, is_draining: bool) -> Option<DeliveryRound> {
+        let (schedule, times) = (Schedule::default(), self.times());
         self.core
-            .round(&self.state, US, now, &schedule, is_draining)
+            .round(&self.state, US, times, &schedule, is_draining)
     }
 
     /// One round committed; the deliveries that are now ours.
@@ -106,7 +114,7 @@ impl World {
             return Vec::new();
         };
         let ids: Vec<_> = command.leases.iter().map(|(id, _)| *id).collect();
-        match self.apply(Command::Courier(command)) {
+        match self.apply(Command::DeliveryRound(command)) {
             Outcome::Leased(given) => self.core.settled(&ids, Some(&given)),
             other => panic!("the command came to {other:?}"),
         }
@@ -123,7 +131,7 @@ impl World {
             status,
             error: None,
         };
-        let (began, now) = (LogTime(self.now), LogTime(self.now + took));
+        let (began, now) = (self.times(), RanTime(self.now + took));
         self.core
             .sent(&delivery, began, &answered, now, &Schedule::default(), 0.0);
     }
@@ -162,7 +170,7 @@ fn a_try_that_fails_is_made_again_on_schedule_until_none_is_left() {
         world.sent(id, Some(500));
         world.lease();
         let delivery = &world.state.deliveries[&id];
-        assert_eq!(delivery.due, LogTime(world.now + 5 + delay * 1000));
+        assert_eq!(delivery.due, RanTime(world.now + 5 + delay * 1000));
         world.now += delay * 1000;
         assert!(world.lease().is_empty(), "not before its time");
         world.now += 5;
@@ -180,10 +188,10 @@ fn a_try_that_fails_is_made_again_on_schedule_until_none_is_left() {
 #[test]
 fn jitter_only_ever_adds_a_tenth() {
     let schedule = Schedule::default();
-    let at = |jitter| schedule.next(0, LogTime(0), jitter).unwrap();
-    assert_eq!((at(-1.0), at(0.0)), (LogTime(5000), LogTime(5000)));
-    assert_eq!((at(1.0), at(9.0)), (LogTime(5500), LogTime(5500)));
-    assert_eq!(schedule.next(7, LogTime(0), 0.0), None);
+    let at = |jitter| schedule.next(0, RanTime(0), jitter).unwrap();
+    assert_eq!((at(-1.0), at(0.0)), (RanTime(5000), RanTime(5000)));
+    assert_eq!((at(1.0), at(9.0)), (RanTime(5500), RanTime(5500)));
+    assert_eq!(schedule.next(7, RanTime(0), 0.0), None);
 }
 
 #[test]
@@ -233,12 +241,13 @@ fn a_successor_takes_over_what_its_predecessor_was_sending() {
     let mut node = world.state.nodes[&US.0].clone();
     node.incarnation = Incarnation(2);
     world.apply(Command::RegisterNode(node));
+    let times = world.times();
     let command = world
         .core
         .round(
             &world.state,
             (US.0, Incarnation(2)),
-            LogTime(world.now),
+            times,
             &Schedule::default(),
             false,
         )

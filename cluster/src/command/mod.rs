@@ -22,7 +22,7 @@ pub use retention::{Retention, Trim};
 pub use round::{Grant, Release, ReleaseCause, Report, Round};
 pub use stamped::Stamped;
 pub(crate) use stamped::WithoutRan;
-pub use webhooks::{Courier, DeliveryResult, DeliveryVerdict};
+pub use webhooks::{DeliveryResult, DeliveryRound, DeliveryVerdict};
 
 use crate::model::{
     Admission, ApiKey, Arrival, AssetId, DeliveryId, Endpoint, EndpointId, Generation, JobError,
@@ -152,7 +152,7 @@ pub enum Command {
         secret: Sealed,
     },
     /// Leases and results of webhook deliveries.
-    Courier(Courier),
+    DeliveryRound(DeliveryRound),
     /// A client wants a settled delivery tried again, now.
     RetryDelivery {
         /// The delivery.

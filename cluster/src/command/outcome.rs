@@ -21,7 +21,7 @@ pub enum Outcome {
     AssetCreated(AssetId),
     /// The idempotency key already made this asset, with the same body.
     AssetReplayed(AssetId),
-    /// Which of a [`Courier`](super::Courier)'s leases were given, in its order.
+    /// Which of a [`DeliveryRound`](super::DeliveryRound)'s leases were given, in its order.
     Leased(Vec<bool>),
     /// A round, part by part.
     Round(RoundOutcome),

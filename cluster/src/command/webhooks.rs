@@ -2,11 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{DeliveryAttempt, DeliveryId, DeliveryLease, LogTime};
+use crate::model::{DeliveryAttempt, DeliveryId, DeliveryLease, RanTime};
 
 /// What the sender of webhooks changes in one go: results first, then leases.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Courier {
+pub struct DeliveryRound {
     /// What came of tries.
     pub results: Vec<DeliveryResult>,
     /// Deliveries that are to be tried now.
@@ -30,7 +30,7 @@ pub enum DeliveryVerdict {
     /// The receiver took it.
     Delivered,
     /// It is tried again then.
-    Retry(LogTime),
+    Retry(RanTime),
     /// It is not tried again.
     GiveUp,
     /// The receiver wants nothing more, ever: its endpoint is disabled.

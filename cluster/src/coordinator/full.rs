@@ -24,7 +24,7 @@ pub(super) fn may_use_reserve(command: &Command) -> bool {
         // Grants and leases alone begin something.
         Command::Batch(batch) => !batch.reports.is_empty() || !batch.releases.is_empty(),
         Command::Round(round) => !round.reports.is_empty() || !round.releases.is_empty(),
-        Command::Courier(courier) => !courier.results.is_empty(),
+        Command::DeliveryRound(delivery_round) => !delivery_round.results.is_empty(),
         _ => false,
     }
 }
@@ -32,7 +32,7 @@ pub(super) fn may_use_reserve(command: &Command) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::command::{Courier, Grant, Release, ReleaseCause, Round};
+    use crate::command::{DeliveryRound, Grant, Release, ReleaseCause, Round};
     use crate::model::{
         Digest, Epoch, Fingerprint, Generation, Incarnation, JobId, NodeId, TaskKind, TaskRef,
     };
@@ -59,7 +59,9 @@ mod tests {
             cause: ReleaseCause::Expired { is_charged: true },
         });
         assert!(may_use_reserve(&Command::Round(round)));
-        assert!(!may_use_reserve(&Command::Courier(Courier::default())));
+        assert!(!may_use_reserve(&Command::DeliveryRound(
+            DeliveryRound::default()
+        )));
         let (job, generation) = (JobId(1), Generation(1));
         assert!(!may_use_reserve(&Command::Replan { job, generation }));
         assert!(may_use_reserve(&Command::ExpireUploads));

@@ -120,6 +120,22 @@ pub enum TaskOutput {
     Delivered,
     /// The remote sources are on the node.
     Fetched,
+    /// The plan, with what clients are told of it. Since level 1, in place of [`Self::Plan`].
+    Planned {
+        /// The plan itself, which the coordinator never opens.
+        object: ObjectRef,
+        /// What it says about the work.
+        facts: PlanFacts,
+        /// What was found out that clients are told: warnings, the size, the frames.
+        findings: ObjectRef,
+    },
+    /// The published file. Since level 1, in place of [`Self::Artifact`].
+    Published {
+        /// The file.
+        artifact: super::Artifact,
+        /// In place of the plan's findings, where making the file found out more.
+        findings: Option<ObjectRef>,
+    },
 }
 
 /// What the coordinator knows of a plan.

@@ -5,7 +5,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AssetId, DeliveryId, EndpointId, EventId, Incarnation, JobId, JobStatus, LogTime, NodeId, Seq,
+    AssetId, DeliveryId, EndpointId, EventId, Incarnation, JobId, JobStatus, LogTime, NodeId,
+    RanTime, Seq,
 };
 
 /// What can happen. The order is that of API.md §7.
@@ -186,7 +187,7 @@ pub struct DeliveryLease {
     /// Which start of it; another one ends the lease at once.
     pub incarnation: Incarnation,
     /// The lease is over then.
-    pub until: LogTime,
+    pub until: RanTime,
 }
 
 /// One event on its way to one receiver.
@@ -203,7 +204,7 @@ pub struct Delivery {
     /// How far it has got.
     pub status: DeliveryStatus,
     /// Not tried before this.
-    pub due: LogTime,
+    pub due: RanTime,
     /// Who tries it now.
     pub lease: Option<DeliveryLease>,
     /// Tries since it was last asked for; decides the next delay.
@@ -215,16 +216,16 @@ pub struct Delivery {
 }
 
 impl Delivery {
-    /// Whether it may be leased at `now`; `is_current` says whether a lease's holder is
+    /// Whether it may be leased at `ran`; `is_current` says whether a lease's holder is
     /// still the same start of its node.
     pub fn is_leasable(
         &self,
-        now: LogTime,
+        ran: RanTime,
         is_current: impl Fn(NodeId, Incarnation) -> bool,
     ) -> bool {
         let is_held = self
             .lease
-            .is_some_and(|lease| lease.until > now && is_current(lease.node, lease.incarnation));
-        self.status == DeliveryStatus::Pending && self.due <= now && !is_held
+            .is_some_and(|lease| lease.until > ran && is_current(lease.node, lease.incarnation));
+        self.status == DeliveryStatus::Pending && self.due <= ran && !is_held
     }
 }

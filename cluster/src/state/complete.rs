@@ -43,6 +43,16 @@ pub(super) fn accept(
             plan::adopt(job, object, facts, node);
             editor.touch(job);
         }
+        TaskOutput::Planned {
+            object,
+            facts,
+            findings,
+        } => {
+            task.phase = TaskPhase::Done(None);
+            plan::adopt(job, object, facts, node);
+            job.findings = Some(findings);
+            editor.touch(job);
+        }
         TaskOutput::Segment { object, from_cache } | TaskOutput::Audio { object, from_cache } => {
             task.phase = TaskPhase::Done(Some(mark(object, from_cache)));
             if let TaskKind::Segment(segment) = kind {
@@ -52,6 +62,10 @@ pub(super) fn accept(
             editor.touch(job);
         }
         TaskOutput::Artifact(artifact) => editor.complete(job, artifact),
+        TaskOutput::Published { artifact, findings } => {
+            job.findings = findings.or(job.findings.take());
+            editor.complete(job, artifact);
+        }
         TaskOutput::Fetched => {
             task.phase = TaskPhase::Done(None);
             job.open_first_task();

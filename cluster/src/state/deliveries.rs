@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::State;
-use crate::command::{Courier, DeliveryResult, DeliveryVerdict, Outcome, Rejection};
+use crate::command::{DeliveryResult, DeliveryRound, DeliveryVerdict, Outcome, Rejection};
 use crate::model::{
     Delivery, DeliveryId, DeliveryLease, DeliveryStatus, Disabled, EndpointId, Event, EventId,
     EventKind, Seq, Subject, Target,
@@ -57,7 +57,7 @@ impl State {
                 event,
                 target,
                 status: DeliveryStatus::Pending,
-                due: self.now,
+                due: self.ran,
                 lease: None,
                 tries: 0,
                 attempts: Vec::new(),
@@ -75,11 +75,11 @@ impl State {
         (u128::from(self.now.0) & 0xffff_ffff_ffff) << 80 | u128::from(self.next_ulid)
     }
 
-    pub(super) fn courier(&mut self, courier: Courier) -> Outcome {
-        for result in courier.results {
+    pub(super) fn delivery_round(&mut self, delivery_round: DeliveryRound) -> Outcome {
+        for result in delivery_round.results {
             self.delivery_tried(result);
         }
-        let leased = courier
+        let leased = delivery_round
             .leases
             .into_iter()
             .map(|(id, lease)| self.lease_delivery(id, lease))
@@ -88,7 +88,7 @@ impl State {
     }
 
     fn lease_delivery(&mut self, id: DeliveryId, lease: DeliveryLease) -> bool {
-        let now = self.now;
+        let ran = self.ran;
         let nodes = self.nodes.clone();
         let is_current = |node, incarnation| {
             nodes
@@ -98,7 +98,7 @@ impl State {
         let Some(delivery) = self.deliveries.get_mut(&id) else {
             return false;
         };
-        if !delivery.is_leasable(now, is_current) {
+        if !delivery.is_leasable(ran, is_current) {
             return false;
         }
         Arc::make_mut(delivery).lease = Some(lease);
@@ -106,7 +106,7 @@ impl State {
     }
 
     fn delivery_tried(&mut self, result: DeliveryResult) {
-        let now = self.now;
+        let (now, ran) = (self.now, self.ran);
         let Some(delivery) = self.deliveries.get_mut(&result.delivery) else {
             return;
         };
@@ -130,7 +130,7 @@ impl State {
         self.due.remove(&(delivery.due, delivery.id));
         let settled = match result.verdict {
             DeliveryVerdict::Retry(due) => {
-                delivery.due = due.max(now);
+                delivery.due = due.max(ran);
                 self.due.insert((delivery.due, delivery.id), ());
                 return;
             }
@@ -147,7 +147,7 @@ impl State {
     }
 
     pub(super) fn retry_delivery(&mut self, id: DeliveryId, workspace: &str) -> Outcome {
-        let now = self.now;
+        let ran = self.ran;
         let known = self
             .deliveries
             .get(&id)
@@ -173,8 +173,8 @@ impl State {
             delivery.settled_at = None;
             delivery.lease = None;
             delivery.tries = 0;
-            delivery.due = now;
-            self.due.insert((now, id), ());
+            delivery.due = ran;
+            self.due.insert((ran, id), ());
         }
         Outcome::Accepted
     }

@@ -65,6 +65,9 @@ pub struct Job {
     pub error: Option<JobError>,
     /// What it made.
     pub artifact: Option<Artifact>,
+    /// What was found out that clients are told, once planned; kept after the end. `None` too
+    /// for a plan of level 0.
+    pub findings: Option<ObjectRef>,
     /// Segments in the plan, kept after the end.
     pub segment_count: u32,
     /// Segments that came from the cache, kept after the end.
@@ -117,6 +120,7 @@ impl Job {
             tasks,
             error: None,
             artifact: None,
+            findings: None,
             segment_count: 0,
             segments_from_cache: 0,
             frames: None,

@@ -101,7 +101,7 @@ pub struct State {
     /// the command that changes the state, so that no change is ever silent.
     pub deliveries: OrdMap<DeliveryId, Arc<Delivery>>,
     /// Deliveries that are not settled, by when they are due.
-    pub due: OrdMap<(LogTime, DeliveryId), ()>,
+    pub due: OrdMap<(RanTime, DeliveryId), ()>,
     /// How many ids `apply` has drawn.
     pub next_ulid: u64,
     /// What each workspace had rendered, by day.
@@ -185,7 +185,7 @@ impl State {
                 overlap_millis,
             } => self.rotate_secret(endpoint, &workspace, secret, overlap_millis),
             Command::KeepSecret { workspace, secret } => self.keep_secret(workspace, secret),
-            Command::Courier(courier) => self.courier(courier),
+            Command::DeliveryRound(delivery_round) => self.delivery_round(delivery_round),
             Command::RetryDelivery {
                 delivery,
                 workspace,

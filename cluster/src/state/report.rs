@@ -17,7 +17,7 @@ impl State {
         admit(job, &report)?;
         let kind = report.task.kind;
         let fits = match &report.result {
-            Ok(output) => is_fitting(output, kind),
+            Ok(output) => is_fitting(output, kind, editor.level),
             Err(_) => true,
         };
         if !fits && editor.level == Level(0) {
@@ -47,9 +47,13 @@ impl State {
 }
 
 /// Whether an output is one that a task of this kind makes.
-fn is_fitting(output: &TaskOutput, kind: TaskKind) -> bool {
+fn is_fitting(output: &TaskOutput, kind: TaskKind, level: Level) -> bool {
     match (output, kind) {
         (TaskOutput::Plan { facts, .. }, TaskKind::Prepare) => super::plan::is_sound(facts),
+        (TaskOutput::Planned { facts, .. }, TaskKind::Prepare) => {
+            level > Level(0) && super::plan::is_sound(facts)
+        }
+        (TaskOutput::Published { .. }, TaskKind::Join) => level > Level(0),
         (TaskOutput::Segment { .. }, TaskKind::Segment(_))
         | (TaskOutput::Audio { .. }, TaskKind::Audio)
         | (TaskOutput::Artifact(_), TaskKind::Join)
@@ -95,7 +99,8 @@ fn admit(job: &Job, report: &Report) -> Result<(), Rejection> {
 
 /// Whether this very report was accepted before: its answer is the same again.
 fn is_repeated(job: &Job, report: &Report) -> bool {
-    if let Ok(TaskOutput::Artifact(artifact)) = &report.result
+    if let Ok(TaskOutput::Artifact(artifact) | TaskOutput::Published { artifact, .. }) =
+        &report.result
         && report.task.kind == TaskKind::Join
         && job.artifact.as_ref() == Some(artifact)
     {
@@ -106,7 +111,7 @@ fn is_repeated(job: &Job, report: &Report) -> bool {
     };
     match &report.result {
         Err(failure) => task.ended_as(report.epoch, &AttemptOutcome::Failed(failure.clone())),
-        Ok(TaskOutput::Plan { object, .. }) => {
+        Ok(TaskOutput::Plan { object, .. } | TaskOutput::Planned { object, .. }) => {
             task.is_done()
                 && task.ended_as(report.epoch, &AttemptOutcome::Done)
                 && job.plan.as_ref().is_some_and(|plan| plan.object == *object)
@@ -117,6 +122,11 @@ fn is_repeated(job: &Job, report: &Report) -> bool {
         Ok(TaskOutput::Fetched) => {
             task.is_done() && task.ended_as(report.epoch, &AttemptOutcome::Done)
         }
-        Ok(TaskOutput::Artifact(_) | TaskOutput::Ingested(_) | TaskOutput::Delivered) => false,
+        Ok(
+            TaskOutput::Artifact(_)
+            | TaskOutput::Published { .. }
+            | TaskOutput::Ingested(_)
+            | TaskOutput::Delivered,
+        ) => false,
     }
 }

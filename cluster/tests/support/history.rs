@@ -3,7 +3,7 @@
 
 use cluster::State;
 use cluster::command::{
-    Batch, BatchGrant, BatchRelease, BatchReport, Command, Courier, DeliveryResult,
+    Batch, BatchGrant, BatchRelease, BatchReport, Command, DeliveryResult, DeliveryRound,
     DeliveryVerdict, Grant, Release, ReleaseCause, Report, Retention, Round, Stamped, Trim,
 };
 use cluster::model::*;
@@ -45,7 +45,7 @@ enum Action {
     Expire,
     Endpoint,
     Unhook,
-    Courier,
+    DeliveryRound,
     RetryDelivery,
     Sweep,
     Trim,
@@ -74,7 +74,7 @@ pub(crate) fn any_history() -> impl Strategy<Value = Vec<Step>> {
         1 => Just(Action::Expire),
         1 => Just(Action::Endpoint),
         1 => Just(Action::Unhook),
-        6 => Just(Action::Courier),
+        6 => Just(Action::DeliveryRound),
         1 => Just(Action::RetryDelivery),
         1 => Just(Action::Sweep),
         1 => Just(Action::Trim),
@@ -190,7 +190,7 @@ impl Step {
                 endpoint: EndpointId(u128::from(self.pick[0] % 2) + 1),
                 workspace: self.workspace(),
             },
-            Action::Courier => Command::Courier(self.courier(state)),
+            Action::DeliveryRound => Command::DeliveryRound(self.delivery_round(state)),
             Action::RetryDelivery => Command::RetryDelivery {
                 delivery: self.delivery(state),
                 workspace: self.workspace(),
@@ -314,19 +314,19 @@ impl Step {
             .unwrap_or(DeliveryId(0))
     }
 
-    fn courier(&self, state: &State) -> Courier {
+    fn delivery_round(&self, state: &State) -> DeliveryRound {
         let delivery = self.delivery(state);
         let node = state.nodes.values().next();
         let lease = DeliveryLease {
             node: NodeId(node.map_or(0, |node| node.id.0)),
             incarnation: Incarnation(node.map_or(0, |node| node.incarnation.0)),
-            until: LogTime(state.now.0 + 2_000),
+            until: RanTime(state.ran.0 + 2_000),
         };
         let verdict = match self.pick[2] % 4 {
             0 => DeliveryVerdict::Delivered,
             1 => DeliveryVerdict::GiveUp,
             2 if self.is_spoilt() => DeliveryVerdict::Gone,
-            _ => DeliveryVerdict::Retry(LogTime(state.now.0 + u64::from(self.pick[3]))),
+            _ => DeliveryVerdict::Retry(RanTime(state.ran.0 + u64::from(self.pick[3]))),
         };
         let result = DeliveryResult {
             delivery,
@@ -339,7 +339,7 @@ impl Step {
             verdict,
         };
         let is_result = self.pick[3].is_multiple_of(2);
-        Courier {
+        DeliveryRound {
             results: is_result.then_some(result).into_iter().collect(),
             leases: vec![(delivery, lease)],
         }
@@ -450,7 +450,7 @@ impl Step {
     fn report(&self, state: &State, is_done: bool) -> Report {
         let (task, epoch, generation) = self.attempt(state);
         let result = if is_done {
-            Ok(self.output(task.kind))
+            Ok(self.output(state.level, task.kind))
         } else {
             Err(Failure {
                 code: "invalid_source".to_owned(),
@@ -482,23 +482,29 @@ impl Step {
         }
     }
 
-    fn output(&self, kind: TaskKind) -> TaskOutput {
+    fn output(&self, level: Level, kind: TaskKind) -> TaskOutput {
         let object = object(self.pick[3], 7);
         let from_cache = self.pick[3].is_multiple_of(5);
         match kind {
             _ if self.spoil == 0 => TaskOutput::Audio { object, from_cache },
             TaskKind::Prepare => {
                 let segments = u64::from(self.pick[3] % 3) + 1;
-                TaskOutput::Plan {
-                    object,
-                    facts: PlanFacts {
-                        frames: segments * 10 + u64::from(self.spoil == 1),
-                        rate: FrameRate::new(25, 1).expect("25 is a rate"),
-                        segments: (0..segments)
-                            .filter_map(|at| FrameRange::new(at * 10, at * 10 + 10))
-                            .collect(),
-                        has_audio: self.pick[2].is_multiple_of(2),
-                    },
+                let facts = PlanFacts {
+                    frames: segments * 10 + u64::from(self.spoil == 1),
+                    rate: FrameRate::new(25, 1).expect("25 is a rate"),
+                    segments: (0..segments)
+                        .filter_map(|at| FrameRange::new(at * 10, at * 10 + 10))
+                        .collect(),
+                    has_audio: self.pick[2].is_multiple_of(2),
+                };
+                if level == Level(0) {
+                    TaskOutput::Plan { object, facts }
+                } else {
+                    TaskOutput::Planned {
+                        findings: object.clone(),
+                        object,
+                        facts,
+                    }
                 }
             }
             TaskKind::Segment(_) => TaskOutput::Segment { object, from_cache },

@@ -199,7 +199,10 @@ impl DeliveryBody {
             },
             status: word,
             attempts: attempts.collect(),
-            next_attempt_at: is_pending.then(|| rfc3339(delivery.due)),
+            next_attempt_at: is_pending.then(|| {
+                let wait = delivery.due.millis_since(state.ran);
+                rfc3339(state.now.plus_millis(wait))
+            }),
             created_at: rfc3339(delivery.event.at),
         }
     }

@@ -8,7 +8,7 @@ use cluster::model::{Failure, PlanFacts};
 use serde::de::DeserializeOwned;
 
 use crate::composition::{SourceKind, Warning};
-use crate::plan::{self, Plan, Prepared};
+use crate::plan::{self, Findings, Plan};
 use crate::worker::damage::CODE;
 use crate::worker::failure;
 use crate::worker::order::PrepareOrder;
@@ -63,7 +63,7 @@ pub(super) fn late_warnings(warnings: &[Warning]) -> Result<(), Failure> {
 pub(super) fn plan(
     order: &PrepareOrder,
     plan: &Plan,
-    prepared: &Prepared,
+    findings: &Findings,
     facts: &PlanFacts,
 ) -> Result<(), Failure> {
     let composition = &plan.timeline.composition;
@@ -88,8 +88,8 @@ pub(super) fn plan(
     let said = facts.frames == frames
         && facts.rate == composition.frame_rate
         && facts.segments == plan.segments
-        && prepared.frames == frames
-        && (prepared.width, prepared.height) == (plan.output_width(), plan.output_height());
+        && findings.frames == frames
+        && (findings.width, findings.height) == (plan.output_width(), plan.output_height());
     if !said {
         return Err(impossible("it is described as another"));
     }

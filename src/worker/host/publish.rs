@@ -9,7 +9,7 @@ use super::ingest::Taken;
 use super::take::{TakeError, take};
 use super::{Shared, accept, stage};
 use crate::composition::Warning;
-use crate::plan::{Plan, Prepared};
+use crate::plan::{Findings, Plan};
 use crate::store::{ObjectAbout, keys};
 use crate::worker::failure;
 use crate::worker::order::{self, Made, PrepareOrder};
@@ -39,10 +39,10 @@ pub(super) async fn publish(
             TaskKind::Prepare,
             Made::Plan {
                 plan,
-                prepared,
+                findings,
                 facts,
             },
-        ) => output.plan(&plan, &prepared, facts).await?,
+        ) => output.plan(&plan, &findings, facts).await?,
         (TaskKind::Segment(_), Made::Segment { file }) => TaskOutput::Segment {
             object: output.store(&file).await?,
             from_cache: false,
@@ -63,8 +63,9 @@ pub(super) async fn publish(
                 warnings,
             },
         ) => {
-            output.add_warnings(warnings).await?;
-            output.artifact(&file, join_millis).await?
+            let findings = output.with_warnings(warnings).await?;
+            let artifact = output.artifact(&file, join_millis).await?;
+            TaskOutput::Published { artifact, findings }
         }
         _ => {
             return Err(failure::engine(
@@ -84,46 +85,53 @@ impl Output<'_> {
     async fn plan(
         &self,
         plan: &Path,
-        prepared: &Path,
+        findings: &Path,
         facts: PlanFacts,
     ) -> Result<TaskOutput, Failure> {
-        let (plan, prepared) = (self.take(plan).await?, self.take(prepared).await?);
+        let (plan, findings) = (self.take(plan).await?, self.take(findings).await?);
         let order: PrepareOrder = accept::read_json(&stage::kept_order(&self.dirs)).await?;
         let read = accept::read_plan(&plan).await?;
-        let found: Prepared = accept::read_json(&prepared).await?;
+        let found: Findings = accept::read_json(&findings).await?;
         accept::plan(&order, &read, &found, &facts)?;
-        let key = keys::prepared(self.assignment.granted.task.job);
-        self.put(key, &prepared, None).await?;
+        let findings = self.put(self.findings_key(), &findings, None).await?;
         let object = self.put(self.key("plan"), &plan, None).await?;
-        Ok(TaskOutput::Plan { object, facts })
+        Ok(TaskOutput::Planned {
+            object,
+            facts,
+            findings,
+        })
     }
 
-    /// Adds what was found while the render was made to what prepare found, before the render
-    /// completes. A join that is tried again finds its warnings there already.
-    async fn add_warnings(&self, warnings: Vec<Warning>) -> Result<(), Failure> {
+    /// What prepare found with what was found while the render was made; `None` if that is
+    /// nothing.
+    async fn with_warnings(&self, warnings: Vec<Warning>) -> Result<Option<ObjectRef>, Failure> {
         if warnings.is_empty() {
-            return Ok(());
+            return Ok(None);
         }
         accept::late_warnings(&warnings)?;
-        let key = keys::prepared(self.assignment.granted.task.job);
+        let job = self.assignment.granted.task.job;
+        let key = match &self.assignment.findings {
+            Some(findings) => findings.key.clone(),
+            None => keys::findings_of_level_0(job),
+        };
         let store = &self.shared.store;
         let bytes = store.get(&key).await;
         let bytes = bytes.map_err(|error| failure::of_store(&error))?;
-        let mut prepared: Prepared = serde_json::from_slice(&bytes)
+        let mut findings: Findings = serde_json::from_slice(&bytes)
             .map_err(|error| failure::engine(format!("what prepare found: {error}")))?;
         for warning in warnings {
-            if !prepared.warnings.contains(&warning) {
-                prepared.warnings.push(warning);
+            if !findings.warnings.contains(&warning) {
+                findings.warnings.push(warning);
             }
         }
-        let json = serde_json::to_vec(&prepared)
+        let json = serde_json::to_vec(&findings)
             .map_err(|error| failure::engine(format!("what was found: {error}")))?;
-        let written = store.put(key, json.into()).await;
-        written.map(drop).map_err(|error| failure::of_store(&error))
+        let written = store.put(self.findings_key(), json.into()).await;
+        written.map(Some).map_err(|error| failure::of_store(&error))
     }
 
     /// The published file, described by the plan: what the worker could say of it, clients see.
-    async fn artifact(&self, file: &Path, join_millis: u64) -> Result<TaskOutput, Failure> {
+    async fn artifact(&self, file: &Path, join_millis: u64) -> Result<Artifact, Failure> {
         let Some(plan) = &self.assignment.plan else {
             return Err(failure::engine("a join without its plan"));
         };
@@ -144,7 +152,7 @@ impl Output<'_> {
             filename: Some(filename.clone()),
         };
         let taken = self.take(file).await?;
-        Ok(TaskOutput::Artifact(Artifact {
+        Ok(Artifact {
             object: self.put(self.key("mp4"), &taken, Some(&about)).await?,
             filename,
             content_type: about.content_type,
@@ -154,7 +162,12 @@ impl Output<'_> {
             rate: composition.frame_rate,
             thumbnail: None,
             join_millis: join_millis.min(LONGEST_JOIN),
-        }))
+        })
+    }
+
+    fn findings_key(&self) -> ObjectKey {
+        let granted = &self.assignment.granted;
+        keys::findings(granted.task.job, granted.epoch)
     }
 
     fn key(&self, extension: &str) -> ObjectKey {

@@ -11,7 +11,7 @@ mod transfers;
 
 use super::accept;
 use crate::composition::{Json, Limits, ValidComposition, validate};
-use crate::plan::{self, CutSettings, Plan, Prepared};
+use crate::plan::{self, CutSettings, Findings, Plan};
 use crate::render::text::TextEngine;
 use crate::timeline::Timeline;
 use crate::worker::order::PrepareOrder;
@@ -37,7 +37,7 @@ fn by_length() -> CutSettings {
 struct Made {
     order: PrepareOrder,
     plan: Plan,
-    prepared: Prepared,
+    findings: Findings,
     facts: PlanFacts,
 }
 
@@ -69,7 +69,7 @@ impl Made {
             fonts: Vec::new(),
             segments,
         };
-        let prepared = Prepared {
+        let findings = Findings {
             version: plan::VERSION,
             frames: facts.frames,
             width: 64,
@@ -79,13 +79,13 @@ impl Made {
         Self {
             order,
             plan,
-            prepared,
+            findings,
             facts,
         }
     }
 
     fn is_accepted(&self) -> bool {
-        accept::plan(&self.order, &self.plan, &self.prepared, &self.facts).is_ok()
+        accept::plan(&self.order, &self.plan, &self.findings, &self.facts).is_ok()
     }
 }
 
@@ -107,16 +107,16 @@ fn a_plan_is_taken_only_if_it_is_of_the_order_and_described_as_it_is() {
         ("endless", |made| {
             made.plan.timeline.frames = u64::MAX;
             made.facts.frames = u64::MAX;
-            made.prepared.frames = u64::MAX;
+            made.findings.frames = u64::MAX;
         }),
         ("nothing", |made| {
             made.plan.timeline.frames = 0;
             made.facts.frames = 0;
-            made.prepared.frames = 0;
+            made.findings.frames = 0;
         }),
         ("other facts", |made| made.facts.frames += 1),
         ("other cuts", |made| made.facts.segments.clear()),
-        ("another size", |made| made.prepared.width = 4096),
+        ("another size", |made| made.findings.width = 4096),
     ];
     for (what, lie) in lies {
         let mut made = Made::honestly();

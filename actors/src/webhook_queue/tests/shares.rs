@@ -98,7 +98,7 @@ fn limits_of_one_still_send() {
     };
     let command = world
         .core
-        .round(&world.state, US, LogTime(world.now), &schedule, false)
+        .round(&world.state, US, world.times(), &schedule, false)
         .unwrap();
     assert_eq!(command.leases.len(), 1);
 }
@@ -183,14 +183,9 @@ fn the_next_leader_takes_slow_receivers_from_the_log() {
     let mut known = std::mem::take(&mut world.core);
     drop(known.settled(&[], None));
     // All that was tried is committed, and its successor begins.
-    if let Some(command) = known.round(
-        &world.state,
-        US,
-        LogTime(world.now),
-        &Schedule::default(),
-        true,
-    ) {
-        world.apply(Command::Courier(command));
+    if let Some(command) = known.round(&world.state, US, world.times(), &Schedule::default(), true)
+    {
+        world.apply(Command::DeliveryRound(command));
     }
     world.now += 3600 * 1000;
     let slow = world

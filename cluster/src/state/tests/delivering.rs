@@ -1,7 +1,7 @@
 //! Events, who is told of them, and tries.
 
 use super::world::*;
-use crate::command::{Command, Courier, DeliveryResult, DeliveryVerdict, Outcome, Rejection};
+use crate::command::{Command, DeliveryResult, DeliveryRound, DeliveryVerdict, Outcome, Rejection};
 use crate::model::*;
 
 fn delivery(world: &World) -> &Delivery {
@@ -9,7 +9,7 @@ fn delivery(world: &World) -> &Delivery {
 }
 
 fn tried(world: &World, status: u16, verdict: DeliveryVerdict) -> Command {
-    Command::Courier(Courier {
+    Command::DeliveryRound(DeliveryRound {
         results: vec![DeliveryResult {
             delivery: delivery(world).id,
             attempt: DeliveryAttempt {
@@ -28,10 +28,10 @@ fn leased(world: &mut World, incarnation: u128, until: u64) -> bool {
     let lease = DeliveryLease {
         node: NODE,
         incarnation: Incarnation(incarnation),
-        until: LogTime(until),
+        until: RanTime(until),
     };
     let id = delivery(world).id;
-    let outcome = world.apply(Command::Courier(Courier {
+    let outcome = world.apply(Command::DeliveryRound(DeliveryRound {
         results: Vec::new(),
         leases: vec![(id, lease)],
     }));
@@ -129,7 +129,7 @@ fn a_lease_excludes_others_until_it_runs_out_or_its_holder_restarts() {
 #[test]
 fn a_failed_try_is_due_again_and_a_successful_one_settles() {
     let mut world = announced();
-    let due = LogTime(world.time + 5_000);
+    let due = RanTime(world.time + 5_000);
     world.apply(tried(&world, 500, DeliveryVerdict::Retry(due)));
     assert_eq!(delivery(&world).due, due);
     assert_eq!(delivery(&world).tries, 1);

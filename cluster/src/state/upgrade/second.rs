@@ -31,7 +31,7 @@ pub(super) struct Second {
     pub(super) endpoints: OrdMap<EndpointId, Endpoint>,
     pub(super) secrets: OrdMap<String, Secret>,
     pub(super) deliveries: OrdMap<DeliveryId, Arc<Delivery>>,
-    pub(super) due: OrdMap<(LogTime, DeliveryId), ()>,
+    pub(super) due: OrdMap<(RanTime, DeliveryId), ()>,
     pub(super) next_ulid: u64,
     pub(super) usage: OrdMap<(String, Day), DayUsage>,
 }
@@ -160,8 +160,8 @@ impl From<&State> for Second {
     }
 }
 
-/// Both ways between the jobs of level 0 and of now: the same fields but for tasks and
-/// running time, which at level 0 is log time.
+/// Both ways between the jobs of level 0 and of now: the same fields but for tasks, running
+/// time, which at level 0 is log time, and findings, which it does not have.
 macro_rules! convert_job {
     ($from:ident, $to:expr $(, $field:ident: $value:expr)*) => {
         Self {
@@ -205,7 +205,7 @@ macro_rules! convert_job {
 
 impl From<SecondJob> for Job {
     fn from(old: SecondJob) -> Self {
-        convert_job!(old, |task| Arc::new(Task::from(task)), submitted_ran: RanTime(old.submitted_at.0))
+        convert_job!(old, |task| Arc::new(Task::from(task)), submitted_ran: RanTime(old.submitted_at.0), findings: None)
     }
 }
 

@@ -41,6 +41,7 @@ fn assignment(request: &ObjectRef, kind: TaskKind, fetched: Option<Epoch>) -> As
         },
         request: request.clone(),
         plan: None,
+        findings: None,
         inputs: Vec::new(),
         has_audio: false,
         no_cache: false,

@@ -42,6 +42,7 @@ async fn every_damaged_input_is_blamed_at_once() {
         },
         request: plan.clone(),
         plan: Some(plan),
+        findings: None,
         fetched: None,
         inputs: vec![
             inputs[0].clone(),

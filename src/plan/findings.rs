@@ -4,9 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::composition::Warning;
 
-/// The object at `store::keys::prepared`, JSON.
+/// The object at `store::keys::findings`, JSON.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Prepared {
+pub struct Findings {
     /// Format of this object.
     pub version: u32,
     /// Output frames.
