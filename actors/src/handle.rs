@@ -156,7 +156,7 @@ impl RootHandle {
         self.observer().nodes()
     }
 
-    /// The supervision tree of this process; nothing if it has stopped.
+    /// The supervision tree of this process; `None` if it has stopped.
     pub async fn tree(&self) -> Option<ActorNode> {
         self.observer().tree().await
     }
@@ -244,7 +244,7 @@ impl Observer {
             .collect()
     }
 
-    /// The supervision tree of this process; nothing if it has stopped.
+    /// The supervision tree of this process; `None` if it has stopped.
     pub async fn tree(&self) -> Option<ActorNode> {
         match self.root.call(RootMsg::Tree, Some(TREE_LIMIT)).await {
             Ok(CallResult::Success(tree)) => Some(tree),

@@ -10,14 +10,14 @@
 //!     └── slot (actix)    each     one thread, one `framelane worker` child
 //! ```
 //! Everything that decides is pure and takes time as an argument: [`backoff`], the
-//! scheduler's core, the job driver, the node's book. The actors carry out what these say.
+//! scheduler's core, the job driver, the node's book. The actors carry out their decisions.
 //! Truth is the coordinator's applied state; whatever an actor knows beyond it is rebuilt
 //! from the next poll, so any actor may be restarted at any line.
 //!
 //! # Layout
 //! - [`ports`]: what the actors ask of the rest of the product.
-//! - [`poll`]: what nodes and leader say to each other; crosses machines.
-//! - [`protocol`]: what a slot and its child say to each other.
+//! - [`poll`]: messages between nodes and leader; crosses machines.
+//! - [`protocol`]: messages between a slot and its child.
 //! - `scheduler`, `jobs`, `job`, `webhook_queue`: the leader's side.
 //! - `node`, `slot`: the render side.
 //! - `root`, `handle`: the tree and how the process holds it.

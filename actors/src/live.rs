@@ -66,7 +66,7 @@ pub struct NodeView {
     pub id: NodeId,
     /// Where other nodes reach it.
     pub address: String,
-    /// Its adapter in words.
+    /// Description of its graphics adapter.
     pub gpu: String,
     /// Build version.
     pub version: String,

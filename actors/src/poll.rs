@@ -1,4 +1,4 @@
-//! What a node and the leader say to each other. These cross machines.
+//! Messages between a node and the leader. They cross machines.
 
 use cluster::command::{Rejection, Report};
 use cluster::model::{Epoch, Incarnation, NodeId, RunNumber, TaskRef};
@@ -60,7 +60,7 @@ pub struct PollReply {
 pub type WireAssignment = crate::ports::Assignment;
 
 impl PollReply {
-    /// Whether it says anything a node must act on.
+    /// Whether it carries nothing that a node must act on.
     pub fn is_empty(&self) -> bool {
         self.assign.is_empty()
             && self.revoke.is_empty()

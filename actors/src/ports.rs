@@ -22,9 +22,9 @@ pub trait Coordinator: Send + Sync + 'static {
     fn propose(&self, command: Command) -> BoxFuture<'static, Result<Outcome, ProposeError>>;
     /// This process's applied state: a cheap, immutable clone.
     fn state(&self) -> Arc<State>;
-    /// Told the last applied index whenever it moves.
+    /// Receives the last applied index whenever it changes.
     fn applied(&self) -> watch::Receiver<LogIndex>;
-    /// Told whether this process leads, with the term.
+    /// Receives whether this process leads, with the term, whenever that changes.
     fn leadership(&self) -> watch::Receiver<Leadership>;
 }
 
@@ -63,9 +63,9 @@ pub struct Assignment {
     pub granted: Granted,
     /// The client's request.
     pub request: ObjectRef,
-    /// The plan; none for prepare.
+    /// The plan; `None` for prepare.
     pub plan: Option<ObjectRef>,
-    /// What clients are told of the plan; none for prepare, and for a plan of level 0.
+    /// What the API reports of the plan; `None` for prepare, and for a plan of level 0.
     pub findings: Option<ObjectRef>,
     /// For a join: the committed segment files in order, then the sound if there is any.
     pub inputs: Vec<ObjectRef>,
@@ -105,12 +105,12 @@ pub fn damaged_inputs(path: &str) -> Option<Vec<u32>> {
 /// again.
 pub const LOST_SOURCES: &str = "sources";
 
-/// What a receiver of a webhook had to say.
+/// The answer of a webhook receiver.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answered {
     /// Its HTTP status, if it answered at all.
     pub status: Option<u16>,
-    /// Why there is no 2xx answer, in words that give away nothing of the network.
+    /// Why there is no 2xx answer. The text discloses nothing about the internal network.
     pub error: Option<String>,
 }
 
@@ -119,7 +119,7 @@ pub trait WebhookSender: Send + Sync + 'static {
     /// Sends an event to its receiver, once. The body is the same at every try.
     fn send(&self, delivery: Delivery) -> BoxFuture<'static, Answered>;
 
-    /// Tells an endpoint how far a render has got, once.
+    /// Sends an endpoint the progress of a render, once: a failed try is not repeated.
     fn progress(&self, endpoint: Endpoint, job: Arc<Job>) -> BoxFuture<'static, Answered>;
 }
 

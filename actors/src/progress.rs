@@ -13,7 +13,7 @@ use tokio::sync::broadcast;
 pub struct JobProgress {
     /// Frames rendered, committed or not; never goes back.
     pub frames_done: u64,
-    /// Frames of the output; none before there is a plan.
+    /// Frames of the output; `None` before there is a plan.
     pub frames_total: Option<u64>,
     /// From 0 to just below 1; never goes back.
     pub fraction: f64,
@@ -50,7 +50,8 @@ impl ProgressBoard {
         self.lock().get(&job).copied()
     }
 
-    /// Told the job whenever its progress changes. A receiver that lags reads the board again.
+    /// Receives the id of each job whose progress changes. A receiver that lags reads the board
+    /// again.
     pub fn subscribe(&self) -> broadcast::Receiver<JobId> {
         self.changes.subscribe()
     }
@@ -58,7 +59,7 @@ impl ProgressBoard {
     pub(crate) fn publish(&self, job: JobId, progress: JobProgress) {
         let before = self.lock().insert(job, progress);
         if before != Some(progress) {
-            // Nobody may be listening; that is fine.
+            // Fails if there is no subscriber, which is fine.
             let _ = self.changes.send(job);
         }
     }

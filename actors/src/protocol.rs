@@ -1,4 +1,4 @@
-//! What a slot and its `framelane worker` child say to each other: bincode values, each
+//! Messages between a slot and its `framelane worker` child: bincode values, each
 //! with its length before it as four big-endian bytes, on the child's stdin and stdout.
 
 use std::io::{self, Read, Write};
@@ -7,10 +7,10 @@ use cluster::model::Failure;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-/// Version of this protocol; a child that says another one is killed.
+/// Version of this protocol; a child that announces another one is killed.
 pub const VERSION: u32 = 1;
 
-/// The environment variable that tells a child the number of its slot.
+/// The environment variable with the number of a child's slot.
 pub const SLOT_VARIABLE: &str = "FRAMELANE_SLOT";
 
 /// Largest message to a child, in bytes.
@@ -100,7 +100,7 @@ pub fn write_message<T: Serialize>(
     Ok(())
 }
 
-/// Reads one message; nothing if the other side closed the pipe between two of them.
+/// Reads one message; `None` if the other side closed the pipe between two messages.
 pub fn read_message<T: DeserializeOwned>(
     input: &mut impl Read,
 ) -> Result<Option<T>, ProtocolError> {

@@ -28,7 +28,7 @@ const RESTART_WINDOW: Duration = Duration::from_secs(60);
 const SHOW: Duration = Duration::from_millis(500);
 const STOP: Duration = Duration::from_secs(10);
 
-/// What the [`RootSupervisor`] can be told.
+/// Messages that the [`RootSupervisor`] handles.
 #[derive(Debug)]
 pub(crate) enum RootMsg {
     /// Leadership came or went.
@@ -127,7 +127,7 @@ impl Actor for RootSupervisor {
             RootMsg::Tree(reply) => {
                 let tree = state.tree();
                 state.tasks.spawn(async move {
-                    // The asker may have stopped waiting; that is its business.
+                    // Fails only if the caller has stopped waiting.
                     let _ = reply.send(tree.await);
                 });
             }
@@ -258,7 +258,7 @@ impl RootState {
                 }
             };
             tokio::join!(node, webhook_queue);
-            // The asker may have stopped waiting; that is its business.
+            // Fails only if the caller has stopped waiting.
             let _ = reply.send(());
         });
     }

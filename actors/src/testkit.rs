@@ -53,7 +53,7 @@ impl Default for FakeCoordinator {
 }
 
 impl FakeCoordinator {
-    /// One that leads in term 1 and knows nothing.
+    /// One that leads in term 1, with an empty state.
     pub fn new() -> Arc<Self> {
         Arc::default()
     }
@@ -98,7 +98,7 @@ impl Coordinator for FakeCoordinator {
             Err(ProposeError::NoLeader)
         };
         async move {
-            // A commit takes a moment; whoever relies on less would fail here.
+            // A real commit takes some time: code that relies on an immediate one fails here.
             tokio::time::sleep(Duration::from_millis(1)).await;
             outcome
         }
@@ -139,7 +139,7 @@ impl Clock for SystemClock {
     }
 }
 
-/// A clock that moves when told to.
+/// A clock that a test advances by hand.
 #[derive(Debug)]
 pub struct ManualClock {
     start: Instant,
@@ -177,7 +177,7 @@ impl Clock for ManualClock {
     }
 }
 
-/// A host whose orders are words for the fake worker and whose outputs are made up.
+/// A host whose orders are lines of text for the fake worker and whose outputs are made up.
 ///
 /// Each order is one line an output: `kind index frames`, followed by the tricks that
 /// [`FakeHost::trick`] asked for.
@@ -208,9 +208,9 @@ impl FakeHost {
         })
     }
 
-    /// Adds a word to the first order for `kind`: `die`, `hang`, `slow`, `fail`.
-    pub fn trick(&self, kind: TaskKind, word: &str) {
-        lock(&self.tricks).push((kind, word.to_owned()));
+    /// Adds a trick to the first order for `kind`: `die`, `hang`, `slow`, `fail`.
+    pub fn trick(&self, kind: TaskKind, trick: &str) {
+        lock(&self.tricks).push((kind, trick.to_owned()));
     }
 
     /// Has every transfer of `job` go on, byte by byte, without an end.
@@ -246,9 +246,9 @@ impl FakeHost {
             order.push_str(&format!("{frames}"));
             let mut tricks = lock(&self.tricks);
             if let Some(at) = tricks.iter().position(|(which, _)| *which == kind) {
-                let (_, word) = tricks.remove(at);
+                let (_, trick) = tricks.remove(at);
                 order.push(' ');
-                order.push_str(&word);
+                order.push_str(&trick);
             }
             order.push('\n');
         }

@@ -11,11 +11,11 @@ pub struct ActorNode {
     pub name: String,
     /// What kind of actor.
     pub kind: String,
-    /// What it would say of itself.
+    /// Its state, as names and values.
     pub state: BTreeMap<String, String>,
     /// How often its supervisor restarted it.
     pub restarts: u64,
-    /// Messages that wait, where the runtime tells.
+    /// Messages that wait; `None` where the runtime does not report it.
     pub mailbox: Option<u64>,
     /// Those it supervises.
     pub children: Vec<Self>,

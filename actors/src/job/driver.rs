@@ -18,7 +18,7 @@ use crate::progress::JobProgress;
 /// Something that happened to a job.
 #[derive(Debug, Clone)]
 pub(crate) enum JobEvent {
-    /// The job as applied, and what polls say about it. Comes at every look.
+    /// The job as applied, and what polls report of it. Comes at every look.
     Seen(Sight),
     /// What came of the driver's last proposal.
     Proposed(Result<Outcome, ProposeError>),
@@ -27,7 +27,7 @@ pub(crate) enum JobEvent {
 /// One look at a job.
 #[derive(Debug, Clone)]
 pub(crate) struct Sight {
-    /// As applied; nothing if retention has dropped it.
+    /// As applied; `None` if retention has dropped it.
     pub(crate) job: Option<Arc<Job>>,
     /// Running time of the look.
     pub(crate) ran: RanTime,
@@ -170,7 +170,7 @@ impl JobDriver {
                 && matches!(outcome, AttemptOutcome::Failed(failure)
                     if failure.path.as_deref() == Some(LOST_SOURCES))
         });
-        // A new leader hears of the nodes one after the other.
+        // After a change of leader the nodes' first polls arrive one after the other.
         let is_node_gone = self
             .without_sources_since
             .is_some_and(|start| now.saturating_duration_since(start) >= self.timings.suspect);
@@ -195,7 +195,7 @@ impl JobDriver {
             .or_else(replan)
     }
 
-    /// Progress from committed segments and listed units; nothing if none of it changed.
+    /// Progress from committed segments and listed units; `None` if none of it changed.
     fn advance(&mut self, job: &Job, sight: &Sight, now: Instant) -> Option<JobProgress> {
         let total = job.plan.as_ref().map(|plan| plan.facts.frames);
         let done = frames_done(job, sight)

@@ -1,5 +1,5 @@
 //! One actor per active job. Decisions are [`JobDriver`]'s (pure); this file only carries
-//! them out. Grants are not its business: those are the scheduler's.
+//! them out. Grants are made by the scheduler alone.
 
 mod driver;
 pub(crate) mod limits;
@@ -21,10 +21,10 @@ use crate::ports::{Clock, Coordinator, ProposeError};
 use crate::progress::ProgressBoard;
 use crate::tree::ActorNode;
 
-/// What a [`JobActor`] can be told.
+/// Messages that a [`JobActor`] handles.
 #[derive(Debug)]
 pub(crate) enum JobMsg {
-    /// Time to look: applied state and what polls say.
+    /// Time to look: applied state and what polls report.
     Look(Arc<State>, Arc<LiveFacts>),
     /// Something happened; the driver decides what follows from it.
     Event(JobEvent),
@@ -88,7 +88,7 @@ impl Actor for JobActor {
             }
             JobMsg::Event(event) => state.driver.on(event, now),
             JobMsg::Show(reply) => {
-                // The asker may have stopped waiting; that is its business.
+                // Fails only if the caller has stopped waiting.
                 let _ = reply.send(state.show());
                 Vec::new()
             }

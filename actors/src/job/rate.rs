@@ -27,7 +27,7 @@ impl Rate {
         }
     }
 
-    /// Frames a second, rounded to hundredths; nothing before the second change.
+    /// Frames a second, rounded to hundredths; `None` before the second change.
     pub(super) fn per_second(&self, now: Instant) -> Option<f64> {
         let (&(start, first), &(end, last)) = (self.seen.front()?, self.seen.back()?);
         if start == end {

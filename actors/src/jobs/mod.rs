@@ -28,7 +28,7 @@ use crate::tree::ActorNode;
 /// How long a job actor may take to describe itself.
 const SHOW: Duration = Duration::from_millis(200);
 
-/// What the [`JobSupervisor`] can be told.
+/// Messages that the [`JobSupervisor`] handles.
 #[derive(Debug)]
 pub(crate) enum JobsMsg {
     /// Applied state has moved: jobs may have come or gone.
@@ -106,7 +106,7 @@ impl Actor for JobSupervisor {
             }
             JobsMsg::Settled(job) => state.queued.settled(job),
             JobsMsg::Show(reply) => {
-                // Collected beside the mailbox, so that a slow job actor delays nobody.
+                // Collected beside the mailbox, so that a slow job actor delays no other.
                 let shown = state.show();
                 state.tasks.spawn(async move {
                     let _ = reply.send(shown.await);
@@ -175,7 +175,7 @@ impl JobsState {
             .values()
             .filter_map(|child| child.actor.as_ref())
         {
-            // One that has just stopped is told of by its supervision event.
+            // Fails only for an actor that has just stopped; its supervision event handles that.
             let _ = actor.cast(JobMsg::Look(Arc::clone(&applied), Arc::clone(&live)));
         }
     }

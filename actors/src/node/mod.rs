@@ -30,14 +30,14 @@ use crate::tree::ActorNode;
 /// How long all slots together may take to kill and reap their children.
 const CLOSE_LIMIT: Duration = Duration::from_secs(5);
 
-/// What the [`NodeActor`] can be told.
+/// Messages that the [`NodeActor`] handles.
 #[derive(Debug)]
 pub(crate) enum NodeMsg {
     /// The node is known to the cluster, or will not be.
     Registered(Registered),
     /// The leader's answer to the poll sent at that moment.
     Answered(Instant, Result<PollReply, PollError>),
-    /// A slot says something.
+    /// An event of a slot.
     Slot(SlotIndex, SlotEvent),
     /// A run's bytes were moved, or cannot be.
     Transferred(RunId, Result<Transferred, Failure>),
@@ -162,7 +162,7 @@ impl Actor for NodeActor {
                 state.book.drain()
             }
             NodeMsg::Look(reply) => {
-                // The asker may have stopped waiting; that is its business.
+                // Fails only if the caller has stopped waiting.
                 let _ = reply.send(state.look(now));
                 Vec::new()
             }
@@ -272,7 +272,7 @@ impl NodeActorState {
         }
         if let Some((_, waiting)) = &mut self.drain {
             for reply in waiting.drain(..) {
-                // The asker may have stopped waiting; that is its business.
+                // Fails only if the caller has stopped waiting.
                 let _ = reply.send(());
             }
         }

@@ -20,7 +20,7 @@ pub(crate) enum Registered {
     Refused(Rejection),
 }
 
-/// Proposes the registration until it is decided, then tells the node.
+/// Proposes the registration until it is decided, then sends the result to the node actor.
 pub(super) async fn register(args: NodeArgs, node: ActorRef<NodeMsg>) {
     let mut pause = PAUSE;
     loop {

@@ -91,7 +91,7 @@ impl Slots {
         self.states.contains(&SlotState::Busy(run))
     }
 
-    /// `run` has left its slot. The child says itself when it is ready again, unless the
+    /// `run` has left its slot. The child reports when it is ready again, unless the
     /// run never reached it.
     pub(crate) fn release(&mut self, run: RunId, child_is_ready: bool) {
         for state in &mut self.states {
@@ -143,7 +143,7 @@ mod tests {
         );
         assert_eq!(slots.take(RunId(2), render), Some(0));
         slots.release(RunId(1), false);
-        assert_eq!(slots.free(render), 0, "not before its child says so");
+        assert_eq!(slots.free(render), 0, "not before its child reports it");
         slots.ready(1);
         assert_eq!(slots.free(render), 1);
         slots.release(RunId(2), true);

@@ -104,8 +104,8 @@ fn rendering(count: u32, made: u32) -> (Book, Instant) {
     (book, now)
 }
 
-/// Effects in words, polls left out.
-fn words(effects: &[Effect]) -> Vec<String> {
+/// Short descriptions of the effects, without polls.
+fn described(effects: &[Effect]) -> Vec<String> {
     effects
         .iter()
         .filter_map(|effect| match effect {
@@ -149,7 +149,7 @@ fn revoking_kills_only_for_the_output_being_made() {
     for (revoke, effects, still, handed_back) in cases {
         let (mut book, now) = rendering(3, 1);
         let got = book.reply(revoked(revoke), now);
-        assert_eq!(words(&got), effects, "revoking {revoke:?}");
+        assert_eq!(described(&got), effects, "revoking {revoke:?}");
         assert_eq!(held(&book), kinds(still), "revoking {revoke:?}");
         assert_eq!(book.handed_back().len(), handed_back, "revoking {revoke:?}");
     }
@@ -168,7 +168,7 @@ fn a_dead_worker_is_blamed_on_the_output_it_made_and_the_rest_is_handed_back() {
         },
         now,
     );
-    assert_eq!(words(&effects), ["clean"]);
+    assert_eq!(described(&effects), ["clean"]);
     let reports: Vec<_> = book
         .reports()
         .iter()
@@ -192,10 +192,10 @@ fn reports_are_repeated_until_confirmed_and_scratch_goes_with_the_run() {
         output: 0,
         body: Vec::new(),
     };
-    assert_eq!(words(&book.slot(0, output, now)), ["publish 0"]);
+    assert_eq!(described(&book.slot(0, output, now)), ["publish 0"]);
     let finished = book.slot(0, SlotEvent::Finished { run: RUN }, now);
     assert!(
-        words(&finished).is_empty(),
+        described(&finished).is_empty(),
         "the file is still being published"
     );
     assert_eq!(held(&book), kinds(&[0]));
@@ -203,7 +203,7 @@ fn reports_are_repeated_until_confirmed_and_scratch_goes_with_the_run() {
         object: object("file", 1),
         from_cache: false,
     };
-    assert_eq!(words(&book.published(RUN, 0, Ok(file))), ["clean"]);
+    assert_eq!(described(&book.published(RUN, 0, Ok(file))), ["clean"]);
     assert_eq!((held(&book).len(), book.reports().len()), (0, 1));
     book.reply(PollReply::default(), now);
     assert_eq!(
@@ -225,18 +225,18 @@ fn an_assignment_is_begun_once_and_only_in_a_free_slot() {
     let now = Instant::now();
     let mut book = Book::new(Timings::default(), 1, 0, 0);
     assert!(
-        words(&book.reply(assigned(2), now)).is_empty(),
+        described(&book.reply(assigned(2), now)).is_empty(),
         "no child is up"
     );
     book.slot(0, SlotEvent::Ready, now);
-    assert_eq!(words(&book.reply(assigned(2), now)), ["stage 2"]);
+    assert_eq!(described(&book.reply(assigned(2), now)), ["stage 2"]);
     assert!(
-        words(&book.reply(assigned(2), now)).is_empty(),
+        described(&book.reply(assigned(2), now)).is_empty(),
         "sent again"
     );
     let effects = book.reply(revoked(&[0, 1]), now);
-    assert_eq!(words(&effects), ["abort"]);
-    assert_eq!(book.free_slots(), 1, "the child was never told");
+    assert_eq!(described(&effects), ["abort"]);
+    assert_eq!(book.free_slots(), 1, "no order was sent to the child");
 }
 
 #[test]
@@ -246,7 +246,7 @@ fn a_slot_whose_outputs_are_all_made_takes_the_next_run_at_once() {
     let mut next = assigned(1);
     next.assign[0][0].granted.task.kind = TaskKind::Join;
     next.assign[0][0].granted.epoch = Epoch(99);
-    assert_eq!(words(&book.reply(next, now)), ["stage 1"]);
+    assert_eq!(described(&book.reply(next, now)), ["stage 1"]);
     assert_eq!(book.free_slots(), 0);
     book.slot(0, SlotEvent::Finished { run: RUN }, now);
     book.slot(0, SlotEvent::Ready, now);
@@ -265,7 +265,7 @@ fn staging_that_stands_still_is_given_up() {
             .is_empty()
     );
     let effects = book.tick(now + timings.stall);
-    assert_eq!(words(&effects), ["abort"]);
+    assert_eq!(described(&effects), ["abort"]);
     assert_eq!((book.reports().len(), book.handed_back().len()), (1, 1));
 }
 
@@ -275,12 +275,12 @@ fn what_is_staged_for_a_run_that_was_given_up_is_cleaned() {
     let mut book = Book::new(Timings::default(), 1, 0, 0);
     book.slot(0, SlotEvent::Ready, now);
     book.reply(assigned(1), now);
-    assert_eq!(words(&book.reply(revoked(&[0]), now)), ["abort"]);
+    assert_eq!(described(&book.reply(revoked(&[0]), now)), ["abort"]);
     let staged = Staged {
         order: vec![1],
         scratch: PathBuf::from("s"),
     };
-    assert_eq!(words(&book.staged(RUN, Ok(staged), now)), ["clean"]);
+    assert_eq!(described(&book.staged(RUN, Ok(staged), now)), ["clean"]);
 }
 
 #[test]
@@ -288,7 +288,7 @@ fn draining_hands_back_what_is_unfinished_without_blame() {
     let (mut book, now) = rendering(3, 1);
     book.drain();
     assert_eq!(book.free_slots(), 0);
-    assert_eq!(words(&book.hand_back_all()), ["kill"]);
+    assert_eq!(described(&book.hand_back_all()), ["kill"]);
     assert_eq!(book.handed_back(), [segment(1), segment(2)]);
     assert!(book.reports().iter().all(|report| report.result.is_ok()));
     let killed = engine_error("worker exited: signal 9".to_owned());
@@ -301,7 +301,7 @@ fn draining_hands_back_what_is_unfinished_without_blame() {
         },
         now,
     );
-    assert_eq!(book.reports().len(), 1, "the kill is nobody's failure");
+    assert_eq!(book.reports().len(), 1, "the kill counts as no failure");
 }
 
 #[test]
@@ -310,13 +310,13 @@ fn a_tail_taken_while_inputs_are_fetched_is_never_begun() {
     let mut book = Book::new(Timings::default(), 1, 0, 0);
     book.slot(0, SlotEvent::Ready, now);
     book.reply(assigned(4), now);
-    assert!(words(&book.reply(revoked(&[2, 3]), now)).is_empty());
+    assert!(described(&book.reply(revoked(&[2, 3]), now)).is_empty());
     let staged = Staged {
         order: vec![1],
         scratch: PathBuf::from("s"),
     };
     assert_eq!(
-        words(&book.staged(RUN, Ok(staged), now)),
+        described(&book.staged(RUN, Ok(staged), now)),
         ["start", "stop before 2"]
     );
 }
@@ -330,7 +330,7 @@ fn what_a_run_has_not_begun_is_handed_back_and_the_rest_goes_on() {
     // Of four segments the first is made: the second is being worked on.
     let (mut book, now) = rendering(4, 1);
     let effects = book.reply(hand_back(), now);
-    assert_eq!(words(&effects), ["stop before 2"]);
+    assert_eq!(described(&effects), ["stop before 2"]);
     assert_eq!(book.handed_back(), [segment(2), segment(3)]);
     assert_eq!(held(&book), kinds(&[1]));
     let again = book.reply(hand_back(), now);

@@ -8,12 +8,12 @@ use cluster::command::Granted;
 use cluster::model::{Epoch, JobKind, NodeId, TaskKind, TaskRef};
 use cluster::state::TaskPhase;
 
-use super::core::Core;
+use super::core::SchedulerCore;
 use super::facts::Ticket;
 use crate::poll::PollReply;
 use crate::ports::Assignment;
 
-impl Core {
+impl SchedulerCore {
     /// The polls that are answered now: with news at once, without when the poll interval
     /// is over. A poll whose reports are not committed yet waits for them.
     pub(super) fn answers(&mut self, state: &State, now: Instant) -> Vec<(Ticket, PollReply)> {
@@ -127,7 +127,7 @@ fn regranted(state: &State, task: TaskRef, epoch: Epoch) -> Option<Granted> {
     })
 }
 
-/// What the node needs to carry out a grant; nothing if it is not live any more.
+/// What the node needs to carry out a grant; `None` if the grant is not live any more.
 pub(super) fn assignment(state: &State, granted: &Granted) -> Option<Assignment> {
     let job = state.jobs.get(&granted.task.job)?;
     let task = job.tasks.get(&granted.task.kind)?;

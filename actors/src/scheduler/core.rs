@@ -35,7 +35,7 @@ const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(250);
 
 /// The scheduler's memory and decisions.
 #[derive(Debug)]
-pub(super) struct Core {
+pub(super) struct SchedulerCore {
     pub(super) timings: Timings,
     /// Renders of one workspace that go on at once; 0: as many as there are slots for.
     concurrent_per_workspace: u32,
@@ -62,7 +62,7 @@ struct InFlight {
     grants: Vec<NodeId>,
 }
 
-impl Core {
+impl SchedulerCore {
     pub(super) fn new(timings: Timings, concurrent_per_workspace: u32, now: Instant) -> Self {
         Self {
             timings,
@@ -147,7 +147,7 @@ impl Core {
         }
     }
 
-    /// Something outside changed: the next [`Core::wants_round`] says yes.
+    /// Something outside changed: the next [`SchedulerCore::wants_round`] returns true.
     pub(super) fn wake(&mut self) {
         self.is_dirty = true;
     }
@@ -171,7 +171,7 @@ impl Core {
                 }))
     }
 
-    /// Decides one round. Nothing to propose gives nothing.
+    /// Decides one round; `None` if there is nothing to propose.
     pub(super) fn round(
         &mut self,
         state: &State,
@@ -402,9 +402,9 @@ impl Core {
         releases
     }
 
-    /// Of each node that works on one run alone, the lease that it works on: what it would
-    /// have to answer for if the node were lost. Where more runs share a node nobody can tell,
-    /// and where nothing has begun nothing can be to blame.
+    /// Of each node that works on one run alone, the lease that it works on: the one that is
+    /// charged if the node is lost. Where several runs share a node it is not known which of them
+    /// was the cause, and a run that has not begun cannot have been.
     fn begun_alone(&self) -> BTreeMap<NodeId, Lease> {
         let mut alone: BTreeMap<NodeId, (RunNumber, Option<Lease>)> = BTreeMap::new();
         let mut shared = BTreeSet::new();

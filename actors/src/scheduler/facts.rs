@@ -31,7 +31,7 @@ pub(super) struct NodeFacts {
     pub(super) reports: Vec<Report>,
     /// Leases it gave back that no committed batch has released yet.
     pub(super) handed_back: Vec<Lease>,
-    /// Runs to be told of.
+    /// Granted runs that the next answer to the node carries.
     pub(super) to_send: Vec<Vec<Granted>>,
     /// Reports to be confirmed.
     pub(super) confirmed: Vec<(TaskRef, Epoch, Result<(), Rejection>)>,

@@ -7,7 +7,7 @@ use cluster::State;
 use cluster::model::RunNumber;
 
 use super::facts::{Lease, LeaseFacts};
-use super::spread::{self, Run};
+use super::spread::{self, LeasedRun};
 
 /// When each workspace was last given a slot, as a count of grants.
 #[derive(Debug, Default)]
@@ -56,11 +56,12 @@ pub(super) struct Waiting {
     pub(super) slots: u32,
 }
 
-/// The runs whose segments that have not begun are wanted back.
+/// The runs that give up their segments that have not begun.
 ///
-/// Every slot whose run is at its last segment comes free by itself and goes to whoever has
-/// least. For those who then still have less than another workspace, that one's longest run
-/// ends at its next boundary. Within a workspace only a job of higher priority does that.
+/// Every slot whose run is at its last segment comes free by itself and goes to the workspace
+/// with the fewest slots. If workspaces then still have fewer than another one, the longest run
+/// of the latter ends at its next segment boundary. Within a workspace only a job of higher
+/// priority ends a run.
 pub(super) fn wanted_back(
     state: &State,
     waiting: &[Waiting],
@@ -71,7 +72,7 @@ pub(super) fn wanted_back(
         return wanted;
     }
     let runs = spread::runs_of(state, leases);
-    let (mut long, ending): (Vec<Run<'_>>, Vec<Run<'_>>) =
+    let (mut long, ending): (Vec<LeasedRun<'_>>, Vec<LeasedRun<'_>>) =
         runs.into_iter().partition(|run| !run.waiting.is_empty());
     let mut loads: BTreeMap<&str, u32> = BTreeMap::new();
     for run in &long {

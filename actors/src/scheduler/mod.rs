@@ -1,6 +1,6 @@
 //! The leader's scheduler: the only actor that grants, renews and releases leases.
 //!
-//! A thin shell: polls and applied state go into the pure [`core::Core`], which says what
+//! A thin shell: polls and applied state go into the pure [`core::SchedulerCore`], which says what
 //! to propose and what to answer. At most one proposal is in flight; whatever arrives
 //! meanwhile goes into the next round. Everything here is rebuilt from applied state and
 //! from the next poll of each node.
@@ -25,7 +25,7 @@ use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort, async_trait};
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 
-use self::core::Core;
+use self::core::SchedulerCore;
 use self::facts::Ticket;
 use crate::config::Timings;
 use crate::live::LiveFacts;
@@ -33,7 +33,7 @@ use crate::poll::{Poll, PollError, PollReply};
 use crate::ports::{Clock, Coordinator, ProposeError};
 use crate::tree::ActorNode;
 
-/// What the [`SchedulerActor`] can be told.
+/// Messages that the [`SchedulerActor`] handles.
 #[derive(Debug)]
 pub(crate) enum SchedulerMsg {
     /// A node polls; the answer goes to the sender's end.
@@ -64,7 +64,7 @@ pub(crate) struct SchedulerArgs {
 /// The core with its open polls and its tasks.
 pub(crate) struct SchedulerState {
     args: SchedulerArgs,
-    core: Core,
+    core: SchedulerCore,
     waiting: BTreeMap<Ticket, oneshot::Sender<Result<PollReply, PollError>>>,
     next_ticket: u64,
     rounds: u64,
@@ -86,7 +86,7 @@ impl Actor for SchedulerActor {
         tasks.spawn(follow_applied(args.coordinator.applied(), myself.clone()));
         tasks.spawn(tick(args.timings.round, myself));
         Ok(SchedulerState {
-            core: Core::new(
+            core: SchedulerCore::new(
                 args.timings,
                 args.concurrent_per_workspace,
                 args.clock.now(),
@@ -111,7 +111,7 @@ impl Actor for SchedulerActor {
             SchedulerMsg::Settled(outcome) => state.settle(outcome),
             SchedulerMsg::Tick => {}
             SchedulerMsg::Look(reply) => {
-                // The asker may have stopped waiting; that is its business.
+                // Fails only if the caller has stopped waiting.
                 let _ = reply.send(state.look());
                 return Ok(());
             }
@@ -168,7 +168,7 @@ impl SchedulerState {
                         Ok(Ok(_)) | Err(_) => Err(ProposeError::Unknown),
                         Ok(Err(error)) => Err(error),
                     };
-                    // Fails only when the scheduler has stopped: nobody waits for it then.
+                    // Fails only when the scheduler has stopped: the result is not needed then.
                     let _ = myself.cast(SchedulerMsg::Settled(outcome));
                 });
             }

@@ -228,7 +228,7 @@ impl<'a> OpenJob<'a> {
         self.single.is_empty() && self.segments.is_empty()
     }
 
-    /// The next run of this job and the slot it takes; nothing if no free slot suits it.
+    /// The next run of this job and the slot it takes; `None` if no free slot suits it.
     fn take_run(&mut self, slots: &mut [FreeSlots]) -> Option<Grant> {
         if let Some(&kind) = self.single.front() {
             let node = choose(self.job, kind, self.fingerprint, slots)?;

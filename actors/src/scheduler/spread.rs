@@ -20,7 +20,7 @@ pub(super) struct Moved {
 }
 
 /// Applied state as it will be once `round` is applied, so that the grants its reports
-/// enable ride in the same commit. Only a forecast: `apply` has the last word on each grant.
+/// enable ride in the same commit. Only a forecast: `apply` decides on each grant.
 pub(super) fn ahead(state: &State, times: Times, round: &Round) -> State {
     let mut ahead = state.clone();
     if *round != Round::default() {
@@ -36,8 +36,8 @@ pub(super) fn ahead(state: &State, times: Times, round: &Round) -> State {
     ahead
 }
 
-/// One run as its leases show it: those not begun, in order, behind the one being rendered.
-pub(super) struct Run<'a> {
+/// One run, derived from its leases: those not begun, in order, behind the one being rendered.
+pub(super) struct LeasedRun<'a> {
     pub(super) number: RunNumber,
     pub(super) job: &'a Job,
     /// Not begun, in order; empty in the last segment of a run, and for other tasks.
@@ -91,7 +91,10 @@ pub(super) fn steal(
 }
 
 /// The runs that nodes have listed.
-pub(super) fn runs_of<'a>(state: &'a State, leases: &BTreeMap<Lease, LeaseFacts>) -> Vec<Run<'a>> {
+pub(super) fn runs_of<'a>(
+    state: &'a State,
+    leases: &BTreeMap<Lease, LeaseFacts>,
+) -> Vec<LeasedRun<'a>> {
     // Leases are in order of task, so those of a run are in order of frames.
     let mut by_run: BTreeMap<RunNumber, Vec<(Lease, LeaseFacts)>> = BTreeMap::new();
     for (&lease, &facts) in leases {
@@ -113,7 +116,7 @@ pub(super) fn runs_of<'a>(state: &'a State, leases: &BTreeMap<Lease, LeaseFacts>
                 .iter()
                 .map(|(lease, _)| *lease)
                 .collect();
-            (!job.status.is_terminal()).then(|| Run {
+            (!job.status.is_terminal()).then(|| LeasedRun {
                 number,
                 job,
                 waiting,

@@ -11,7 +11,7 @@ use cluster::model::{
     Epoch, Failure, Incarnation, JobId, LogIndex, LogTime, NodeId, RanTime, TaskKind, TaskRef,
 };
 
-use super::core::Core;
+use super::core::SchedulerCore;
 use super::facts::Ticket;
 use crate::config::Timings;
 use crate::poll::{Held, Poll, PollReply};
@@ -23,7 +23,7 @@ const JOB: JobId = JobId(1);
 /// A leader's core beside the state its batches are applied to.
 struct Bench {
     state: State,
-    core: Core,
+    core: SchedulerCore,
     now: Instant,
     stamp: u64,
     tickets: u64,
@@ -32,7 +32,7 @@ struct Bench {
 impl Bench {
     fn new(state: State) -> Self {
         let now = Instant::now();
-        let core = Core::new(Timings::default(), 0, now);
+        let core = SchedulerCore::new(Timings::default(), 0, now);
         Self {
             state,
             core,
@@ -341,7 +341,7 @@ fn an_unlisted_lease_is_sent_once_more_and_then_released_without_blame() {
     let (state, epochs) = planned(JOB, 1, 30);
     let mut bench = Bench::new(state);
     bench.round();
-    let mut told = Vec::new();
+    let mut granted = Vec::new();
     let mut released = None;
     for poll_number in 1..=6 {
         bench.pass(Duration::from_secs(1));
@@ -350,7 +350,7 @@ fn an_unlisted_lease_is_sent_once_more_and_then_released_without_blame() {
             released = Some((poll_number, round.releases));
             break;
         }
-        told.extend(
+        granted.extend(
             bench
                 .answers()
                 .into_iter()
@@ -358,7 +358,11 @@ fn an_unlisted_lease_is_sent_once_more_and_then_released_without_blame() {
                 .map(|(_, reply)| (poll_number, runs(&reply))),
         );
     }
-    assert_eq!(told, [(2, vec![segments(0..1)])], "after two polls, once");
+    assert_eq!(
+        granted,
+        [(2, vec![segments(0..1)])],
+        "after two polls, once"
+    );
     let release = Release {
         task: segment(0),
         epoch: epochs[0],

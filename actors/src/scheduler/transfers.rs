@@ -1,5 +1,5 @@
 //! Which open transfers (fetches, ingests, deliveries) begin on which node. They take no slot;
-//! a node says how many more it takes. Pure.
+//! a node reports how many more it takes. Pure.
 //!
 //! A transfer cannot be taken back from a slow network, so room is kept for workspaces that
 //! come later: one that has as many transfers as there is room left begins no other. Of those

@@ -10,11 +10,11 @@ use crate::protocol::FromWorker;
 const MESSAGES: usize = 64;
 /// Bytes waiting beyond which no more are let in.
 const BYTES: usize = 8 << 20;
-/// A slot takes what it is told at once while a run goes on. Nobody who behaves makes it wait
-/// for room longer than this.
+/// How long a child's reader waits for room. While a run goes on, its slot takes messages at
+/// once, so only a child that misbehaves waits longer.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// What one child has said and its slot not yet heard.
+/// Messages of one child that its slot has not received yet.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Backlog {
     shared: Arc<(Mutex<Waiting>, Condvar)>,
@@ -34,7 +34,7 @@ pub(super) struct Credit {
 }
 
 impl Backlog {
-    /// Takes room for `message`, waiting for it; nothing if none came.
+    /// Takes room for `message`, waiting for it; `None` if there was none in time.
     pub(super) fn enter(&self, message: &FromWorker) -> Option<Credit> {
         self.enter_within(message, PATIENCE)
     }

@@ -27,8 +27,8 @@ const NAME: &str = "framelane";
 /// What wakes a slot that waits.
 #[derive(Debug)]
 pub(super) enum Input {
-    /// The child of this generation said something.
-    Said {
+    /// A message from the child of this generation.
+    Received {
         generation: u64,
         message: FromWorker,
         /// Given back when this is dropped.
@@ -158,7 +158,7 @@ impl Worker {
         write_message(&mut self.stdin, message)
     }
 
-    /// Waits for the end of a child whose stdout has closed and says how it ended.
+    /// Waits for the end of a child whose stdout has closed and returns how it ended.
     pub(super) fn ended(self) -> String {
         describe(self.kill.reap(EXIT_GRACE))
     }
@@ -177,7 +177,7 @@ fn describe(status: Option<ExitStatus>) -> String {
     }
 }
 
-/// The thread that reads what the child says.
+/// The thread that reads the child's messages.
 struct Reader {
     generation: u64,
     inputs: Sender<Input>,
@@ -200,16 +200,16 @@ impl Reader {
                 }
             };
             let Some(credit) = backlog.enter(&message) else {
-                tracing::warn!("worker says more than anyone asked for");
+                tracing::warn!("worker sends more messages than its slot can take");
                 self.kill.kill_only(self.pid);
                 break;
             };
-            let said = Input::Said {
+            let input = Input::Received {
                 generation: self.generation,
                 message,
                 _credit: credit,
             };
-            if self.inputs.send(said).is_err() {
+            if self.inputs.send(input).is_err() {
                 return;
             }
         }

@@ -14,16 +14,16 @@ const WINDOW: Duration = Duration::from_secs(1);
 
 /// Reads to the end.
 pub(super) fn forward(stderr: impl Read, slot: SlotIndex, pid: u32) {
-    let say = |line: &str| {
-        tracing::info!(target: "framelane::worker", slot, pid, line, "worker says");
+    let write = |line: &str| {
+        tracing::info!(target: "framelane::worker", slot, pid, line, "worker output");
     };
     let dropped = |count: u32| {
         tracing::warn!(target: "framelane::worker", slot, pid, count, "lines of a worker dropped");
     };
-    each_line(stderr, say, dropped);
+    each_line(stderr, write, dropped);
 }
 
-fn each_line(input: impl Read, mut say: impl FnMut(&str), mut dropped: impl FnMut(u32)) {
+fn each_line(input: impl Read, mut write: impl FnMut(&str), mut dropped: impl FnMut(u32)) {
     let mut input = BufReader::new(input);
     let (mut since, mut count) = (Instant::now(), 0_u32);
     let mut line = Vec::new();
@@ -46,7 +46,7 @@ fn each_line(input: impl Read, mut say: impl FnMut(&str), mut dropped: impl FnMu
         }
         count = count.saturating_add(1);
         if count <= LINES {
-            say(text);
+            write(text);
         }
     }
     if count > LINES {

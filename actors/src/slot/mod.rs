@@ -35,7 +35,7 @@ use self::run::Slot;
 use crate::config::{Timings, WorkerCommand};
 use crate::node::slots::{RunId, SlotIndex};
 
-/// What a slot says to its node.
+/// Events that a slot reports to its node.
 #[derive(Debug)]
 pub(crate) enum SlotEvent {
     /// The child waits for an order.

@@ -55,10 +55,10 @@ impl Slot {
             match self.make_ready() {
                 Ok(()) => {
                     is_settled = true;
-                    self.say(SlotEvent::Ready);
+                    self.emit(SlotEvent::Ready);
                 }
                 Err(reason) => {
-                    self.say(SlotEvent::Down { reason });
+                    self.emit(SlotEvent::Down { reason });
                     self.pause(delay);
                     delay = (delay * 2).min(LONGEST_RESTART_DELAY);
                 }
@@ -66,7 +66,7 @@ impl Slot {
         }
     }
 
-    /// Carries out a run, says how it ended, and makes the child ready for the next.
+    /// Carries out a run, reports how it ended, and makes the child ready for the next.
     pub(super) fn execute(&mut self, order: &Execute) {
         self.running = Some(order.run);
         let event = match self.run(order) {
@@ -74,7 +74,7 @@ impl Slot {
             Err(event) => event,
         };
         self.running = None;
-        self.say(event);
+        self.emit(event);
         self.keep();
     }
 
@@ -88,7 +88,7 @@ impl Slot {
     pub(super) fn recover(&mut self) {
         if let Some(run) = self.running.take() {
             let failure = engine_error("slot panicked".to_owned());
-            self.say(SlotEvent::Failed {
+            self.emit(SlotEvent::Failed {
                 run,
                 output: 0,
                 failure,
@@ -100,7 +100,7 @@ impl Slot {
         }
     }
 
-    fn say(&self, event: SlotEvent) {
+    fn emit(&self, event: SlotEvent) {
         (self.parts.events)(self.parts.index, event);
     }
 
@@ -126,19 +126,19 @@ impl Slot {
             match input {
                 Input::Gone { generation } => self.lost(generation),
                 Input::Close => self.is_closed = true,
-                Input::Said {
+                Input::Received {
                     generation,
                     message: FromWorker::Ready { version: VERSION },
                     ..
                 } => {
                     self.is_ready |= self.is_current(generation);
                 }
-                Input::Said { .. } | Input::StopBefore { .. } => {}
+                Input::Received { .. } | Input::StopBefore { .. } => {}
             }
         }
     }
 
-    /// Reaps the child if it is the one that has gone, and says so.
+    /// Reaps the child if it is the one that has gone, and reports that it is down.
     fn lost(&mut self, generation: u64) {
         if let Some(worker) = self
             .worker
@@ -146,7 +146,7 @@ impl Slot {
         {
             self.is_ready = false;
             let reason = worker.ended();
-            self.say(SlotEvent::Down { reason });
+            self.emit(SlotEvent::Down { reason });
         }
     }
 
@@ -172,7 +172,7 @@ impl Slot {
         while !self.is_ready {
             let wait = deadline.saturating_duration_since(Instant::now());
             match self.receive(wait) {
-                Ok(Input::Said {
+                Ok(Input::Received {
                     generation,
                     message,
                     ..
@@ -183,7 +183,7 @@ impl Slot {
                             self.drop_worker();
                             return Err(format!("worker speaks version {version}, not {VERSION}"));
                         }
-                        // What an ended run still had to say.
+                        // A late message of a run that has ended.
                         FromWorker::Progress { .. }
                         | FromWorker::Output { .. }
                         | FromWorker::Failed { .. }
@@ -198,7 +198,7 @@ impl Slot {
                     self.drop_worker();
                     return Err("slot is closed".to_owned());
                 }
-                Ok(Input::Said { .. } | Input::Gone { .. } | Input::StopBefore { .. }) => {}
+                Ok(Input::Received { .. } | Input::Gone { .. } | Input::StopBefore { .. }) => {}
                 Err(_) => {
                     self.drop_worker();
                     let seconds = self.parts.timings.ready.as_secs();
@@ -253,26 +253,26 @@ impl Slot {
         };
         self.catch_up();
         self.make_ready().map_err(|reason| failed(0, reason))?;
-        // Ready again only once the child says so.
+        // Ready again only once the child reports it.
         self.is_ready = false;
-        self.tell(&ToWorker::Run {
+        self.send(&ToWorker::Run {
             order: order.order.clone(),
         });
         let mut watch = Watch::new(order.limits.clone(), self.parts.timings.stall);
         loop {
             match self.receive(watch.patience()) {
-                Ok(Input::Said {
+                Ok(Input::Received {
                     generation,
                     message,
                     ..
                 }) if self.is_current(generation) => match watch.observe(message) {
                     Observed::Nothing => {}
-                    Observed::Progress { output, units } => self.say(SlotEvent::Progress {
+                    Observed::Progress { output, units } => self.emit(SlotEvent::Progress {
                         run: order.run,
                         output,
                         units,
                     }),
-                    Observed::Output { output, body } => self.say(SlotEvent::Output {
+                    Observed::Output { output, body } => self.emit(SlotEvent::Output {
                         run: order.run,
                         output,
                         body,
@@ -295,14 +295,14 @@ impl Slot {
                     return Err(failed(watch.output(), reason));
                 }
                 Ok(Input::StopBefore { run, output }) if run == order.run => {
-                    self.tell(&ToWorker::StopBefore { output });
+                    self.send(&ToWorker::StopBefore { output });
                 }
                 Ok(Input::Close) => {
                     self.close();
                     return Err(failed(watch.output(), "slot is closed".to_owned()));
                 }
                 // Of an earlier child or run.
-                Ok(Input::Said { .. } | Input::Gone { .. } | Input::StopBefore { .. }) => {}
+                Ok(Input::Received { .. } | Input::Gone { .. } | Input::StopBefore { .. }) => {}
                 Err(_) => {
                     self.drop_worker();
                     return Err(failed(watch.output(), watch.overdue()));
@@ -312,11 +312,11 @@ impl Slot {
     }
 
     /// Writes to the child. A broken pipe needs no care: its end is noticed by the reader.
-    fn tell(&mut self, message: &ToWorker) {
+    fn send(&mut self, message: &ToWorker) {
         if let Some(worker) = &mut self.worker
             && let Err(error) = worker.send(message)
         {
-            tracing::warn!(slot = self.parts.index, %error, "worker cannot be told");
+            tracing::warn!(slot = self.parts.index, %error, "failed to send to worker");
         }
     }
 }

@@ -1,6 +1,6 @@
-//! How a run is going, as its child tells it: pure. A child that was taken over may say
-//! anything; what it says cannot make a run last longer than its outputs may, nor make the node
-//! believe or keep more than a child that behaves.
+//! Progress of a run, from its child's messages: pure. A child that was taken over may send
+//! anything. Its messages cannot make a run last longer than its outputs may, nor make the node
+//! accept or store more than from a child that behaves.
 
 use std::time::{Duration, Instant};
 
@@ -102,11 +102,11 @@ impl Watch {
         self.passed_on = None;
     }
 
-    /// Takes in what the child says.
+    /// Handles a message of the child.
     pub(super) fn observe(&mut self, message: FromWorker) -> Observed {
         let now = Instant::now();
         if self.is_flooding(now) {
-            return Observed::ProtocolViolation("worker says too much");
+            return Observed::ProtocolViolation("worker sent too many messages");
         }
         match message {
             FromWorker::Progress { output, units } => self.progress(output, units, now),
@@ -132,7 +132,7 @@ impl Watch {
         if output > self.output {
             return Observed::ProtocolViolation("worker is ahead of its own outputs");
         }
-        // Said before the output that is already here.
+        // Refers to an output that is already finished.
         if output < self.output {
             return Observed::Nothing;
         }

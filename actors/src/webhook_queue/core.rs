@@ -8,7 +8,7 @@
 //! start of the node: the delivery is tried again under the same event id.
 //!
 //! Of what is due, the workspace with the fewest tries under way goes first, within the limits
-//! of [`Shares`]; a receiver that is slow to answer is tried as [`Receivers`] say.
+//! of [`Shares`]; a receiver that is slow to answer is tried as [`Receivers`] allow.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
@@ -50,7 +50,7 @@ impl Default for Schedule {
 }
 
 impl Schedule {
-    /// When a delivery that failed `tries` times before this is tried again; nothing if never.
+    /// When a delivery that failed `tries` times before this is tried again; `None` if never.
     /// `jitter` (0 to 1) spreads it over the tenth behind its time.
     pub(super) fn next(&self, tries: u32, ran: RanTime, jitter: f64) -> Option<RanTime> {
         let delay = self.delays.get(usize::try_from(tries).ok()?)?;
@@ -68,7 +68,7 @@ struct Flight {
 
 /// What the sender has in hand.
 #[derive(Debug, Default)]
-pub(super) struct Core {
+pub(super) struct QueueCore {
     /// Leases that were proposed and are not committed yet.
     asked: BTreeMap<DeliveryId, Flight>,
     /// Deliveries being sent.
@@ -83,8 +83,8 @@ pub(super) struct Core {
     spent: Spent,
 }
 
-impl Core {
-    /// The next command, if there is anything to say and none is in flight.
+impl QueueCore {
+    /// The next command, if there is anything to propose and no proposal is in flight.
     pub(super) fn round(
         &mut self,
         state: &State,
@@ -218,8 +218,8 @@ impl Core {
         chosen
     }
 
-    /// Takes in what became of the last command: the deliveries that are now ours to send.
-    /// After a lost outcome nothing is: leases that were given after all run out.
+    /// Handles the outcome of the last command and returns the deliveries that this process has
+    /// leased; empty if the outcome was lost: leases that were granted nevertheless expire.
     pub(super) fn settled(
         &mut self,
         leases: &[DeliveryId],
@@ -228,20 +228,20 @@ impl Core {
         self.is_proposing = false;
         let mut asked = std::mem::take(&mut self.asked);
         let Some(given) = outcome else {
-            // Results stay, and are told again.
+            // The results stay and are proposed again.
             return Vec::new();
         };
         self.results.drain(..self.proposed);
-        let mut ours = Vec::new();
+        let mut leased = Vec::new();
         for (id, is_given) in leases.iter().zip(given) {
             if let Some(flight) = asked.remove(id)
                 && *is_given
             {
                 self.sending.insert(*id, flight);
-                ours.push(*id);
+                leased.push(*id);
             }
         }
-        ours
+        leased
     }
 
     /// A try has ended.

@@ -24,7 +24,7 @@ use tokio::task::JoinSet;
 pub use self::core::Schedule;
 pub use self::shares::Shares;
 
-use self::core::Core;
+use self::core::QueueCore;
 use crate::ports::{Answered, Clock, Coordinator, Times, WebhookSender};
 use crate::progress::ProgressBoard;
 use crate::tree::ActorNode;
@@ -42,29 +42,29 @@ const PROGRESS: Shares = Shares {
 /// Longest wait for the answer to a proposal.
 const PROPOSE: Duration = Duration::from_secs(10);
 
-/// The sender of webhooks.
+/// The actor that leases due deliveries and sends them.
 pub(crate) struct WebhookQueueActor;
 
-/// What a [`WebhookQueueActor`] can be told.
+/// Messages that a [`WebhookQueueActor`] handles.
 #[derive(Debug)]
 pub(crate) enum WebhookQueueMsg {
     /// Something was committed.
     Applied,
-    /// What is due by now?
+    /// Time to look for due deliveries.
     Tick,
-    /// What came of the last proposal: its leases, and which of them were given.
+    /// Outcome of the last proposal: the leases asked for, and which of them were granted.
     Settled(Vec<DeliveryId>, Option<Vec<bool>>),
     /// A try has ended.
     Sent(Box<Delivery>, Times, Answered),
     /// Progress was sent to this endpoint of this workspace, from then on.
     ProgressSent(EndpointId, String, RanTime, Answered),
-    /// Lease nothing more; answers when nothing is on its way.
+    /// Take no new leases; answers when no send is under way.
     Drain(RpcReplyPort<()>),
     /// Asks what an operator would see.
     Look(RpcReplyPort<ActorNode>),
 }
 
-/// What the sender needs.
+/// What the actor needs.
 #[derive(Clone)]
 pub(crate) struct WebhookQueueArgs {
     pub(crate) node: NodeId,
@@ -79,12 +79,12 @@ pub(crate) struct WebhookQueueArgs {
 /// The core with its tasks.
 pub(crate) struct WebhookQueueState {
     args: WebhookQueueArgs,
-    core: Core,
+    core: QueueCore,
     tried: u64,
-    /// When each render's progress was last told, and how far it was.
-    told: BTreeMap<JobId, (Instant, u64)>,
+    /// When each render's progress was last sent, and the frames done then.
+    last_progress: BTreeMap<JobId, (Instant, u64)>,
     /// Progress events under way, by workspace.
-    telling: BTreeMap<String, usize>,
+    progress_in_flight: BTreeMap<String, usize>,
     draining: Option<Vec<RpcReplyPort<()>>>,
     tasks: JoinSet<()>,
 }
@@ -104,10 +104,10 @@ impl Actor for WebhookQueueActor {
         tasks.spawn(follow(args.coordinator.applied(), myself));
         Ok(WebhookQueueState {
             args,
-            core: Core::default(),
+            core: QueueCore::default(),
             tried: 0,
-            told: BTreeMap::new(),
-            telling: BTreeMap::new(),
+            last_progress: BTreeMap::new(),
+            progress_in_flight: BTreeMap::new(),
             draining: None,
             tasks,
         })
@@ -121,11 +121,11 @@ impl Actor for WebhookQueueActor {
     ) -> Result<(), ActorProcessingErr> {
         match message {
             WebhookQueueMsg::Applied => {}
-            WebhookQueueMsg::Tick => state.tell_progress(&myself),
+            WebhookQueueMsg::Tick => state.send_progress(&myself),
             WebhookQueueMsg::Settled(leases, outcome) => {
                 let is_lost = outcome.is_none();
-                let ours = state.core.settled(&leases, outcome.as_deref());
-                state.send(&ours, &myself);
+                let leased = state.core.settled(&leases, outcome.as_deref());
+                state.send(&leased, &myself);
                 if is_lost {
                     // Without a leader a proposal fails at once: the next tick tries again.
                     return Ok(());
@@ -145,10 +145,10 @@ impl Actor for WebhookQueueActor {
             }
             WebhookQueueMsg::ProgressSent(endpoint, workspace, began, answered) => {
                 let now = state.args.clock.ran();
-                if let Some(count) = state.telling.get_mut(&workspace) {
+                if let Some(count) = state.progress_in_flight.get_mut(&workspace) {
                     *count = count.saturating_sub(1);
                 }
-                state.telling.retain(|_, count| *count > 0);
+                state.progress_in_flight.retain(|_, count| *count > 0);
                 let schedule = &state.args.schedule;
                 state
                     .core
@@ -156,7 +156,7 @@ impl Actor for WebhookQueueActor {
             }
             WebhookQueueMsg::Drain(reply) => state.draining.get_or_insert_default().push(reply),
             WebhookQueueMsg::Look(reply) => {
-                // The asker may have stopped waiting; that is its business.
+                // Fails only if the caller has stopped waiting.
                 let _ = reply.send(state.look());
                 return Ok(());
             }
@@ -184,10 +184,10 @@ impl WebhookQueueState {
             self.tasks.spawn(async move {
                 let outcome = match tokio::time::timeout(PROPOSE, proposal).await {
                     Ok(Ok(Outcome::Leased(given))) => Some(given),
-                    // Applied state tells the rest.
+                    // Later rounds read the result from applied state.
                     Ok(Ok(_) | Err(_)) | Err(_) => None,
                 };
-                // Fails only when the sender has stopped: its successor looks anew.
+                // Fails only when the actor has stopped; a new one starts from applied state.
                 let _ = myself.cast(WebhookQueueMsg::Settled(leases, outcome));
             });
         }
@@ -195,15 +195,15 @@ impl WebhookQueueState {
             && let Some(waiting) = &mut self.draining
         {
             for reply in waiting.drain(..) {
-                // The asker may have stopped waiting.
+                // Fails only if the caller has stopped waiting.
                 let _ = reply.send(());
             }
         }
     }
 
-    fn send(&mut self, ours: &[DeliveryId], myself: &ActorRef<WebhookQueueMsg>) {
+    fn send(&mut self, leased: &[DeliveryId], myself: &ActorRef<WebhookQueueMsg>) {
         let applied = self.args.coordinator.state();
-        for id in ours {
+        for id in leased {
             let Some(delivery) = applied.deliveries.get(id) else {
                 self.core.forget(*id);
                 continue;
@@ -222,11 +222,12 @@ impl WebhookQueueState {
         }
     }
 
-    /// Tells endpoints that ask for it how far renders have got: from memory, once, and
-    /// seldom. A receiver that misses it hears of the next.
-    fn tell_progress(&mut self, myself: &ActorRef<WebhookQueueMsg>) {
+    /// Sends the progress of renders to the endpoints that subscribe to it: from memory, at most
+    /// once per `schedule.progress`, and without retries, because the next one supersedes it.
+    fn send_progress(&mut self, myself: &ActorRef<WebhookQueueMsg>) {
         let applied = self.args.coordinator.state();
-        self.told.retain(|job, _| applied.active.contains_key(job));
+        self.last_progress
+            .retain(|job, _| applied.active.contains_key(job));
         if self.draining.is_some() || !anyone_follows(&applied) {
             return;
         }
@@ -235,8 +236,8 @@ impl WebhookQueueState {
             let Some(progress) = self.args.board.get(id) else {
                 continue;
             };
-            let told = self.told.get(&id);
-            let is_due = told.is_none_or(|(at, frames)| {
+            let last_sent = self.last_progress.get(&id);
+            let is_due = last_sent.is_none_or(|(at, frames)| {
                 now.saturating_duration_since(*at) >= self.args.schedule.progress
                     && *frames != progress.frames_done
             });
@@ -246,20 +247,27 @@ impl WebhookQueueState {
             if !is_due || progress.frames_done == 0 {
                 continue;
             }
-            self.told.insert(id, (now, progress.frames_done));
+            self.last_progress.insert(id, (now, progress.frames_done));
             for endpoint in applied.endpoints.values() {
                 let follows = endpoint.workspace == job.workspace
                     && endpoint.disabled.is_none()
                     && endpoint.events.contains(&EventKind::RenderProgress);
-                // Beyond what is under way already, this round is left out.
-                let total = self.telling.values().sum();
-                let own = self.telling.get(&job.workspace).copied().unwrap_or(0);
+                // Beyond its share of sends, this endpoint is skipped until the next tick.
+                let total = self.progress_in_flight.values().sum();
+                let own = self
+                    .progress_in_flight
+                    .get(&job.workspace)
+                    .copied()
+                    .unwrap_or(0);
                 if !follows || self.core.is_slow(endpoint.id) || !PROGRESS.admit(own, total) {
                     continue;
                 }
-                *self.telling.entry(job.workspace.clone()).or_default() += 1;
+                *self
+                    .progress_in_flight
+                    .entry(job.workspace.clone())
+                    .or_default() += 1;
                 let began = self.args.clock.ran();
-                let telling = self
+                let sending = self
                     .args
                     .webhooks
                     .progress(endpoint.clone(), Arc::clone(job));
@@ -267,9 +275,9 @@ impl WebhookQueueState {
                 let (myself, id, workspace) =
                     (myself.clone(), endpoint.id, endpoint.workspace.clone());
                 self.tasks.spawn(async move {
-                    let answered = tokio::time::timeout(limit, telling).await;
+                    let answered = tokio::time::timeout(limit, sending).await;
                     let answered = answered.unwrap_or_else(|_| late());
-                    // Fails only when the sender has stopped: nobody waits for it then.
+                    // Fails only when the actor has stopped: the result is not needed then.
                     let _ = myself.cast(WebhookQueueMsg::ProgressSent(
                         id, workspace, began, answered,
                     ));

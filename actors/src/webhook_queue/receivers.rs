@@ -18,7 +18,7 @@ const SLOW: Duration = Duration::from_secs(5);
 /// Longest time between two tries at a receiver that does not answer.
 const LONGEST_HOLD: Duration = Duration::from_secs(600);
 
-/// From so many receivers on, those are forgotten that nothing was sent to for [`FORGET`].
+/// From so many receivers on, those that were sent nothing for [`FORGET`] are dropped.
 const MANY: usize = 4096;
 const FORGET: Duration = Duration::from_secs(3600);
 
@@ -74,7 +74,7 @@ pub(super) struct Receivers {
 }
 
 impl Receivers {
-    /// What the committed attempts say: each receiver is as its latest attempt left it.
+    /// Built from the committed attempts: each receiver is as its latest attempt left it.
     pub(super) fn from_log(state: &State, times: Times, schedule: &Schedule) -> Self {
         let mut latest: BTreeMap<Receiver, (LogTime, &[DeliveryAttempt])> = BTreeMap::new();
         for delivery in state.deliveries.values() {

@@ -31,8 +31,9 @@ impl Default for Shares {
 impl Shares {
     /// Whether a workspace that has `own` of `total` tries under way may begin another.
     ///
-    /// A try cannot be taken back, so room for those who come later must be left beforehand:
-    /// as long as nobody has more than are free, `n` busy workspaces leave one part in `n + 1`.
+    /// A try cannot be taken back, so room for later workspaces must be left beforehand:
+    /// as long as no workspace has more than are free, `n` busy workspaces leave one part in
+    /// `n + 1`.
     pub(super) fn admit(self, own: usize, total: usize) -> bool {
         let free = self.all.max(1).saturating_sub(total);
         own < self.per_workspace.max(1).min(free)

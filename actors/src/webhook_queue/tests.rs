@@ -8,7 +8,7 @@ use cluster::State;
 use cluster::command::{Command, DeliveryRound, DeliveryVerdict, Outcome, Stamped};
 use cluster::model::*;
 
-use super::core::{Core, Schedule};
+use super::core::{QueueCore, Schedule};
 use crate::ports::{Answered, Times};
 use crate::testkit;
 
@@ -16,22 +16,22 @@ const US: (NodeId, Incarnation) = (NodeId(1), Incarnation(1));
 
 struct World {
     state: State,
-    core: Core,
+    core: QueueCore,
     now: u64,
 }
 
 impl World {
-    /// An endpoint at each of these URLs, told of everything.
+    /// An endpoint at each of these URLs, subscribed to every event.
     fn new(urls: &[&str]) -> Self {
         let endpoints: Vec<_> = urls.iter().map(|url| ("acme", *url)).collect();
         Self::of(&endpoints)
     }
 
-    /// Endpoints of these workspaces at these URLs, told of everything.
+    /// Endpoints of these workspaces at these URLs, subscribed to every event.
     fn of(endpoints: &[(&str, &str)]) -> Self {
         let mut world = Self {
             state: State::default(),
-            core: Core::default(),
+            core: QueueCore::default(),
             now: 1_000_000,
         };
         world.apply(Command::RegisterNode(NodeInfo {
@@ -108,7 +108,7 @@ impl World {
             .round(&self.state, US, times, &schedule, is_draining)
     }
 
-    /// One round committed; the deliveries that are now ours.
+    /// Commits one round; returns the deliveries that are leased now.
     fn lease(&mut self) -> Vec<DeliveryId> {
         let Some(command) = self.round(false) else {
             return Vec::new();
@@ -224,11 +224,11 @@ fn what_was_tried_is_told_again_until_it_is_committed() {
         panic!("one is due");
     };
     world.sent(id, Some(200));
-    let told = world.round(false).unwrap();
-    assert_eq!(told.results[0].verdict, DeliveryVerdict::Delivered);
+    let proposed = world.round(false).unwrap();
+    assert_eq!(proposed.results[0].verdict, DeliveryVerdict::Delivered);
     assert!(world.round(false).is_none(), "one proposal at a time");
     world.core.settled(&[], None);
-    assert_eq!(world.round(false), Some(told), "its outcome was lost");
+    assert_eq!(world.round(false), Some(proposed), "its outcome was lost");
 }
 
 #[test]
@@ -236,7 +236,7 @@ fn a_successor_takes_over_what_its_predecessor_was_sending() {
     let mut world = World::new(&["http://a.example/"]);
     world.submit(1);
     assert_eq!(world.lease().len(), 1);
-    world.core = Core::default();
+    world.core = QueueCore::default();
     assert!(world.lease().is_empty(), "the lease holds");
     let mut node = world.state.nodes[&US.0].clone();
     node.incarnation = Incarnation(2);
@@ -264,6 +264,6 @@ fn a_sender_that_drains_leases_nothing_and_still_tells() {
     world.sent(first[0], Some(200));
     world.sent(first[1], Some(200));
     world.submit(3);
-    let told = world.round(true).unwrap();
-    assert_eq!((told.results.len(), told.leases.len()), (2, 0));
+    let proposed = world.round(true).unwrap();
+    assert_eq!((proposed.results.len(), proposed.leases.len()), (2, 0));
 }

@@ -46,9 +46,12 @@ fn main() {
 fn run(order: &str, orders: &Receiver<ToWorker>) {
     let mut end = u32::MAX;
     for (output, line) in (0u32..).zip(order.lines()) {
-        let mut words = line.split(' ');
-        let frames: u64 = words.next().and_then(|word| word.parse().ok()).unwrap_or(0);
-        let trick = words.next().unwrap_or_default();
+        let mut fields = line.split(' ');
+        let frames: u64 = fields
+            .next()
+            .and_then(|field| field.parse().ok())
+            .unwrap_or(0);
+        let trick = fields.next().unwrap_or_default();
         for frame in 0..frames {
             let wait = if trick == "slow" { FRAME * 50 } else { FRAME };
             if let Ok(ToWorker::StopBefore { output }) = orders.recv_timeout(wait) {
@@ -64,7 +67,7 @@ fn run(order: &str, orders: &Receiver<ToWorker>) {
                 "fail" if frame * 2 >= frames => {
                     let failure = Failure {
                         code: "invalid_source".to_owned(),
-                        message: "told to fail".to_owned(),
+                        message: "ordered to fail".to_owned(),
                         path: None,
                         permanent: true,
                     };
@@ -86,7 +89,7 @@ fn run(order: &str, orders: &Receiver<ToWorker>) {
     say(&FromWorker::Finished);
 }
 
-/// Does nothing until killed, whatever it is told.
+/// Waits until killed and ignores all messages.
 fn wait_for_end() -> ! {
     let mut rest = Vec::new();
     // Reads to the end of stdin, which only comes with the end of the parent.

@@ -1,4 +1,4 @@
-//! Transfers that never come to their end hold up nobody else.
+//! Transfers that never end do not delay other jobs.
 
 use std::time::Duration;
 

@@ -165,7 +165,7 @@ impl Book {
         effects
     }
 
-    /// Forgets a run of which nothing is needed any more.
+    /// Removes a run that is no longer needed.
     pub(super) fn sweep(&mut self, id: RunId) -> Vec<Effect> {
         let is_over = self
             .runs
@@ -182,7 +182,7 @@ impl Book {
     }
 }
 
-/// Tells the child where its run ends now, if its tail was taken away.
+/// The order to the child to end its run early, if the tail of the run was taken away.
 pub(super) fn stop_before(id: RunId, run: &Run) -> Option<Effect> {
     let last = run
         .pieces

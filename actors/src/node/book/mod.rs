@@ -45,7 +45,7 @@ pub(crate) enum Effect {
         run: RunId,
         slot: SlotIndex,
         assignments: Vec<Assignment>,
-        /// What the transfer before it said of the file to look at.
+        /// Result of the preceding transfer: describes the file to probe.
         to_probe: Option<Vec<u8>>,
         /// Bytes fetched.
         fetched: Arc<AtomicU64>,
@@ -59,7 +59,7 @@ pub(crate) enum Effect {
         order: Vec<u8>,
         limits: Vec<Duration>,
     },
-    /// Tell the child to stop before this output.
+    /// Order the child to stop before this output.
     StopBefore {
         slot: SlotIndex,
         run: RunId,
@@ -76,9 +76,9 @@ pub(crate) enum Effect {
         scratch: PathBuf,
         body: Vec<u8>,
     },
-    /// Nothing of the run is needed any more.
+    /// The run is over: remove its files.
     Clean(RunId, Staged),
-    /// The leader should hear of this at once.
+    /// Poll at once, so that the leader gets the news without delay.
     Poll,
 }
 
@@ -268,7 +268,7 @@ impl Book {
             .map(|(&id, _)| id)
     }
 
-    /// Whether nothing is worked on and nothing is left to say.
+    /// Whether no work is under way and no report is left to send.
     pub(crate) fn is_idle(&self) -> bool {
         self.runs.is_empty() && self.reports.is_empty() && self.handed_back.is_empty()
     }
@@ -382,7 +382,7 @@ impl Book {
         let run = self.runs.get_mut(&id);
         let run = run.filter(|run| run.phase == Phase::Staging);
         let Some((slot, run)) = run.and_then(|run| Some((run.slot?, run))) else {
-            // Given up at the moment at which staging ended: nobody else knows of these files.
+            // Given up at the moment at which staging ended: no other record of these files exists.
             return result
                 .map(|staged| Effect::Clean(id, staged))
                 .into_iter()
@@ -418,7 +418,7 @@ impl Book {
         }
     }
 
-    /// A slot says something.
+    /// Handles an event of a slot.
     pub(crate) fn slot(&mut self, slot: SlotIndex, event: SlotEvent, now: Instant) -> Vec<Effect> {
         match event {
             SlotEvent::Ready => {
@@ -472,7 +472,7 @@ impl Book {
         let (Some(scratch), Some(piece)) = (scratch, run.piece(output)) else {
             return Vec::new();
         };
-        // Revoked meanwhile, or said twice.
+        // Revoked meanwhile, or a repeated message.
         if piece.state != PieceState::Waiting {
             return Vec::new();
         }

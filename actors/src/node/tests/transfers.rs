@@ -53,15 +53,15 @@ fn transfers_take_no_slot_and_no_more_than_their_own_room() {
     book.slot(0, SlotEvent::Ready, now);
     book.slot(1, SlotEvent::Ready, now);
     assert_eq!(
-        words(&book.reply(transfer(1, TaskKind::Fetch), now)),
+        described(&book.reply(transfer(1, TaskKind::Fetch), now)),
         ["transfer Fetch"]
     );
     assert_eq!(
-        words(&book.reply(transfer(2, TaskKind::Ingest), now)),
+        described(&book.reply(transfer(2, TaskKind::Ingest), now)),
         ["transfer Ingest"]
     );
     assert_eq!((book.free_slots(), book.free_transfers()), (1, 0));
-    assert!(words(&book.reply(transfer(3, TaskKind::Deliver), now)).is_empty());
+    assert!(described(&book.reply(transfer(3, TaskKind::Deliver), now)).is_empty());
     assert_eq!(held(&book), [TaskKind::Fetch, TaskKind::Ingest]);
     let done = Ok(Transferred::Done(TaskOutput::Fetched));
     book.transferred(RUN, done, now);
@@ -84,28 +84,28 @@ fn what_was_taken_in_waits_for_a_slot_in_order() {
         book.reply(transfer(job, TaskKind::Ingest), now);
     }
     // The slot that renders is not for them.
-    assert!(words(&book.transferred(RunId(1), to_probe(), now)).is_empty());
-    assert!(words(&book.transferred(RunId(0), to_probe(), now)).is_empty());
+    assert!(described(&book.transferred(RunId(1), to_probe(), now)).is_empty());
+    assert!(described(&book.transferred(RunId(0), to_probe(), now)).is_empty());
     let effects = book.slot(1, SlotEvent::Ready, now);
     assert!(
         matches!(&effects[0], Effect::Stage { run: RUN, slot: 1, to_probe: Some(file), .. }
             if file == b"file"),
         "{effects:?}"
     );
-    assert_eq!(words(&effects), ["stage 1"]);
+    assert_eq!(described(&effects), ["stage 1"]);
     assert!(
-        words(&book.transferred(RunId(2), to_probe(), now)).is_empty(),
+        described(&book.transferred(RunId(2), to_probe(), now)).is_empty(),
         "the slot is taken"
     );
     // Staging fails: the next takes the slot, and so on when a child is ready again.
     let effects = book.staged(RUN, Err(engine_error("no file".to_owned())), now);
-    assert_eq!(words(&effects), ["stage 1"]);
-    assert_eq!(words(&book.staged(RunId(1), staged(), now)), ["start"]);
+    assert_eq!(described(&effects), ["stage 1"]);
+    assert_eq!(described(&book.staged(RunId(1), staged(), now)), ["start"]);
     book.slot(1, SlotEvent::Finished { run: RunId(1) }, now);
-    assert_eq!(words(&book.slot(1, SlotEvent::Ready, now)), ["stage 1"]);
-    // One that waits no more leaves the slot to nobody.
+    assert_eq!(described(&book.slot(1, SlotEvent::Ready, now)), ["stage 1"]);
+    // A waiting run that is revoked leaves the slot free.
     let revoked = book.reply(revoking(lease(3, TaskKind::Ingest)), now);
-    assert_eq!(words(&revoked), ["abort"]);
+    assert_eq!(described(&revoked), ["abort"]);
     assert!(held(&book).is_empty());
 }
 
@@ -123,7 +123,7 @@ fn a_transfer_that_stands_still_fails_and_one_that_is_revoked_is_forgotten() {
     moved.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
     assert!(book.tick(now + half).is_empty());
     assert!(book.tick(now + half * 2).is_empty());
-    assert_eq!(words(&book.tick(now + half * 3)), ["abort"]);
+    assert_eq!(described(&book.tick(now + half * 3)), ["abort"]);
     let failed = book.reports()[0].result.clone().unwrap_err();
     assert!(!failed.permanent, "{failed:?}");
 
@@ -136,9 +136,9 @@ fn a_transfer_that_stands_still_fails_and_one_that_is_revoked_is_forgotten() {
             assert!(book.tick(later).is_empty(), "it waits for a slot");
         }
         let effects = book.reply(revoking(lease(1, TaskKind::Ingest)), now);
-        assert_eq!(words(&effects), ["abort"]);
+        assert_eq!(described(&effects), ["abort"]);
         assert!(book.is_idle(), "waiting for a slot: {is_waiting}");
-        assert!(words(&book.transferred(RUN, to_probe(), now)).is_empty());
+        assert!(described(&book.transferred(RUN, to_probe(), now)).is_empty());
     }
 }
 
@@ -150,7 +150,7 @@ fn draining_hands_transfers_back() {
     book.reply(transfer(2, TaskKind::Ingest), now);
     book.transferred(RunId(1), to_probe(), now);
     book.drain();
-    assert_eq!(words(&book.hand_back_all()), ["abort", "abort"]);
+    assert_eq!(described(&book.hand_back_all()), ["abort", "abort"]);
     assert_eq!(
         book.handed_back(),
         [lease(1, TaskKind::Fetch), lease(2, TaskKind::Ingest)]

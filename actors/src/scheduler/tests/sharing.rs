@@ -79,7 +79,7 @@ fn a_long_run_gives_back_what_it_has_not_begun_when_another_workspace_waits() {
     let mut bench = Bench::new(open(6, 30));
     bench.ask(&poll(1, 1, &[])).unwrap();
     let leases = held(&bench, 6, 3);
-    assert_eq!(bench.ask(&poll(1, 0, &leases)), None, "nobody waits");
+    assert_eq!(bench.ask(&poll(1, 0, &leases)), None, "no workspace waits");
     submit(&mut bench, 9, "other", 0);
     let reply = bench.ask(&poll(1, 0, &leases)).unwrap();
     let run = bench.state.jobs[&JOB].tasks[&TaskKind::Segment(0)].live[0].run;

@@ -122,7 +122,7 @@ fn a_workspace_that_comes_later_finds_room() {
 #[test]
 fn a_workspaces_limit_of_renders_counts_those_being_fetched() {
     let mut bench = bench(1);
-    bench.core = Core::new(Timings::default(), 2, bench.now);
+    bench.core = SchedulerCore::new(Timings::default(), 2, bench.now);
     for id in 1..=4 {
         submit(&mut bench, id, "a");
     }

@@ -1,4 +1,4 @@
-//! Receivers that hang hold up nobody else's events.
+//! Receivers that hang do not delay the events of other receivers.
 
 use std::collections::BTreeMap;
 
@@ -67,7 +67,7 @@ fn the_workspace_with_the_fewest_tries_under_way_goes_first() {
     assert_eq!(
         turns[..4],
         ["busy", "idle", "busy", "idle"],
-        "in turn, whoever was first"
+        "in turn, independent of the order of arrival"
     );
     assert_eq!(turns.len(), 8);
 }
@@ -221,7 +221,7 @@ fn what_waits_for_a_receiver_that_is_gone_ends_without_its_turn() {
         last.and_then(|last| last.error.as_deref())
             .is_some_and(|error| error.starts_with("not tried"))
     });
-    assert!(untried.count() > 0, "the log says why");
+    assert!(untried.count() > 0, "the attempt gives the reason");
 }
 
 #[test]
