@@ -9,7 +9,7 @@ use bincode::config::{Configuration, Limit, LittleEndian, Varint};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-/// First byte of every envelope: tells ours from text, zeroes and foreign files.
+/// First byte of every envelope: distinguishes it from text, zeroes and foreign files.
 const MAGIC: u8 = 0xF1;
 
 /// The encoding in use: bincode 2, little endian, variable-length integers.
@@ -132,7 +132,7 @@ impl<W: Write> Write for Counting<'_, W> {
     }
 }
 
-/// The version an envelope says its value has.
+/// The version of the value, from its envelope.
 pub(crate) fn version_of(bytes: &[u8]) -> Result<u8, CodecError> {
     match bytes {
         [MAGIC, version, ..] => Ok(*version),

@@ -187,12 +187,12 @@ impl Coordinator {
         Ok(self.state())
     }
 
-    /// Told the last applied index whenever it moves.
+    /// Receives the last applied index whenever it changes.
     pub fn applied(&self) -> watch::Receiver<LogIndex> {
         self.inner.member.applied()
     }
 
-    /// Told whether this process leads.
+    /// Receives whether this process leads, whenever that changes.
     pub fn leadership(&self) -> watch::Receiver<Leadership> {
         self.inner.member.leadership()
     }
@@ -207,7 +207,7 @@ impl Coordinator {
         &self.inner.identity
     }
 
-    /// Waits until the member has failed for good and says why; never returns after an
+    /// Waits until the member has failed for good and returns the reason; never returns after an
     /// orderly shutdown. The process must then exit.
     pub async fn failed(&self) -> String {
         self.inner.member.failed().await
@@ -238,7 +238,7 @@ async fn propose(
     let leadership = *member.leadership().borrow();
     let (at, ran) = match leadership {
         Leadership::Leader { term } => clocks.stamp(term, &state),
-        // Whoever leads appends it or nobody does: then these stamps change nothing.
+        // If the entry is appended after all, stamps that are already applied move no clock.
         Leadership::Other => (state.now, (state.level > Level(0)).then_some(state.ran)),
     };
     member.propose(Stamped { at, ran, command }).await

@@ -16,7 +16,7 @@ impl DiskSpace {
     /// That of the file system that holds `path`.
     ///
     /// # Errors
-    /// When the system does not say.
+    /// When the system call fails.
     pub fn of(path: &Path) -> io::Result<Self> {
         let about = rustix::fs::statvfs(path)?;
         let bytes = |blocks: u64| blocks.saturating_mul(about.f_frsize);

@@ -1,5 +1,5 @@
 //! Laws of the state machine over random histories: sensible commands, stale ones, repeated
-//! ones and nonsense, in any order.
+//! ones and invalid ones, in any order.
 
 #[path = "support/history.rs"]
 mod history;
@@ -97,7 +97,7 @@ proptest! {
                 prop_assert!(job.generation <= now.generation);
                 let is_seen = job.status != now.status || job.frames_done != now.frames_done;
                 prop_assert!(!is_seen || job.sequence < now.sequence);
-                // Somebody has to be there to be told.
+                // Events are written only if there is a receiver.
                 let has_receiver = job.webhook_url.is_some()
                     || before.endpoints.values().any(|endpoint| endpoint.disabled.is_none());
                 let is_event = job.is_render() && job.status != now.status && has_receiver;

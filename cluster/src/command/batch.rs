@@ -10,7 +10,7 @@ use crate::model::{
 /// What one scheduling round of level 0 changes.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Batch {
-    /// What attempts say of themselves.
+    /// Results of attempts.
     pub reports: Vec<BatchReport>,
     /// Attempts that end without a report.
     pub releases: Vec<BatchRelease>,
@@ -18,7 +18,7 @@ pub struct Batch {
     pub grants: Vec<BatchGrant>,
 }
 
-/// What an attempt says of itself. Accepted iff its epoch is live, the task is open, the
+/// The result of an attempt. Accepted iff its epoch is live, the task is open, the
 /// generation is current and the job is not terminal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BatchReport {

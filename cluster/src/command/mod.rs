@@ -1,7 +1,7 @@
 //! Everything the log can hold, and what applying it can answer.
 //!
 //! These are persisted and cross the wire: variants are only ever added, at the end, and
-//! `cluster/tests/fixtures` proves that old bytes still decode. Whoever proposes puts the
+//! `cluster/tests/fixtures` proves that old bytes still decode. The proposer puts the
 //! time and every random number in the command; `apply` reads neither. Which commands a
 //! state takes depends on its level: [`Command::levels`].
 
@@ -33,8 +33,8 @@ use crate::model::{
 /// A change of the replicated state.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Command {
-    /// Admits a job, or finds the one its idempotency key already admitted. Logs of the first
-    /// release hold it; [`Command::Admit`] says more.
+    /// Admits a job, or finds the one its idempotency key already admitted. Only in logs of
+    /// the first release; [`Command::Admit`] replaced it.
     SubmitJob(Submission),
     /// Ends a job that has no artifact yet.
     CancelJob {
@@ -162,7 +162,8 @@ pub enum Command {
     },
     /// Drops what retention no longer keeps beside jobs.
     Trim(Trim),
-    /// Raises the level of the state: every voter, and whoever else applies the log, knows it.
+    /// Raises the level of the state: every voter, and every other process that applies the log,
+    /// knows it.
     RaiseLevel(Level),
     /// Reports, releases and grants of one scheduling round, applied in that order.
     Round(Round),
@@ -179,7 +180,7 @@ impl Command {
     /// The levels at which `apply` takes this command; at others it is rejected.
     pub fn levels(&self) -> RangeInclusive<Level> {
         match self {
-            // An expired lease in it counts against its task, whoever is to blame.
+            // An expired lease in it counts against its task, whatever the cause.
             Self::Batch(_) => Level(0)..=Level(0),
             Self::Round(_) | Self::Register(_) | Self::Retain(_) | Self::AdmitRender(_) => {
                 Level(1)..=Level::NEWEST

@@ -58,7 +58,7 @@ pub struct Granted {
     pub attempt: u32,
     /// The plan to work from.
     pub generation: Generation,
-    /// The frames of a segment; none for other kinds.
+    /// The frames of a segment; `None` for other kinds.
     pub frames: Option<FrameRange>,
 }
 

@@ -1,5 +1,5 @@
-//! What retention drops. Commands of level 0 carry cut-offs by the wall clock of whoever
-//! proposed them; since level 1 they carry ages, and `apply` subtracts.
+//! What retention drops. Commands of level 0 carry cut-offs by the wall clock of the
+//! proposer; since level 1 they carry ages, and `apply` subtracts.
 
 use serde::{Deserialize, Serialize};
 

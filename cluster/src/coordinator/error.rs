@@ -30,13 +30,13 @@ pub enum Error {
     /// The log or a snapshot is damaged or cannot be opened.
     #[error("failed to open the log: {reason}")]
     Storage {
-        /// What the storage says.
+        /// The storage's error.
         reason: String,
     },
     /// The raft core did not start.
     #[error("failed to start raft: {reason}")]
     Raft {
-        /// What it says.
+        /// Raft's error.
         reason: String,
     },
 }

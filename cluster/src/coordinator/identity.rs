@@ -28,7 +28,7 @@ pub struct Identity {
 /// First line of the file: what it is, and the version of its form.
 const HEADER: &str = "framelane identity 1";
 
-/// Reads the identity at `path`, or makes one if nothing is there yet. `has_log` tells
+/// Reads the identity at `path`, or makes one if there is none yet. `has_log` is
 /// whether the directory was used before; `expected` is the node id it must have.
 pub(super) fn establish(
     path: &Path,
@@ -96,7 +96,7 @@ fn count_boot(path: &Path) -> Result<Boot, Error> {
     match write_durably(path, format!("{boot}\n").as_bytes()) {
         Ok(()) => {}
         // An operator must be able to start on a full disk: this start then has the number
-        // that the next one takes too, and an earlier start is still told apart.
+        // that the next one takes too, and is still distinct from every earlier start.
         Err(error) if error.kind() == io::ErrorKind::StorageFull => {
             tracing::warn!(%error, "this start could not be counted");
         }
@@ -123,7 +123,7 @@ fn parse(text: &str) -> Option<(NodeId, String)> {
     Some((NodeId(node_id), cluster_id.to_owned()))
 }
 
-/// A node id that nobody had: 48 random bits, so that it is exact in JSON.
+/// A new node id: 48 random bits, so that it is exact in JSON.
 fn draw_node_id() -> NodeId {
     const BITS: u128 = (1 << 48) - 1;
     let id = u64::try_from(draw().0 & BITS).unwrap_or_default();

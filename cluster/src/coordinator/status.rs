@@ -10,7 +10,7 @@ pub enum Leadership {
         /// The term.
         term: u64,
     },
-    /// Someone else does, or nobody.
+    /// Another process leads, or none does.
     Other,
 }
 
@@ -30,7 +30,7 @@ pub enum RaftRole {
 }
 
 impl RaftRole {
-    /// The word operators read.
+    /// Its name for operators.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Leader => "leader",
@@ -72,7 +72,7 @@ pub struct Member {
     pub id: NodeId,
     /// Where it is reached.
     pub address: String,
-    /// Whether it answers, as far as this node can tell: the leader of all, others of
-    /// themselves and of the leader.
+    /// Whether it answers, as far as this node knows: the leader knows it of all members,
+    /// others of themselves and of the leader.
     pub reachable: bool,
 }

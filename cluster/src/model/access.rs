@@ -7,7 +7,7 @@ use super::{Digest, KeyId, LogTime};
 /// An API key. The key itself is never kept, only its digest: 256 random bits need no salt.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ApiKey {
-    /// Chosen by whoever makes it.
+    /// Chosen by the operator who makes the key.
     pub id: KeyId,
     /// Whose renders it reaches.
     pub workspace: String,
@@ -17,7 +17,7 @@ pub struct ApiKey {
     pub is_admin: bool,
     /// SHA-256 of the key as sent.
     pub digest: Digest,
-    /// Its last characters, to tell keys apart.
+    /// Its last characters, to distinguish keys in lists.
     pub hint: String,
     /// When it was made.
     pub created_at: LogTime,

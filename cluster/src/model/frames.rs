@@ -20,7 +20,7 @@ pub struct FrameRange {
 }
 
 impl FrameRange {
-    /// `start..end`, or nothing if that would be empty.
+    /// `start..end`, or `None` if that would be empty.
     pub fn new(start: u64, end: u64) -> Option<Self> {
         (start < end).then_some(Self { start, end })
     }
@@ -44,7 +44,7 @@ pub struct FrameRate {
 }
 
 impl FrameRate {
-    /// `numerator / denominator` in lowest terms, or nothing if either is zero.
+    /// `numerator / denominator` in lowest terms, or `None` if either is zero.
     pub fn new(numerator: u32, denominator: u32) -> Option<Self> {
         if numerator == 0 || denominator == 0 {
             return None;

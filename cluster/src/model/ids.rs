@@ -1,4 +1,4 @@
-//! Identifiers and counters. Random ones are drawn by whoever proposes, never by `apply`.
+//! Identifiers and counters. Random ones are drawn by the proposer, never by `apply`.
 
 use std::fmt;
 use std::str::FromStr;
@@ -94,8 +94,8 @@ counter! {
 
 counter! {
     /// Milliseconds that the cluster has been running: the leader's boot clock between its
-    /// stamps, nothing while there is no leader. Deadlines, retries and leases count in it, so
-    /// that no step of a wall clock and no outage fails anything.
+    /// stamps; it stands still while there is no leader. Deadlines, retries and leases count in
+    /// it, so that no step of a wall clock and no outage fails anything.
     RanTime(u64)
 }
 counter! {

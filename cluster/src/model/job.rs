@@ -53,14 +53,14 @@ pub enum JobKind {
     Deliver(JobId),
 }
 
-/// A new job with everything a request can say of it.
+/// A new job with everything that a request can set.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Admission {
     /// The job.
     pub submission: Submission,
     /// The uploads and imports it uses: it waits for those that are not ready.
     pub assets: Vec<AssetUse>,
-    /// Told of this job's events instead of the workspace's endpoints.
+    /// Receives this job's events instead of the workspace's endpoints.
     pub webhook_url: Option<String>,
     /// The request names a place its file is to be copied to.
     pub has_destination: bool,
@@ -76,7 +76,7 @@ pub struct NewRender {
     pub has_remote_sources: bool,
 }
 
-/// How far the copy to a render's own destination has got.
+/// State of the copy to a render's own destination.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum DestinationStatus {
     /// It is asked for; nothing can be copied before the render is completed.
@@ -101,7 +101,7 @@ pub struct IdempotencyRow {
     pub body: Digest,
 }
 
-/// The published file and what a client is told of it.
+/// The published file and its description for clients.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Artifact {
     /// The file.
@@ -124,7 +124,7 @@ pub struct Artifact {
     pub join_millis: u64,
 }
 
-/// Why a job failed, as its client is told.
+/// Why a job failed, as reported to its client.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JobError {
     /// A render failure code of API.md §4.

@@ -46,7 +46,7 @@ pub struct NodeInfo {
     pub roles: Roles,
     /// Rendering slots.
     pub slots: u32,
-    /// Adapter in words, for operators.
+    /// Description of the graphics adapter, for operators.
     pub gpu: String,
     /// What its output depends on.
     pub fingerprint: Fingerprint,

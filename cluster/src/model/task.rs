@@ -95,7 +95,7 @@ pub enum TaskOutput {
     Plan {
         /// The plan itself, which the coordinator never opens.
         object: ObjectRef,
-        /// What it says about the work.
+        /// Facts of the plan that the coordinator uses.
         facts: PlanFacts,
     },
     /// A segment file.
@@ -120,13 +120,13 @@ pub enum TaskOutput {
     Delivered,
     /// The remote sources are on the node.
     Fetched,
-    /// The plan, with what clients are told of it. Since level 1, in place of [`Self::Plan`].
+    /// The plan, with the findings for clients. Since level 1, in place of [`Self::Plan`].
     Planned {
         /// The plan itself, which the coordinator never opens.
         object: ObjectRef,
-        /// What it says about the work.
+        /// Facts of the plan that the coordinator uses.
         facts: PlanFacts,
-        /// What was found out that clients are told: warnings, the size, the frames.
+        /// Findings for clients: warnings, the size, the frames.
         findings: ObjectRef,
     },
     /// The published file. Since level 1, in place of [`Self::Artifact`].

@@ -1,4 +1,4 @@
-//! Events, who is told of them, and how far the telling has got.
+//! Events, their receivers, and the state of their deliveries.
 
 use std::fmt;
 
@@ -26,7 +26,7 @@ pub enum EventKind {
     AssetReady,
     /// An upload or import never will be.
     AssetFailed,
-    /// A render goes on. Told by the leader from memory, never in the log.
+    /// A render's progress. Sent by the leader from memory, never in the log.
     RenderProgress,
 }
 
@@ -94,7 +94,7 @@ pub struct Secret {
     pub previous: Option<(Sealed, LogTime)>,
 }
 
-/// Why an endpoint is told nothing any more.
+/// Why an endpoint is sent nothing any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Disabled {
     /// It answered 410.
@@ -110,11 +110,11 @@ pub struct Endpoint {
     pub workspace: String,
     /// Where events are sent.
     pub url: String,
-    /// The kinds it is told of.
+    /// The kinds of events it is sent.
     pub events: Vec<EventKind>,
     /// Signs what it is sent.
     pub secret: Secret,
-    /// Why and since when it is told nothing.
+    /// Why and since when it is sent nothing; `None` while it is enabled.
     pub disabled: Option<(Disabled, LogTime)>,
     /// When it was made.
     pub created_at: LogTime,
@@ -144,7 +144,7 @@ pub struct Event {
     pub at: LogTime,
 }
 
-/// Who a delivery goes to.
+/// The receiver of a delivery.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Target {
     /// A registered endpoint.
@@ -173,7 +173,7 @@ pub struct DeliveryAttempt {
     pub at: LogTime,
     /// The receiver's HTTP status, if it answered.
     pub status: Option<u16>,
-    /// Why there is no 2xx answer, in words.
+    /// Why there is no 2xx answer.
     pub error: Option<String>,
     /// How long it took.
     pub duration_millis: u32,
@@ -195,13 +195,13 @@ pub struct DeliveryLease {
 pub struct Delivery {
     /// Its id.
     pub id: DeliveryId,
-    /// Whose event it is.
+    /// The workspace of the event.
     pub workspace: String,
-    /// What is told.
+    /// The event that is sent.
     pub event: Event,
-    /// To whom.
+    /// The receiver.
     pub target: Target,
-    /// How far it has got.
+    /// Its state.
     pub status: DeliveryStatus,
     /// Not tried before this.
     pub due: RanTime,
@@ -216,7 +216,7 @@ pub struct Delivery {
 }
 
 impl Delivery {
-    /// Whether it may be leased at `ran`; `is_current` says whether a lease's holder is
+    /// Whether it may be leased at `ran`; `is_current` returns whether a lease's holder is
     /// still the same start of its node.
     pub fn is_leasable(
         &self,

@@ -33,14 +33,14 @@ pub(super) fn open(path: &Path, reserve: &Arc<Reserve>) -> Result<Database, Data
         reserve: Arc::clone(reserve),
     };
     let database = Database::builder().create_with_backend(log)?;
-    // Only now is it known that the file is ours.
+    // Only now is it known that the file is a framelane log.
     reserve.attach(second)?;
     Ok(database)
 }
 
 impl<B> LogFile<B> {
-    /// Does `write` until it does not fail for want of space. Writes here say where, so one that
-    /// was done in part is simply done again.
+    /// Does `write` until it does not fail for want of space. Each write has an offset, so one that
+    /// was done in part can be repeated.
     fn with_space(&self, write: impl Fn(&B) -> io::Result<()>) -> io::Result<()> {
         loop {
             match write(&self.inner) {

@@ -26,9 +26,9 @@ use crate::coordinator::{
 use crate::model::{LogIndex, NodeId};
 use crate::state::State;
 
-/// How often a leader is heard of.
+/// How often a leader sends heartbeats.
 const HEARTBEAT: Duration = Duration::from_millis(250);
-/// A follower that hears of no leader for a time between these asks for votes.
+/// A follower that gets no heartbeat for a time between these asks for votes.
 const ELECTION_MIN: Duration = Duration::from_secs(1);
 const ELECTION_MAX: Duration = Duration::from_secs(2);
 /// One snapshot chunk, sent and installed.
@@ -54,7 +54,7 @@ pub(crate) struct MemberOptions {
     pub(crate) advertise: String,
     /// Holds the log and the snapshots.
     pub(crate) directory: PathBuf,
-    /// The machine's clocks, for whoever leads.
+    /// The machine's clocks, used while this member leads.
     pub(crate) clock: Arc<dyn MachineClock>,
     /// What the log grows on when the disk is full.
     pub(crate) reserve: Arc<Reserve>,
@@ -196,7 +196,7 @@ impl Member {
             if !is_sole {
                 return Ok(());
             }
-            // Nobody else can lead, so there is nothing to wait for.
+            // No other member can lead, so there is nothing to wait for.
             if !is_leader {
                 self.raft.trigger().elect().await.map_err(raft_error)?;
             }
@@ -233,7 +233,7 @@ impl Member {
             Ok(Err(RaftError::APIError(ClientWriteError::ForwardToLeader(_)))) => {
                 Err(ProposeError::NoLeader)
             }
-            // It may be in the log, and so be committed by whoever leads next.
+            // It may be in the log, so the next leader may commit it.
             Ok(Err(RaftError::APIError(ClientWriteError::ChangeMembershipError(_))))
             | Ok(Err(RaftError::Fatal(_)))
             | Err(_) => Err(ProposeError::Unknown),
@@ -322,8 +322,8 @@ impl Member {
 
     fn describe(&self, metrics: &RaftMetrics, id: u64, node: &BasicNode) -> GroupMember {
         let is_self = id == self.id.0;
-        // A leader hears from its followers as they take entries; one that has taken any
-        // since it leads is counted as reachable. Others know only of themselves and of it.
+        // A follower that has acknowledged any entry since this member leads counts as reachable.
+        // Members that do not lead know this only of themselves and of the leader.
         let is_followed = metrics
             .replication
             .as_ref()
@@ -336,7 +336,8 @@ impl Member {
         }
     }
 
-    /// Waits until the core has failed for good, and says why; never returns after a stop.
+    /// Waits until the core has failed for good, and returns the reason; never returns after
+    /// a stop.
     pub(crate) async fn failed(&self) -> String {
         let mut metrics = self.raft.metrics();
         loop {
@@ -347,7 +348,7 @@ impl Member {
                 Ok(()) => {}
             }
             if metrics.changed().await.is_err() && metrics.borrow().running_state.is_ok() {
-                return "the raft core ended without a word".to_owned();
+                return "the raft core ended without an error".to_owned();
             }
         }
     }

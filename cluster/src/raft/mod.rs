@@ -35,7 +35,7 @@ use serde::{Deserialize, Serialize};
 use crate::command::{Outcome, Stamped};
 
 openraft::declare_raft_types!(
-    /// The types that openraft is told to work with.
+    /// The types that openraft works with.
     pub(crate) TypeConfig:
         D = Stamped,
         R = Reply,
@@ -45,7 +45,7 @@ openraft::declare_raft_types!(
         SnapshotData = SnapshotFile,
 );
 
-/// What applying an entry came to; nothing for entries that are raft's own.
+/// Outcome of applying an entry; `None` for raft's own entries.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Reply(pub(crate) Option<Outcome>);
 
@@ -64,7 +64,7 @@ pub(crate) enum StoreError {
     /// Another process has the log.
     #[error("the log is in use by another process")]
     InUse,
-    /// The database says no.
+    /// The database returned an error.
     #[error("failed to use the log: {0}")]
     Database(String),
     /// The writer gave up after an earlier error, or was closed.

@@ -17,7 +17,7 @@
 //! reserve is not whole. The coordinator then refuses what would add to the log, except what
 //! ends work or deletes. Free space makes the reserve whole again and ends that.
 //!
-//! Space is looked at when somebody asks, at most ten times a second. On file systems that copy
+//! Space is checked when a caller asks, at most ten times a second. On file systems that copy
 //! on write an allocated block may still need another one; there (3) is what holds.
 
 use std::fs::{self, File};
@@ -58,7 +58,7 @@ pub(crate) struct Reserve {
     seen: Mutex<Seen>,
     /// A write may wait for space. Not before the log is open: a start must end with an answer.
     is_patient: Mutex<bool>,
-    /// Told when that changes.
+    /// Notified when `is_patient` changes.
     patience: Condvar,
 }
 
@@ -133,7 +133,7 @@ impl Reserve {
         is_full
     }
 
-    /// Frees the spare file, for whoever starts on a full disk and cannot without.
+    /// Deletes the spare file, for a start on a full disk that would fail without its space.
     pub(crate) fn release_spare(&self) -> bool {
         match fs::remove_file(&self.spare) {
             Ok(()) => true,
@@ -248,7 +248,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Whether an error says that the disk, or the user's share of it, is full.
+/// Whether an error means that the disk, or the user's share of it, is full.
 pub(super) fn is_full(error: &io::Error) -> bool {
     matches!(
         error.kind(),
@@ -264,7 +264,7 @@ mod tests {
 
     use super::*;
 
-    /// A disk of 1 GiB with as much free space as the test says.
+    /// A disk of 1 GiB with as much free space as the test sets.
     fn disk(directory: &Path, bytes: u64) -> (Reserve, Arc<AtomicU64>) {
         let free = Arc::new(AtomicU64::new(1 << 30));
         let available = Arc::clone(&free);

@@ -77,7 +77,7 @@ pub(super) struct StoredSnapshot {
     pub(super) state: State,
 }
 
-/// What the database says of the snapshot that counts.
+/// The database's record of the snapshot that counts.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Record {
     file: String,

@@ -19,7 +19,7 @@ use crate::command::Command;
 use crate::model::{Level, LogIndex};
 use crate::state::State;
 
-/// Applied state as readers get it, told after every batch of applied entries.
+/// Applied state as readers get it, published after every batch of applied entries.
 #[derive(Debug)]
 pub(super) struct Published {
     state: watch::Sender<Arc<State>>,
@@ -34,7 +34,7 @@ impl Published {
         (Self { state, applied }, state_reader, applied_reader)
     }
 
-    /// The state first: whoever is woken by the index finds a state that has it.
+    /// The state first: a reader woken by the index finds a state that includes it.
     fn publish(&self, state: &State) {
         self.state.send_replace(Arc::new(state.clone()));
         self.applied.send_replace(state.applied);

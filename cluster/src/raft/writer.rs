@@ -204,7 +204,7 @@ fn commit(
     Ok(())
 }
 
-/// Tells whoever waits. One that has gone away no longer wants to know.
+/// Sends the result to the caller that waits; one that has stopped waiting is ignored.
 fn answer(write: Write, failure: Option<&str>) {
     let result = || match failure {
         None => Ok(()),

@@ -1,5 +1,5 @@
-//! Events on their way to receivers: announced with the change they tell of, leased to a
-//! sender, settled by what the receiver says.
+//! Deliveries of events: written together with the change that the event reports, leased to
+//! a sender, settled by the receiver's answer.
 
 use std::sync::Arc;
 
@@ -13,11 +13,11 @@ use crate::model::{
 /// Finished tries that a delivery remembers: the schedule's eight and a retry by hand.
 const MAX_ATTEMPTS: usize = 10;
 
-/// Longest words of an error that are kept, in bytes.
+/// Bytes of an error's text that are kept.
 const ERROR_LEN: usize = 160;
 
 impl State {
-    /// Writes one delivery for every receiver of an event. Nobody to tell writes nothing.
+    /// Writes one delivery for every receiver of an event, if it has any.
     pub(super) fn announce(
         &mut self,
         workspace: &str,
@@ -111,7 +111,7 @@ impl State {
             return;
         };
         let delivery = Arc::make_mut(delivery);
-        // Told twice, or tried by two senders: the first word counts.
+        // Reported twice, or tried by two senders: the first result counts.
         if delivery.status != DeliveryStatus::Pending
             || delivery.attempts.last() == Some(&result.attempt)
         {

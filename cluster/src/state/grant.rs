@@ -96,7 +96,7 @@ fn check(
     if task.live.len() >= allowed {
         return Err(Rejection::EnoughAttempts);
     }
-    // A plan is the same whoever makes it; everything after it is bound to one fingerprint.
+    // A plan is the same on every node; everything after it is bound to one fingerprint.
     let is_bound = match kind {
         TaskKind::Audio | TaskKind::Segment(_) | TaskKind::Join => true,
         TaskKind::Fetch | TaskKind::Prepare | TaskKind::Ingest | TaskKind::Deliver => false,

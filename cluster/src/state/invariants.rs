@@ -270,7 +270,7 @@ fn check_shape(job: &Job) -> Result<(), Violation> {
     )?;
     require(
         job.rendered_at.is_some() == job.is_rendered(),
-        "rendered_at tells when the inputs of the join were complete",
+        "rendered_at is set exactly when the inputs of the join are complete",
         id,
     )
 }

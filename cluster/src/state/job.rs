@@ -65,8 +65,8 @@ pub struct Job {
     pub error: Option<JobError>,
     /// What it made.
     pub artifact: Option<Artifact>,
-    /// What was found out that clients are told, once planned; kept after the end. `None` too
-    /// for a plan of level 0.
+    /// The plan's findings for clients; kept after the end. `None` until planned, and for a
+    /// plan of level 0.
     pub findings: Option<ObjectRef>,
     /// Segments in the plan, kept after the end.
     pub segment_count: u32,
@@ -80,9 +80,9 @@ pub struct Job {
     pub assets: Vec<AssetUse>,
     /// Those of them that are not ready: nothing is granted before none is left.
     pub waits_on: Vec<AssetUse>,
-    /// Told of its events instead of the workspace's endpoints; dropped at the end.
+    /// Receives its events instead of the workspace's endpoints; dropped at the end.
     pub webhook_url: Option<String>,
-    /// How far the copy to the client's own place has got, if one is asked for.
+    /// State of the copy to the client's own destination, if one is asked for.
     pub destination: Option<DestinationStatus>,
     /// The log index of each status it reached, in order; kept after the end.
     pub reached: Vec<(LogIndex, JobStatus)>,
@@ -166,7 +166,7 @@ impl Job {
 pub struct PlanState {
     /// The plan object.
     pub object: ObjectRef,
-    /// What it says about the work.
+    /// Facts of the plan that the coordinator uses.
     pub facts: PlanFacts,
     /// Who prepared it: gets the first run.
     pub prepared_by: NodeId,
@@ -212,7 +212,7 @@ pub enum TaskPhase {
 pub const HISTORY_LEN: usize = 6;
 
 impl Task {
-    /// A task that nobody has tried yet.
+    /// A task that has not been tried yet.
     pub(super) fn new(phase: TaskPhase) -> Self {
         Self {
             phase,

@@ -10,7 +10,7 @@ use super::{Job, State};
 use crate::model::{Artifact, JobError, JobId, JobStatus, Level, LogIndex, LogTime};
 
 /// Longest code, message and path of a job's error that are kept, in bytes: a finished job
-/// stays small whatever an engine has to say.
+/// stays small however long an engine's message is.
 const CODE_LEN: usize = 32;
 const MESSAGE_LEN: usize = 192;
 const PATH_LEN: usize = 64;
@@ -47,7 +47,7 @@ impl JobEditor<'_> {
         job.changed_at = self.index;
     }
 
-    /// `job` reaches `status`: visible, and others have to hear of it.
+    /// Moves `job` to `status`, which clients see and receivers are notified of.
     pub(super) fn enter(&mut self, job: &mut Job, status: JobStatus) {
         job.status = status;
         self.touch(job);
@@ -82,7 +82,7 @@ impl JobEditor<'_> {
         self.finish(job, JobStatus::Failed);
     }
 
-    /// `job` ends because its client says so.
+    /// Ends `job` at its client's request.
     pub(super) fn cancel(&mut self, job: &mut Job) {
         self.finish(job, JobStatus::Cancelled);
     }

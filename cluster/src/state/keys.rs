@@ -30,7 +30,7 @@ impl State {
     }
 
     /// The key whose digest this is. What is compared is a digest of what was sent, so the
-    /// time of the look-up tells nothing about any key.
+    /// time of the look-up discloses nothing about any key.
     pub fn key_of(&self, digest: &Digest) -> Option<&ApiKey> {
         self.keys.get(self.key_digests.get(digest)?)
     }

@@ -12,8 +12,8 @@ use crate::command::{Outcome, Rejection};
 use crate::model::Level;
 
 impl State {
-    /// Never lowers it. A level that this build does not know is refused: whoever feeds the
-    /// log must not get here with one, because other builds would raise it.
+    /// Never lowers it. A level that this build does not know is refused: the code
+    /// that feeds the log must reject it earlier, because other builds would raise the level.
     pub(super) fn raise_level(&mut self, level: Level) -> Outcome {
         if level > Level::NEWEST {
             return Outcome::Rejected(Rejection::WrongLevel);

@@ -123,11 +123,11 @@ pub struct State {
 const CHECKED_JOBS: usize = 32;
 
 impl State {
-    /// Applies one committed command and says what came of it.
+    /// Applies one committed command and returns its outcome.
     ///
     /// Total and deterministic: the same state, index and command give the same state and
     /// outcome on every node. It never fails, never waits, and reads no clock and no random
-    /// numbers; whoever proposes puts these in the command.
+    /// numbers; the proposer puts these in the command.
     pub fn apply(&mut self, index: LogIndex, stamped: Stamped) -> Outcome {
         self.advance(index);
         self.now = self.now.max(stamped.at);

@@ -16,7 +16,7 @@ impl State {
         info.registered_at = self.now;
         if let Some(known) = self.nodes.get(&info.id) {
             if known.incarnation == info.incarnation {
-                // It only says more of itself: what was decided about it stands.
+                // The same start registers again: its state is kept.
                 info.state = known.state;
                 info.registered_at = known.registered_at;
             } else if known.state == NodeState::Quarantined {
@@ -46,9 +46,9 @@ impl State {
     /// Ends everything that `node` held before its current incarnation. The process that
     /// held it is gone, so nothing lingers.
     ///
-    /// A process that starts again says nothing about its tasks (a worker that dies is
-    /// reported by its node), so nothing counts. At level 0 the first open segment of each
-    /// job did, and every other task.
+    /// A restart of the process is no evidence against its tasks (a worker that dies is
+    /// reported by its node), so no attempt is counted. At level 0 the first open segment of
+    /// each job was, and every other task.
     fn release_former(&mut self, node: NodeId, current: Incarnation) {
         let is_former = |attempt: &Attempt| attempt.node == node && attempt.incarnation != current;
         let affected: Vec<(JobId, TaskKind)> = self

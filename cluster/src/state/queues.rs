@@ -1,4 +1,4 @@
-//! Jobs by what is to be done about them, so that nobody has to look at all of them: the
+//! Jobs by what is to be done about them, so that no caller has to scan all of them: the
 //! scheduler sees the first few of each workspace however many wait behind them. Follows from
 //! the jobs alone; not in snapshots.
 

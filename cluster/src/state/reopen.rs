@@ -1,5 +1,5 @@
 //! Committed inputs of a join turned out missing or damaged, or fetched sources are gone with
-//! their node: the tasks that made them are open again. What was lost is nobody's failure.
+//! their node: the tasks that made them are open again. Lost files count as no failure.
 
 use super::job::task_mut;
 use super::job_editor::JobEditor;

@@ -32,7 +32,7 @@ impl State {
             if let Some(task) = task_mut(&mut job.tasks, kind) {
                 task.drop_attempts(editor.now);
                 task.phase = phase;
-                // What went wrong under the old fingerprint says nothing about the new one.
+                // Failures under the old fingerprint are no evidence about the new one.
                 task.failures = 0;
                 task.losses = 0;
                 task.not_before = RanTime::default();

@@ -1,4 +1,4 @@
-//! What an attempt says of itself, and whether it is still entitled to say it.
+//! Applies the report of an attempt, if the attempt still holds its lease.
 
 use super::{Job, State, TaskPhase};
 use crate::command::{Rejection, Report};

@@ -77,7 +77,7 @@ impl State {
         let Some(asset) = self.assets.get(&id).cloned() else {
             return;
         };
-        // Nobody subscribes to probes: who asks for one waits for its answer.
+        // Probes have no events: the client that asks for one waits for the answer.
         if id.kind == AssetKind::Probe {
             return;
         }

@@ -25,7 +25,7 @@ impl State {
             Some(Arrival::Parts { size }) => (ObjectKey(String::new()), *size),
             None => (ObjectKey(String::new()), 0),
         };
-        // Nothing is known of these bytes yet: whoever takes them in finds out.
+        // The digest and perhaps the size are unknown until the ingest task has read the bytes.
         let request = ObjectRef {
             key,
             sha256: Digest([0; 32]),

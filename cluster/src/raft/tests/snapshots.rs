@@ -12,7 +12,7 @@ use super::*;
 use crate::raft::covered_log::CoveredLog;
 use crate::raft::disk::Step;
 
-/// Holds up whoever gets first to one step, until it is let go on.
+/// Blocks the first task that reaches one step until the test lets it go on.
 #[derive(Debug, Default)]
 struct Gate {
     is_held: AtomicBool,

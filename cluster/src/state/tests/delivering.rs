@@ -1,4 +1,4 @@
-//! Events, who is told of them, and tries.
+//! Events, their receivers, and tries.
 
 use super::world::*;
 use crate::command::{Command, DeliveryResult, DeliveryRound, DeliveryVerdict, Outcome, Rejection};
@@ -65,14 +65,14 @@ fn every_subscribed_endpoint_of_the_workspace_is_told_once() {
     world.apply(Command::CreateEndpoint(theirs));
     world.apply(Command::SubmitJob(submission(JOB)));
     world.grant(TaskKind::Prepare).unwrap();
-    let told: Vec<_> = world
+    let announced: Vec<_> = world
         .state
         .deliveries
         .values()
         .map(|delivery| (delivery.event.kind, delivery.target.clone()))
         .collect();
     assert_eq!(
-        told,
+        announced,
         [
             (EventKind::RenderQueued, Target::Endpoint(EndpointId(1))),
             (EventKind::RenderQueued, Target::Endpoint(EndpointId(2))),
@@ -85,7 +85,7 @@ fn every_subscribed_endpoint_of_the_workspace_is_told_once() {
         .values()
         .map(|delivery| delivery.event.id)
         .collect();
-    assert_eq!(ids.len(), 2, "one id an event, whoever is told");
+    assert_eq!(ids.len(), 2, "one id an event for all its receivers");
 }
 
 #[test]
@@ -143,7 +143,7 @@ fn a_failed_try_is_due_again_and_a_successful_one_settles() {
     assert_eq!(
         delivery(&world).status,
         DeliveryStatus::Delivered,
-        "the first word counts"
+        "the first result counts"
     );
 }
 
@@ -154,7 +154,7 @@ fn a_receiver_that_is_gone_disables_its_endpoint() {
     assert_eq!(delivery(&world).status, DeliveryStatus::Failed);
     assert!(world.state.endpoints[&EndpointId(1)].disabled.is_some());
     world.apply(Command::SubmitJob(submission(JobId(2))));
-    assert_eq!(world.state.deliveries.len(), 1, "it is told nothing more");
+    assert_eq!(world.state.deliveries.len(), 1, "it is sent nothing more");
     let retry = Command::RetryDelivery {
         delivery: delivery(&world).id,
         workspace: "acme".to_owned(),

@@ -92,7 +92,7 @@ fn an_ended_job_is_small() {
     };
     world.report(&granted, Err(talkative)).unwrap();
     let size = codec::encode(world.job()).unwrap().len();
-    assert!(size <= 512, "an error of many words takes {size} bytes");
+    assert!(size <= 512, "a long error takes {size} bytes");
 }
 
 #[test]
