@@ -1,6 +1,7 @@
-//! Looks after uploads and imports: notices those that clients put straight into the store,
-//! ends those that never came, removes what arrived once it was taken in, and drops what
-//! retention no longer keeps, the log of webhooks among it. Works on the leader; losing a round loses nothing.
+//! Looks after uploads and imports: notices those that clients put straight into the store, ends
+//! those that never came, removes what arrived once it was taken in, and drops what retention no
+//! longer keeps, the log of webhooks among it. Works on the leader; a lost round is made up for
+//! by the next.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -166,7 +167,8 @@ impl AssetJanitor {
     }
 }
 
-/// Whether trimming would drop anything: an entry of the log a minute for nothing is too much.
+/// Whether trimming would drop anything: an entry of the log each minute without effect is too
+/// much.
 fn has_old(state: &State, trim: &Trim) -> bool {
     let used = state.assets_in_use();
     let is_old = |asset: &Arc<Asset>| {
@@ -197,7 +199,7 @@ fn is_pending(asset: &Asset) -> bool {
     asset.status == AssetStatus::Pending
 }
 
-/// Looks after assets until told to stop.
+/// Sweeps assets until `stop` is cancelled.
 pub(super) async fn run(mut janitor: AssetJanitor, stop: CancellationToken) {
     let mut rounds = tokio::time::interval(ROUND);
     rounds.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);

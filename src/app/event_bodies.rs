@@ -1,4 +1,4 @@
-//! Removes what receivers were sent of events once no delivery tells of these any more. A
+//! Removes the stored bodies of events once no delivery refers to the event any more. A
 //! body that is missed, by a stop between two steps, goes at the next start.
 
 use std::collections::BTreeSet;
@@ -76,7 +76,7 @@ mod tests {
     use super::*;
     use crate::store::LocalStore;
 
-    /// Applied state that nobody changes.
+    /// Applied state that does not change.
     struct Still(Arc<State>);
 
     impl Coordinator for Still {
@@ -126,7 +126,7 @@ mod tests {
             let key = keys::event_body(EventId(event));
             store.put(key, Bytes::from_static(b"{}")).await.unwrap();
         }
-        // Event 1 has been told to one of two, event 2 to all; of event 3 nothing is known.
+        // Event 1 was delivered to one of two, event 2 to all; event 3 is not in the state.
         let mut state = State::default();
         for one in [
             delivery(1, 1, Some(5)),

@@ -1,9 +1,10 @@
 //! Removes what retention no longer keeps: files of ended renders, old renders, idempotency
-//! rows, fetched sources beyond the cache's room, and what belongs to nothing. Runs on the leader;
-//! losing a round loses nothing.
+//! rows, fetched sources beyond the cache's room, and orphaned files. Runs on the leader;
+//! a lost round is made up for by the next.
 //!
-//! What it deletes files by stays true, whoever leads by then: a job that has ended and is old,
-//! an id that is unknown behind a read barrier and old, a source that no job can have used.
+//! It deletes files only by facts that stay true after a change of leader: a job that has ended
+//! and is old, an id that is unknown behind a read barrier and old, a source that no job can have
+//! used.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -224,7 +225,7 @@ impl Janitor {
     }
 }
 
-/// Cleans until told to stop.
+/// Cleans until `stop` is cancelled.
 pub(super) async fn run(mut janitor: Janitor, stop: CancellationToken) {
     let mut rounds = tokio::time::interval(ROUND);
     loop {

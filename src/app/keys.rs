@@ -1,4 +1,4 @@
-//! API keys without a server: made, listed and revoked on a data directory that nobody serves.
+//! API keys without a server: made, listed and revoked on a data directory that no server uses.
 //! So the first key can be there before anything listens.
 
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! What the listener is held to: as the settings say, as far as the process may have files open.
+//! The limits of the listener: from the settings, reduced to the process's limit on open files.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
@@ -8,7 +8,7 @@ use crate::settings;
 /// Files that the process needs beside its connections: the log, the store, workers, sources.
 const OTHER_FILES: u64 = 512;
 
-/// The limits of the listener. The process may have as many files open as its hard limit says,
+/// The limits of the listener. The process raises its limit on open files to the hard limit,
 /// from then on.
 pub(super) fn limits(settings: &settings::Edge) -> ServeLimits {
     let wanted = usize::try_from(settings.connections).unwrap_or(usize::MAX);

@@ -182,7 +182,7 @@ impl App {
         })?;
         webhooks.attach(&edge);
         let memory = tokio::spawn(edge::remember_jobs(edge.clone(), stopped.clone()));
-        let changes = tokio::spawn(edge::tell_changes(edge.clone(), stopped.clone()));
+        let changes = tokio::spawn(edge::publish_changes(edge.clone(), stopped.clone()));
         let assets_janitor = tokio::spawn(assets::run(
             assets::AssetJanitor::new(
                 Arc::clone(&port),
@@ -249,7 +249,7 @@ impl App {
         format!("http://{address}")
     }
 
-    /// Waits until a part has failed for good, and says why. The process must then end.
+    /// Waits until a part has failed for good, and returns the reason. The process must then end.
     pub async fn failed(&mut self) -> String {
         tokio::select! {
             reason = self.coordinator.failed() => format!("the coordinator failed: {reason}"),
@@ -257,7 +257,7 @@ impl App {
         }
     }
 
-    /// Admits nothing more, lets running work end within `grace`, and stops.
+    /// Stops admitting, lets running work end within `grace`, and stops.
     pub async fn stop(self, grace: Duration) {
         self.draining.cancel();
         self.actors.drain(grace).await;
@@ -285,7 +285,7 @@ pub fn rotate_signing_key(settings: &Settings, forget: bool) -> anyhow::Result<S
     secrets::rotate_signing_key(&settings.data_dir, forget)
 }
 
-/// The settings of workers on this machine that serve nobody.
+/// The settings of workers on this machine that belong to no server.
 pub fn worker_settings(settings: &Settings) -> WorkerSettings {
     workers::settings(settings, &settings.data_dir)
 }

@@ -1,4 +1,4 @@
-//! What the edge may see of this process: the actors and the raft group, in the edge's words.
+//! What the edge may see of this process: the actors and the raft group, in the edge's types.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,9 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use tokio::sync::broadcast;
 
-use crate::edge::{ActorBody, JobProgress, MemberBody, NodeHealth, NodeSight, Observer, RaftBody};
+use crate::edge::{
+    ActorBody, MemberBody, NodeHealth, NodeSight, ObservedProgress, Observer, RaftBody,
+};
 
 /// The embedded process as the edge sees it.
 #[derive(Debug)]
@@ -30,9 +32,9 @@ impl ProcessObserver {
 }
 
 impl Observer for ProcessObserver {
-    fn progress(&self, job: JobId) -> Option<JobProgress> {
+    fn progress(&self, job: JobId) -> Option<ObservedProgress> {
         let progress = self.progress.get(job)?;
-        Some(JobProgress {
+        Some(ObservedProgress {
             frames_done: progress.frames_done,
             fraction: progress.fraction,
             fps: progress.fps,
@@ -50,7 +52,7 @@ impl Observer for ProcessObserver {
             .into_iter()
             .map(|view| {
                 let health = match view.health {
-                    Health::Live => NodeHealth::Heard,
+                    Health::Live => NodeHealth::Live,
                     Health::Suspect => NodeHealth::Suspect,
                     Health::Dead => NodeHealth::Dead,
                 };

@@ -65,7 +65,7 @@ impl Orphans {
         });
         let mut removed = 0;
         for prefix in jobs.chain(uploads) {
-            tracing::info!(prefix, "removed files that belong to nothing");
+            tracing::info!(prefix, "removed orphaned files");
             self.store.delete_prefix(&prefix).await?;
             removed += 1;
         }

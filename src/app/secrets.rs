@@ -96,7 +96,7 @@ fn present<T>(read: io::Result<T>, path: &Path) -> anyhow::Result<Option<T>> {
     }
 }
 
-/// The keys of lines `id:hex`. Empty lines and those that begin with `#` say nothing.
+/// The keys of lines `id:hex`. Empty lines and those that begin with `#` are ignored.
 fn parse(text: &str) -> anyhow::Result<Vec<SigningKey>> {
     let mut keys: Vec<SigningKey> = Vec::new();
     for (number, line) in (1..).zip(text.lines()) {
@@ -111,7 +111,7 @@ fn parse(text: &str) -> anyhow::Result<Vec<SigningKey>> {
         let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
         anyhow::ensure!(
             (1..=64).contains(&id.len()) && id.bytes().all(is_name),
-            "the id in line {number} is not 1 to 64 letters, digits, dots, dashes and underscores"
+            "the id in line {number} is not 1 to 64 alphanumerics, dots, dashes and underscores"
         );
         anyhow::ensure!(
             keys.iter().all(|key| key.id != id),

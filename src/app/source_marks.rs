@@ -1,9 +1,9 @@
 //! From when on a source must have been used for an active job to need it.
 //!
-//! The store dates the last use of an object by its own clock, which is not ours. So its dates
-//! are compared with its dates alone: in every round an object of its own, the marker, is
-//! touched, and what a job uses that was not there in one round is dated after that round's
-//! mark. A job that was there in the first round may need anything.
+//! The store dates the last use of an object by its own clock, which may differ from this
+//! machine's. So its dates are compared with its dates alone: in every round an object of its
+//! own, the marker, is touched, and what a job uses that was not there in one round is dated
+//! after that round's mark. A job that was there in the first round may need anything.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -17,7 +17,7 @@ use crate::store::{ObjectStore, StoreError, keys};
 pub(super) struct Mark {
     /// As the store dates uses.
     pub(super) store: LogTime,
-    /// For uses of this process. Nothing: before it began.
+    /// For uses of this process. `None`: before it began.
     pub(super) here: Option<Instant>,
 }
 
@@ -67,7 +67,7 @@ impl SourceMarks {
     }
 }
 
-/// What the store says is now.
+/// The store's current time.
 async fn marker(store: &dyn ObjectStore) -> Result<LogTime, StoreError> {
     let key: ObjectKey = keys::marker();
     if store.head(&key).await?.is_none() {

@@ -17,7 +17,7 @@ use crate::worker::Bucket;
 /// How long a store may take to show that it works.
 const PROBE: Duration = Duration::from_secs(30);
 
-/// Where objects live, in words.
+/// A description, for people, of where objects are stored.
 pub fn place(settings: &Settings) -> String {
     match settings.bucket() {
         Some((bucket, prefix)) => format!("s3://{bucket}/{prefix}"),
@@ -62,7 +62,7 @@ pub async fn open(settings: &Settings) -> anyhow::Result<Arc<dyn ObjectStore>> {
     Ok(store)
 }
 
-/// The destination called `name`; nothing if the settings have none.
+/// The destination called `name`; `None` if the settings have none.
 ///
 /// # Errors
 /// When its description, or the environment, does not do.

@@ -38,7 +38,7 @@ pub(super) fn seed_registry(worker: &WorkerSettings) {
     }
 }
 
-/// Has a worker confine itself as the others will, and says once what this kernel lacks.
+/// Has a worker confine itself as the others will, and logs once what this kernel lacks.
 ///
 /// # Errors
 /// When what the operator requires is not to be had.

@@ -235,7 +235,7 @@ fn check_yt_dlp(settings: &Settings) -> Finding {
 
 const SANDBOX_ADVICE: &str = "workers run without it; Linux 6.12 or newer with Landlock, seccomp and user namespaces has all";
 
-/// What workers are left without: a worker that confines itself says so.
+/// The protections that workers lack, as reported by a worker that confines itself.
 fn check_sandbox(settings: &Settings) -> anyhow::Result<Vec<Finding>> {
     const WHAT: &str = "sandbox";
     if settings.render.sandbox == Sandbox::Off {

@@ -141,7 +141,7 @@ struct ServerFlags {
     roles: Option<Vec<String>>,
 }
 
-/// Reads the call, carries it out, and says how it went.
+/// Reads the call, carries it out, and returns its exit status.
 pub fn run() -> ExitCode {
     match Call::parse().command {
         Command::Serve {

@@ -1,5 +1,5 @@
 //! A server that lives as long as one call of the command line, on a data directory that is gone
-//! afterwards, with one key that nobody else has.
+//! afterwards, with one key that is never given out.
 
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ pub(super) fn with_server<T>(
     settings.storage = Storage::default();
     settings.edge.listen = ([127, 0, 0, 1], 0).into();
     settings.edge.public_url = String::new();
-    // Nobody else gets in: the one key that will exist is made for this call.
+    // No other client is admitted: the only key is made for this call.
     settings.auth.required = Some(true);
     settings.limits.requests_per_minute = 0;
     settings.limits.burst = 0;

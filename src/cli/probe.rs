@@ -14,7 +14,7 @@ use crate::render::image;
 
 /// Time between two questions about a probe that takes long.
 const ASK_EVERY: Duration = Duration::from_millis(500);
-/// Bytes that tell a still picture.
+/// Bytes that identify a still picture.
 const HEAD: usize = 64;
 
 /// Probes a file of this machine, or what a URL leads to.

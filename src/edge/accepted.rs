@@ -1,4 +1,4 @@
-//! What answers say of an accepted request: all but its elements, so that what is remembered
+//! What answers show of an accepted request: all but its elements, so that what is remembered
 //! of a render is small whatever its client sent.
 
 use std::collections::BTreeMap;
@@ -21,9 +21,10 @@ pub(super) struct AcceptedRequest {
     pub(super) width: u64,
     /// Canvas height.
     pub(super) height: u64,
-    /// Seconds, where the request says so.
+    /// Seconds, where the request gives them.
     pub(super) duration: Option<f64>,
-    /// Milliseconds of output as far as the request alone tells; 0 where its sources decide.
+    /// Milliseconds of output as far as the request alone determines them; 0 where its sources
+    /// decide.
     pub(super) planned_millis: u64,
     /// As it was given.
     pub(super) frame_rate: Value,
@@ -35,7 +36,7 @@ pub(super) struct AcceptedRequest {
     pub(super) metadata: BTreeMap<String, String>,
     /// Bucket and key of the copy asked for.
     pub(super) destination: Option<(String, String)>,
-    /// What validation had to say that stopped nothing.
+    /// Warnings of validation.
     pub(super) warnings: Vec<Warning>,
     /// Base of the links in answers; empty: wherever the server that answers listens.
     pub(super) public_url: String,
@@ -92,7 +93,7 @@ pub(super) fn weight_of_warning(warning: &Warning) -> usize {
     size_of::<Warning>() + warning.path.len() + warning.code.len() + warning.message.len()
 }
 
-/// When the last of the elements ends that say so themselves, in seconds.
+/// When the last of the elements with an end of their own ends, in seconds.
 fn latest_end(elements: &[Value]) -> f64 {
     let end = |element: &Value| {
         let number = |name: &str| element.get(name).and_then(Value::as_f64);
@@ -163,8 +164,8 @@ mod tests {
             {"type": "video"},
         ]);
         assert_eq!(accepted(json!({"elements": elements})).planned_millis, 5000);
-        let said = accepted(json!({"duration": 2, "elements": elements}));
-        assert_eq!(said.planned_millis, 2000);
+        let summary = accepted(json!({"duration": 2, "elements": elements}));
+        assert_eq!(summary.planned_millis, 2000);
     }
 
     #[test]

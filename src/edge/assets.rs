@@ -21,8 +21,8 @@ use crate::plan::Probe;
 use crate::plan::asset_url;
 use crate::store::Purpose;
 
-/// The statuses in words.
-pub(super) fn word(status: AssetStatus) -> &'static str {
+/// Name of a status in the API.
+pub(super) fn status_name(status: AssetStatus) -> &'static str {
     match status {
         AssetStatus::Pending => "pending",
         AssetStatus::Processing => "processing",
@@ -35,7 +35,7 @@ pub(super) fn word(status: AssetStatus) -> &'static str {
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 #[schema(as = Probe)]
 pub(crate) struct ProbeBody {
-    /// The container in one word.
+    /// Name of the container format.
     container: String,
     /// Codecs, pictures first.
     codecs: Vec<String>,
@@ -69,7 +69,7 @@ struct ProbeColorBody {
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 #[schema(as = ProbeAudio)]
 struct ProbeAudioBody {
-    /// Codec in one word.
+    /// Name of the codec.
     codec: String,
     /// Samples a second.
     sample_rate: u32,
@@ -116,7 +116,7 @@ impl ProbeBody {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = AssetError)]
 pub(crate) struct AssetErrorBody {
-    /// In one word, such as `invalid_source`.
+    /// Machine-readable code, such as `invalid_source`.
     code: String,
     /// A sentence.
     message: String,
@@ -133,7 +133,7 @@ impl AssetErrorBody {
 }
 
 macro_rules! ids {
-    ($($(#[$doc:meta])* $name:ident: $kind:ident, $word:literal;)+) => {$(
+    ($($(#[$doc:meta])* $name:ident: $kind:ident, $what:literal;)+) => {$(
         $(#[$doc])*
         #[derive(Debug, Clone, Copy)]
         pub(super) struct $name(pub(super) AssetId);
@@ -146,18 +146,18 @@ macro_rules! ids {
                     .await
                     .filter(|id| id.kind == AssetKind::$kind)
                     .map(Self)
-                    .ok_or_else(|| ApiError::not_found($word))
+                    .ok_or_else(|| ApiError::not_found($what))
             }
         }
     )+};
 }
 
 ids! {
-    /// The upload of a path. What is not an id names nothing: a 404.
+    /// The upload of a path. Text that is not an id is a 404.
     UploadId: Upload, "upload";
-    /// The import of a path. What is not an id names nothing: a 404.
+    /// The import of a path. Text that is not an id is a 404.
     ImportId: Import, "import";
-    /// The probe of a path. What is not an id names nothing: a 404.
+    /// The probe of a path. Text that is not an id is a 404.
     ProbeId: Probe, "probe";
 }
 
@@ -208,7 +208,7 @@ impl Shared {
             .get(&id)
             .filter(|asset| asset.new.workspace == workspace)
             .cloned()
-            .ok_or_else(|| ApiError::not_found(kind_word(id)))
+            .ok_or_else(|| ApiError::not_found(kind_name(id)))
     }
 
     /// The asset once applied state here satisfies `is_there`.
@@ -267,11 +267,11 @@ impl Shared {
                 let is_settled = |asset: &Asset| asset.status.is_settled();
                 self.asset_caught_up(id, is_settled).await
             }
-            Outcome::Rejected(Rejection::UnknownAsset) => Err(ApiError::not_found(kind_word(id))),
+            Outcome::Rejected(Rejection::UnknownAsset) => Err(ApiError::not_found(kind_name(id))),
             Outcome::Rejected(Rejection::AssetNotPending) => {
                 let is_settled = |asset: &Asset| asset.status.is_settled();
                 let asset = self.asset_caught_up(id, is_settled).await?;
-                let (kind, status) = (kind_word(id), word(asset.status));
+                let (kind, status) = (kind_name(id), status_name(asset.status));
                 let message = format!("The {kind} is {status} and cannot be abandoned.");
                 Err(ApiError::new(Code::InvalidState, message))
             }
@@ -308,7 +308,7 @@ impl Shared {
     }
 }
 
-fn kind_word(id: AssetId) -> &'static str {
+fn kind_name(id: AssetId) -> &'static str {
     match id.kind {
         AssetKind::Upload => "upload",
         AssetKind::Import => "import",

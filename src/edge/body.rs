@@ -33,7 +33,7 @@ pub(crate) struct RenderBody {
     /// From 0 to 1; never goes back, and is 1 only when completed.
     #[schema(minimum = 0, maximum = 1)]
     pub(crate) progress: f64,
-    /// Seconds until it is expected to be completed, while that can be told.
+    /// Seconds until it is expected to be completed, while there is an estimate.
     pub(crate) eta_seconds: Option<f64>,
     /// Frames rendered.
     pub(crate) frames: FramesBody,
@@ -45,7 +45,7 @@ pub(crate) struct RenderBody {
     pub(crate) error: Option<RenderErrorBody>,
     /// As sent.
     pub(crate) metadata: BTreeMap<String, String>,
-    /// What the client should know that stopped nothing.
+    /// Warnings: problems that did not stop the render.
     pub(crate) warnings: Vec<WarningBody>,
     /// The key it was submitted with.
     pub(crate) idempotency_key: Option<String>,
@@ -114,7 +114,7 @@ pub(crate) struct OutputBody {
     pub(crate) destination: Option<DestinationBody>,
 }
 
-/// The copy of a finished file in somebody's bucket.
+/// The copy of a finished file in the client's bucket.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = RenderDestination)]
 pub(crate) struct DestinationBody {
@@ -138,7 +138,7 @@ pub(crate) struct DestinationBody {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = RenderError)]
 pub(crate) struct RenderErrorBody {
-    /// In one word, such as `source_not_found`.
+    /// Machine-readable code, such as `source_not_found`.
     pub(crate) code: String,
     /// A sentence.
     pub(crate) message: String,
@@ -146,13 +146,13 @@ pub(crate) struct RenderErrorBody {
     pub(crate) details: Vec<super::error::Detail>,
 }
 
-/// Something the client should know that stopped nothing.
+/// A problem that did not stop the render.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 #[schema(as = Warning)]
 pub(crate) struct WarningBody {
     /// Where, like `elements[1]`; empty for the whole.
     pub(crate) path: String,
-    /// In one word, like `font_substituted`.
+    /// Machine-readable code, like `font_substituted`.
     pub(crate) code: String,
     /// A sentence.
     pub(crate) message: String,
@@ -211,7 +211,7 @@ pub(crate) struct DownloadBody {
 pub(super) fn status_schema() -> utoipa::openapi::schema::Schema {
     utoipa::openapi::ObjectBuilder::new()
         .schema_type(utoipa::openapi::schema::Type::String)
-        .enum_values(Some(super::status::WORDS.map(|(word, _)| word)))
+        .enum_values(Some(super::status::NAMES.map(|(name, _)| name)))
         .build()
         .into()
 }

@@ -24,7 +24,7 @@ const PROGRESS: Duration = Duration::from_secs(1);
 #[derive(Debug, Clone, Default)]
 pub(super) struct Watchers(Arc<Mutex<BTreeMap<JobId, Channels>>>);
 
-/// What those who wait for one render are told.
+/// The channels to the waits for one render.
 #[derive(Debug)]
 struct Channels {
     job: watch::Sender<Option<Arc<Job>>>,
@@ -36,7 +36,7 @@ struct Channels {
 pub(super) struct Watch {
     id: JobId,
     watchers: Watchers,
-    /// The render as last applied; nothing once retention has removed it.
+    /// The render as last applied; `None` once retention has removed it.
     pub(super) job: watch::Receiver<Option<Arc<Job>>>,
     /// How far it has got, as the data of an event.
     pub(super) progress: watch::Receiver<Option<Arc<str>>>,
@@ -55,8 +55,8 @@ impl Watchers {
         self.lock().len()
     }
 
-    /// Waits for `id`. `current` is called while nobody is being told anything, so no change
-    /// falls between it and the first wake.
+    /// Waits for `id`. `current` is called under the lock, so no change is published between it
+    /// and the first wake.
     fn watch(&self, id: JobId, current: impl FnOnce() -> Option<Arc<Job>>) -> Watch {
         let mut waiting = self.lock();
         let channels = waiting.entry(id).or_insert_with(|| Channels {
@@ -71,9 +71,9 @@ impl Watchers {
         }
     }
 
-    /// Tells those whose render is another than they know. `current` is called once nobody
-    /// can begin to wait, so that what it gives is never older than what they know.
-    fn tell_changes<S: Fn(JobId) -> Option<Arc<Job>>>(&self, current: impl FnOnce() -> S) {
+    /// Publishes the renders that have changed. `current` is called under the lock, when no new
+    /// wait can begin, so that its state is never older than the one a wait began with.
+    fn publish_changes<S: Fn(JobId) -> Option<Arc<Job>>>(&self, current: impl FnOnce() -> S) {
         let waiting = self.lock();
         let current = current();
         for (id, channels) in waiting.iter() {
@@ -101,7 +101,7 @@ impl Watchers {
         }
     }
 
-    fn tell_progress(&self, id: JobId, data: &str) {
+    fn publish_progress(&self, id: JobId, data: &str) {
         if let Some(channels) = self.lock().get(&id) {
             channels.progress.send_if_modified(|known| {
                 let is_changed = known.as_deref() != Some(data);
@@ -134,22 +134,22 @@ impl Shared {
             .watch(id, || self.state().jobs.get(&id).cloned())
     }
 
-    fn tell_jobs(&self) {
-        self.watchers.tell_changes(|| {
+    fn publish_jobs(&self) {
+        self.watchers.publish_changes(|| {
             let state = self.state();
             move |id| state.jobs.get(&id).cloned()
         });
     }
 
-    fn tell_progress(&self, moved: Option<BTreeSet<JobId>>) {
+    fn publish_progress(&self, moved: Option<BTreeSet<JobId>>) {
         for id in self.watchers.among(moved) {
             if let Some(data) = self.progress_data(id) {
-                self.watchers.tell_progress(id, &data);
+                self.watchers.publish_progress(id, &data);
             }
         }
     }
 
-    /// The data of a progress event, while there is progress to tell.
+    /// The data of a progress event; `None` if the render is not being processed.
     fn progress_data(&self, id: JobId) -> Option<String> {
         let state = self.state();
         let job = state
@@ -169,17 +169,17 @@ impl Shared {
     }
 }
 
-/// Follows applied state and progress and wakes those who wait, until told to stop.
-pub async fn tell_changes(edge: Edge, stop: CancellationToken) {
+/// Follows applied state and progress and wakes waits, until `stop` is cancelled.
+pub async fn publish_changes(edge: Edge, stop: CancellationToken) {
     let mut applied = edge.parts.coordinator.applied();
     let mut progress = edge.parts.observer.progress_changes();
     let mut seconds = tokio::time::interval(PROGRESS);
     seconds.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    // Renders whose progress changed since the last second; nothing: that was lost count of.
+    // Renders whose progress changed since the last second. `None`: the receiver lagged.
     let mut moved = Some(BTreeSet::new());
-    let mut is_progress_told = true;
-    // Someone may have begun to wait before this looked for the first time.
-    edge.tell_jobs();
+    let mut is_progress_open = true;
+    // A wait may have begun before the first look.
+    edge.publish_jobs();
     let mut keys = edge.state().keys.clone();
     edge.key_changes.send_modify(|changes| *changes += 1);
     loop {
@@ -190,22 +190,22 @@ pub async fn tell_changes(edge: Edge, stop: CancellationToken) {
                 if changed.is_err() {
                     return;
                 }
-                edge.tell_jobs();
+                edge.publish_jobs();
                 let state = edge.state();
                 if !state.keys.ptr_eq(&keys) {
                     keys = state.keys.clone();
                     edge.key_changes.send_modify(|changes| *changes += 1);
                 }
             }
-            told = progress.recv(), if is_progress_told => match told {
+            received = progress.recv(), if is_progress_open => match received {
                 Ok(id) => if let Some(moved) = &mut moved {
                     moved.insert(id);
                 },
                 Err(RecvError::Lagged(_)) => moved = None,
-                Err(RecvError::Closed) => is_progress_told = false,
+                Err(RecvError::Closed) => is_progress_open = false,
             },
             _ = seconds.tick(), if has_moved => {
-                edge.tell_progress(moved.replace(BTreeSet::new()));
+                edge.publish_progress(moved.replace(BTreeSet::new()));
             }
         }
     }
@@ -252,16 +252,16 @@ mod tests {
         let mut first = watchers.watch(one, || Some(job(one, 5)));
         let mut second = watchers.watch(one, || unreachable!("it is known already"));
         let mut other = watchers.watch(two, || Some(job(two, 6)));
-        watchers.tell_changes(|| move |id: JobId| Some(job(id, if id == one { 7 } else { 6 })));
+        watchers.publish_changes(|| move |id: JobId| Some(job(id, if id == one { 7 } else { 6 })));
         for (watch, is_woken) in [(&mut first, true), (&mut second, true), (&mut other, false)] {
             assert_eq!(watch.job.has_changed().expect("a sender"), is_woken);
             watch.job.mark_unchanged();
         }
         // A render that retention removed is a change, once.
-        watchers.tell_changes(|| |_| None);
+        watchers.publish_changes(|| |_| None);
         assert!(first.job.has_changed().expect("a sender"));
         assert!(first.job.borrow_and_update().is_none());
-        watchers.tell_changes(|| |_| None);
+        watchers.publish_changes(|| |_| None);
         assert!(!first.job.has_changed().expect("a sender"));
     }
 
@@ -272,11 +272,11 @@ mod tests {
         let mut watch = watchers.watch(one, || Some(job(one, 5)));
         assert_eq!(watchers.among(Some([one, JobId(2)].into())), [one]);
         assert_eq!(watchers.among(None), [one]);
-        watchers.tell_progress(JobId(2), "{}");
+        watchers.publish_progress(JobId(2), "{}");
         assert!(!watch.progress.has_changed().expect("a sender"));
-        watchers.tell_progress(one, "{}");
+        watchers.publish_progress(one, "{}");
         assert_eq!(watch.progress.borrow_and_update().as_deref(), Some("{}"));
-        watchers.tell_progress(one, "{}");
+        watchers.publish_progress(one, "{}");
         assert!(!watch.progress.has_changed().expect("a sender"));
     }
 

@@ -46,7 +46,7 @@ pub struct Parts {
     pub observer: Arc<dyn Observer>,
     /// Keeps requests and files.
     pub store: Arc<dyn ObjectStore>,
-    /// Tells the time of links.
+    /// The time from which links expire.
     pub clock: Arc<dyn Clock>,
     /// What the operator decided.
     pub config: EdgeConfig,
@@ -81,7 +81,7 @@ pub struct Shared {
     pub(super) signer: Signer,
     /// Requests and what prepare found out, by render.
     pub(super) details: DetailCache,
-    /// The furthest progress told, by render.
+    /// The furthest progress reported, by render.
     pub(super) high_water: HighWater,
     /// Who waits for which render.
     pub(super) watchers: Watchers,

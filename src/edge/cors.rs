@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::http::{HeaderName, HeaderValue, Method, header};
 use tower_http::cors::{AllowOrigin, Any, CorsLayer};
 
-/// How long a browser may remember what it was told.
+/// How long a browser may cache the answer to a preflight request.
 const MAX_AGE: Duration = Duration::from_secs(3600);
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -26,7 +26,7 @@ pub(super) fn everyone() -> CorsLayer {
         .max_age(MAX_AGE)
 }
 
-/// For the rest; nothing when no origin is allowed.
+/// For the rest; `None` when no origin is allowed.
 pub(super) fn of(origins: &[String]) -> Option<CorsLayer> {
     if origins.is_empty() {
         return None;

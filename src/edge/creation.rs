@@ -50,7 +50,7 @@ pub(super) struct Creation<'a> {
 /// What the request came to.
 #[derive(Debug)]
 pub(super) enum Prologue<T, Id> {
-    /// It is new: what its body says, and the row to commit with what it makes.
+    /// It is new: its body, and the row to commit with what it makes.
     New(T, Option<IdempotencyRow>),
     /// Its key made this before.
     Made(Id),

@@ -49,7 +49,7 @@ impl Shared {
         Ok(RenderBody {
             id: job.id.to_string(),
             object: "render",
-            status: status::word(job.status),
+            status: status::name(job.status),
             sequence: job.sequence.0,
             created_at: rfc3339(job.submitted_at),
             started_at: job.started_at.map(rfc3339),
@@ -70,7 +70,7 @@ impl Shared {
         })
     }
 
-    /// How far the job has got, never less than was told before.
+    /// The job's progress, never less than was reported before.
     pub(super) fn reached(&self, job: &Job, observed: Reached) -> Reached {
         match job.status {
             JobStatus::Completed => {
@@ -218,7 +218,7 @@ fn summary(request: &AcceptedRequest, job: &Job) -> CompositionBody {
 fn destination(job: &Job, details: &Details) -> Option<DestinationBody> {
     let status = job.destination.as_ref()?;
     let (bucket, key) = details.request.as_ref()?.destination.clone()?;
-    let (word, delivered_at, error) = match status {
+    let (name, delivered_at, error) = match status {
         DestinationStatus::Pending => ("pending", None, None),
         DestinationStatus::Delivered { at } => ("delivered", Some(rfc3339(*at)), None),
         DestinationStatus::Failed(error) => ("failed", None, Some(error.into())),
@@ -227,7 +227,7 @@ fn destination(job: &Job, details: &Details) -> Option<DestinationBody> {
         kind: "s3",
         bucket,
         key,
-        status: word,
+        status: name,
         delivered_at,
         error,
     })

@@ -1,5 +1,5 @@
 //! What a render's answers need beside applied state: the request as accepted, and what
-//! prepare found out. Both are immutable objects, so what answers say of them is remembered
+//! prepare found out. Both are immutable objects, so what answers show of them is cached
 //! once read, up to a number of bytes.
 
 use std::sync::Arc;
@@ -31,11 +31,11 @@ const ENTRY: u64 = 2048;
 pub(super) struct Details {
     /// The accepted request.
     pub(super) request: Option<Arc<AcceptedRequest>>,
-    /// What prepare found that stopped nothing.
+    /// Warnings of prepare.
     pub(super) warnings: Option<Arc<[Warning]>>,
 }
 
-/// What answers said of renders' objects.
+/// What answers show of renders' objects.
 #[derive(Debug)]
 pub(super) struct DetailCache {
     requests: Cache<JobId, Arc<AcceptedRequest>, Bytes>,
@@ -74,7 +74,7 @@ impl DetailCache {
         self.requests.insert(job, request);
     }
 
-    /// How long a remembered request says its output is, in milliseconds.
+    /// Length of the output of a cached request, in milliseconds.
     pub(super) fn planned_millis(&self, job: JobId) -> Option<u64> {
         Some(self.requests.peek(&job)?.planned_millis)
     }

@@ -1,5 +1,5 @@
 //! The outermost layer: names the request, measures it, and writes every error as the one
-//! envelope, whoever made it.
+//! envelope, whatever layer made it.
 
 use std::time::Instant;
 

@@ -1,5 +1,5 @@
 //! The one error of the HTTP API: every 4xx and 5xx is an [`ApiError`], and every one is
-//! written as the envelope of API.md §4 by [`super::envelope`], which knows the request's id.
+//! written as the envelope of API.md §4 by [`super::envelope`], which has the request's id.
 
 use actors::ports::ProposeError;
 use axum::http::header::{self, HeaderName};
@@ -27,7 +27,7 @@ macro_rules! codes {
                 }
             }
 
-            /// The word in the envelope.
+            /// Its spelling in the envelope.
             pub(crate) fn as_str(self) -> &'static str {
                 match self {
                     $(Self::$name => $text,)+
@@ -94,7 +94,7 @@ codes! {
     Draining => SERVICE_UNAVAILABLE, "draining";
     /// No room is left in the store or on the disk.
     StorageFull => SERVICE_UNAVAILABLE, "storage_full";
-    /// Something this process needs is not there; the details say what.
+    /// Something this process needs is not there; the details name it.
     NotReady => SERVICE_UNAVAILABLE, "not_ready";
 }
 
@@ -125,7 +125,7 @@ pub(crate) struct ApiError {
 pub(crate) struct Detail {
     /// Where, like `elements[1].text_color`, or a parameter's name.
     pub(crate) path: String,
-    /// In one word.
+    /// Machine-readable code.
     pub(crate) code: String,
     /// A sentence.
     pub(crate) message: String,
@@ -145,7 +145,7 @@ pub(crate) struct ErrorBody {
 /// What is in the envelope.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub(crate) struct ErrorContent {
-    /// In one word.
+    /// Machine-readable code.
     pub(crate) code: String,
     /// A sentence.
     pub(crate) message: String,
@@ -166,7 +166,7 @@ impl ApiError {
         }
     }
 
-    /// Its word in the envelope.
+    /// Its code in the envelope.
     pub(crate) fn code(&self) -> Code {
         self.code
     }
@@ -220,7 +220,7 @@ impl ApiError {
         }
     }
 
-    /// The same, said to be about a type that uploads cannot have.
+    /// The same, for a type that uploads cannot have.
     #[must_use]
     pub(crate) fn of_unsupported_type(self, message: &str) -> Self {
         Self {
@@ -263,7 +263,7 @@ impl ApiError {
         self
     }
 
-    /// The error for a status that something other than a handler of ours chose.
+    /// The error for a status that a library chose, not one of our handlers.
     pub(super) fn from_status(status: StatusCode) -> Self {
         match status {
             StatusCode::NOT_FOUND => Self::not_found("route"),

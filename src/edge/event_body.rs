@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 use super::body::{FramesBody, OutputBody, RenderBody, RenderErrorBody, status_schema};
 use super::high_water::Reached;
-use super::ports::JobProgress;
+use super::ports::ObservedProgress;
 use super::status;
 use super::timestamp::rfc3339;
 
@@ -29,7 +29,7 @@ pub(crate) enum RenderEventBody {
     Progress(ProgressEventBody),
 }
 
-/// The render reached a status. What is said beside it is what holds when the event is sent.
+/// The render reached a status. The other fields hold at the time the event is sent.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = StatusEvent)]
 pub(crate) struct StatusEventBody {
@@ -54,7 +54,7 @@ pub(crate) struct StatusEventBody {
     pub(crate) error: Option<RenderErrorBody>,
 }
 
-/// Pieces of the render are done. One that turns out damaged is rendered, and told, again.
+/// Pieces of the render are done. One that turns out damaged is rendered, and reported, again.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = SegmentEvent)]
 pub(crate) struct SegmentEventBody {
@@ -78,7 +78,7 @@ pub(crate) struct SegmentBody {
     pub(crate) frames: Option<[u64; 2]>,
 }
 
-/// How far the render has got; never less than was told before.
+/// Progress of the render; never less than an earlier event reported.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = ProgressEvent)]
 pub(crate) struct ProgressEventBody {
@@ -89,9 +89,9 @@ pub(crate) struct ProgressEventBody {
     pub(crate) progress: f64,
     /// Its frames.
     pub(crate) frames: FramesBody,
-    /// Frames a second over the last seconds, once that can be told.
+    /// Frames a second over the last seconds, once there is an estimate.
     pub(crate) fps: Option<f64>,
-    /// Seconds until it is expected to be completed, while that can be told.
+    /// Seconds until it is expected to be completed, while there is an estimate.
     pub(crate) eta_seconds: Option<f64>,
 }
 
@@ -106,7 +106,7 @@ impl StatusEventBody {
         let is_current = status == job.status;
         Self {
             id: render.id,
-            status: status::word(status),
+            status: status::name(status),
             at: at.map(rfc3339),
             sequence: render.sequence,
             progress: render.progress,
@@ -137,7 +137,7 @@ impl SegmentEventBody {
 
 impl ProgressEventBody {
     /// `job` has got as far as `reached`, at the pace that was `observed`.
-    pub(crate) fn new(job: &Job, reached: Reached, observed: &JobProgress) -> Self {
+    pub(crate) fn new(job: &Job, reached: Reached, observed: &ObservedProgress) -> Self {
         Self {
             id: job.id.to_string(),
             progress: reached.fraction,

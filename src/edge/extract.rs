@@ -41,7 +41,7 @@ impl FromRequestParts<Edge> for Caller {
     }
 }
 
-/// Whose things the request is about: whoever sent it may reach them, and was charged for it.
+/// The workspace of the request: its sender is authenticated, and was charged for it.
 #[derive(Debug, Clone)]
 pub(super) struct Workspace(pub(super) String);
 
@@ -54,7 +54,7 @@ impl FromRequestParts<Edge> for Workspace {
     }
 }
 
-/// The render id of a path. What is not an id names nothing: a 404.
+/// The render id of a path. Text that is not an id is a 404.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct RenderId(pub(super) JobId);
 
@@ -120,8 +120,8 @@ impl FromRequest<Edge> for JsonBody {
         if declared.is_some_and(|length| length > limit) {
             return Err(too_large(limit));
         }
-        // A client that sends what is no JSON at all is told so without its body being read,
-        // unless the body's size alone is reason enough.
+        // A body that is not JSON is refused without being read, unless its size alone is
+        // reason enough.
         if declared.is_some() && !is_json {
             return Err(not_json());
         }

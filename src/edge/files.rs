@@ -245,7 +245,7 @@ fn header_value(text: &str) -> Result<HeaderValue, ApiError> {
     HeaderValue::from_str(text).map_err(|_| ApiError::internal())
 }
 
-/// What tells two versions of a file apart.
+/// The headers that identify the version of a file.
 struct Validators {
     etag: String,
     last_modified: String,

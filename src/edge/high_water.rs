@@ -1,5 +1,5 @@
 //! The furthest progress each render was seen at. A lost attempt or a new leader takes work
-//! back; what clients were told never goes back.
+//! back; the progress that clients see never goes back.
 
 use cluster::model::JobId;
 use quick_cache::sync::Cache;
@@ -8,7 +8,7 @@ use quick_cache::sync::Cache;
 /// forgotten.
 const RENDERS: usize = 4096;
 
-/// The furthest progress told, by render.
+/// The furthest progress reported, by render.
 #[derive(Debug)]
 pub(super) struct HighWater(Cache<JobId, Reached>);
 
@@ -26,7 +26,7 @@ impl HighWater {
         Self(Cache::new(RENDERS))
     }
 
-    /// The larger of `now` and what was told before, each for itself.
+    /// The larger of `now` and what was reported before, for frames and fraction separately.
     pub(super) fn raise(&self, job: JobId, now: Reached) -> Reached {
         let before = self.0.get(&job).unwrap_or_default();
         let reached = Reached {

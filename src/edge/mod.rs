@@ -47,11 +47,13 @@ mod write_probe;
 
 pub use access::{DrawnKey, Quota, WorkspaceQuota, draw_key};
 pub use admin::{key_description, remember_jobs};
-pub use changes::tell_changes;
+pub use changes::publish_changes;
 pub use config::{Access, EdgeConfig, EdgeLimits, SigningKey};
 pub use context::{Edge, Parts};
 pub use notify::{HttpWebhooks, SealError, Sealer};
-pub use ports::{ActorBody, JobProgress, MemberBody, NodeHealth, NodeSight, Observer, RaftBody};
+pub use ports::{
+    ActorBody, MemberBody, NodeHealth, NodeSight, ObservedProgress, Observer, RaftBody,
+};
 pub use router::{admin_router, router};
 pub use serve::{ServeLimits, serve};
 pub use uploads::{ArrivalError, notice_arrival};

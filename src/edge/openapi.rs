@@ -47,7 +47,7 @@ pub(crate) struct WebhookRequestBody {}
 #[derive(Debug, Deserialize, ToSchema)]
 pub(crate) struct PreviewRequest {}
 
-/// The document a router serves: what its routes say of themselves.
+/// The document a router serves, built from the descriptions of its routes.
 #[derive(Debug, Clone)]
 pub(super) struct Document(Arc<Value>);
 
@@ -65,7 +65,7 @@ impl Document {
         document["tags"] = json!([
             {"name": "renders", "description": "Submit compositions and follow their renders"},
             {"name": "media", "description": "Bring files, and look into them: uploads, imports, probes"},
-            {"name": "webhooks", "description": "Be told when something has happened"},
+            {"name": "webhooks", "description": "Receive events at an endpoint of yours"},
             {"name": "workspace", "description": "What a workspace had rendered"},
             {"name": "files", "description": "Finished files, by signed link"},
             {"name": "capabilities", "description": "What this server renders"},
@@ -102,9 +102,9 @@ impl Document {
     }
 }
 
-/// What no handler says of itself because it holds for all of them.
+/// What holds for all handlers, so that no handler repeats it.
 fn add_to_every_operation(path: &str, operation: &mut Value) {
-    // A route of /v1 that needs no key says so itself, with `security(())`.
+    // A route of /v1 that needs no key is marked with `security(())`.
     let is_public = operation.get("security").is_some() || !path.starts_with("/v1/");
     let needs_key = path.starts_with("/admin/") || !is_public;
     operation["security"] = if needs_key {
@@ -228,7 +228,7 @@ pub(crate) async fn schema(
 #[utoipa::path(get, path = "/docs", tag = "documents",
     responses((status = 200, body = String, content_type = "text/html", description = "The page")))]
 pub(crate) async fn docs() -> Response {
-    // The page asks this server for the document and nobody for anything else.
+    // The page loads the document from this server and nothing from elsewhere.
     let policy = HeaderValue::from_static(
         "default-src 'none'; connect-src 'self'; style-src 'unsafe-inline'; \
          script-src 'unsafe-inline'; base-uri 'none'; form-action 'none'",

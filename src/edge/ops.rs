@@ -90,7 +90,7 @@ pub(crate) async fn ready(State(edge): State<Edge>) -> Result<Json<ReadyBody>, A
 fn has_render_node(edge: &Edge) -> bool {
     let state = edge.state();
     edge.parts.observer.nodes().iter().any(|(id, sight)| {
-        sight.health == NodeHealth::Heard
+        sight.health == NodeHealth::Live
             && state
                 .nodes
                 .get(id)
@@ -99,7 +99,7 @@ fn has_render_node(edge: &Edge) -> bool {
 }
 
 async fn store_answers(edge: &Edge) -> bool {
-    // Whether the object is there does not matter: that the store can tell does.
+    // Whether the object exists does not matter, only that the store answers.
     let key = ObjectKey("health/probe".to_owned());
     let head = edge.parts.store.head(&key);
     matches!(tokio::time::timeout(PROBE, head).await, Ok(Ok(_)))
@@ -132,17 +132,17 @@ fn gauge(edge: &Edge) {
     metrics::queue(queued, processing, Duration::from_millis(age));
     metrics::applied_index(state.applied.0);
     metrics::webhooks_pending(state.due.len());
-    let (mut slots, mut busy, mut heard) = (0, 0, 0);
+    let (mut slots, mut busy, mut live) = (0, 0, 0);
     let sights = edge.parts.observer.nodes();
     for (id, sight) in &sights {
         let Some(node) = state.nodes.get(id).filter(|node| node.roles.render) else {
             continue;
         };
-        if sight.health == NodeHealth::Heard {
-            heard += 1;
+        if sight.health == NodeHealth::Live {
+            live += 1;
             slots += node.slots;
             busy += sight.busy_slots;
         }
     }
-    metrics::nodes(heard, slots, busy);
+    metrics::nodes(live, slots, busy);
 }

@@ -73,7 +73,7 @@ impl PageRequest {
 
     /// The page of `items`, which begin where this page does. `id` gives an item's place.
     pub(super) fn of<T>(&self, items: impl Iterator<Item = T>, id: impl Fn(&T) -> u128) -> Page<T> {
-        // One more than the page tells whether another follows.
+        // One item more than the page shows whether another page follows.
         let mut items: Vec<T> = items.take(self.limit + 1).collect();
         let has_more = items.len() > self.limit;
         items.truncate(self.limit);
@@ -85,11 +85,11 @@ impl PageRequest {
 
 impl<T: Send + 'static> Page<T> {
     /// The answer: each item as `describe` makes it once the client has read those before it,
-    /// as long as `is_admitted` says that the client may have it. An item that is gone by then
+    /// as long as `is_admitted` returns that the client may have it. An item that is gone by then
     /// is left out.
     ///
     /// # Errors
-    /// What `describe` says of the first items; later on the answer breaks off.
+    /// An error of `describe` for the first items; later on the answer breaks off.
     pub(super) async fn respond<B, F>(
         self,
         is_admitted: impl Fn() -> bool + Send + 'static,

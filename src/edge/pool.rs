@@ -1,7 +1,7 @@
 //! Threads for work that takes long without waiting for anything: parsing and checking what
 //! clients send. Done on an async thread, a body of two megabytes would hold up every other
 //! request there. Few such jobs run at once, and of one workspace one, so that many bodies of
-//! one client delay nobody else's by more than one body.
+//! one client delay those of others by at most one body.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,7 +17,7 @@ const INLINE: usize = 16 * 1024;
 #[derive(Debug)]
 pub(super) struct Pool {
     room: Arc<Semaphore>,
-    /// The turn of each workspace that has jobs; nobody's turn is forgotten.
+    /// The turn of each workspace that has jobs; no turn is lost.
     turns: Mutex<BTreeMap<String, Arc<Semaphore>>>,
 }
 
@@ -59,7 +59,7 @@ impl Pool {
 
     fn turn(&self, workspace: &str) -> Arc<Semaphore> {
         let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
-        // One that only the map has is in nobody's use.
+        // One that only the map refers to is not in use.
         turns.retain(|_, turn| Arc::strong_count(turn) > 1);
         let turn = turns
             .entry(workspace.to_owned())

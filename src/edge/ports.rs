@@ -11,13 +11,14 @@ use utoipa::ToSchema;
 
 /// A view of the work going on, as fresh as the last polls.
 pub trait Observer: Send + Sync + 'static {
-    /// How far an active job has got; nothing if that is not known here.
-    fn progress(&self, job: JobId) -> Option<JobProgress>;
+    /// How far an active job has got; `None` if that is not known here.
+    fn progress(&self, job: JobId) -> Option<ObservedProgress>;
 
-    /// Told the job whenever its progress changes. A receiver that lags asks for all again.
+    /// Receives the id of each job whose progress changes. A receiver that lags asks for all
+    /// again.
     fn progress_changes(&self) -> broadcast::Receiver<JobId>;
 
-    /// The nodes that were heard of, by id.
+    /// The nodes that have polled, by id.
     fn nodes(&self) -> BTreeMap<NodeId, NodeSight>;
 
     /// The supervision tree of this process.
@@ -32,21 +33,21 @@ pub trait Observer: Send + Sync + 'static {
 
 /// How far an active job has got.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct JobProgress {
+pub struct ObservedProgress {
     /// Frames rendered, committed or not.
     pub frames_done: u64,
     /// From 0 to just below 1.
     pub fraction: f64,
-    /// Frames a second over the last seconds, as far as that can be told.
+    /// Frames a second over the last seconds, if there is an estimate.
     pub fps: Option<f64>,
-    /// Seconds until the end, as far as that can be told.
+    /// Seconds until the end, if there is an estimate.
     pub eta_seconds: Option<f64>,
 }
 
 /// A node, as the leader judges it from its polls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NodeSight {
-    /// Whether it is heard.
+    /// Whether it polls.
     pub health: NodeHealth,
     /// Slots at work.
     pub busy_slots: u32,
@@ -56,11 +57,11 @@ pub struct NodeSight {
     pub cache_bytes: u64,
 }
 
-/// Whether a node is heard.
+/// Whether a node polls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NodeHealth {
     /// It polls.
-    Heard,
+    Live,
     /// It missed polls: no new work.
     Suspect,
     /// Its leases have run out.
@@ -80,7 +81,7 @@ pub struct ActorBody {
     pub state: serde_json::Value,
     /// How often it was restarted.
     pub restarts: u64,
-    /// Messages waiting, where that can be told.
+    /// Messages waiting; `None` where that is not known.
     pub mailbox: Option<u64>,
     /// The actors it supervises.
     pub children: Vec<Self>,
@@ -118,6 +119,6 @@ pub struct MemberBody {
     pub id: u64,
     /// Where it is reached.
     pub address: String,
-    /// Whether it answers, as far as this node can tell.
+    /// Whether it answers, as far as this node knows.
     pub reachable: bool,
 }

@@ -1,5 +1,5 @@
-//! `POST /v1/preview`: so far only the dry run, which says everything validation has to say
-//! about a composition and renders nothing.
+//! `POST /v1/preview`: so far only the dry run, which returns all findings of validation for a
+//! composition and renders nothing.
 
 use axum::Json as JsonResponse;
 use axum::extract::State;
@@ -13,7 +13,7 @@ use super::extract::{JsonBody, Workspace};
 use super::params::Params;
 use crate::composition::{Json, Limits, Violation, ViolationCode, Warning, validate};
 
-/// What validation says.
+/// The findings of validation.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = DryRun)]
 pub(crate) struct DryRunBody {
@@ -23,7 +23,7 @@ pub(crate) struct DryRunBody {
     violations: Vec<JudgedBody>,
 }
 
-/// One thing validation says.
+/// One finding of validation.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Violation)]
 struct JudgedBody {
@@ -31,7 +31,7 @@ struct JudgedBody {
     severity: &'static str,
     /// Where, like `elements[1].text_color`.
     path: String,
-    /// In one word.
+    /// Machine-readable code.
     code: String,
     /// A sentence.
     message: String,
@@ -49,7 +49,7 @@ struct JudgedBody {
     tag = "renders",
     request_body(content = super::openapi::PreviewRequest, content_type = "application/json"),
     responses(
-        (status = 200, body = DryRunBody, description = "What validation says, good or bad"),
+        (status = 200, body = DryRunBody, description = "The findings of validation, valid or not"),
         (status = 400, body = ErrorBody, description = "`invalid_json`, `invalid_parameter`"),
         (status = 408, body = ErrorBody, description = "`request_timeout`"),
         (status = 413, body = ErrorBody, description = "`body_too_large`"),

@@ -13,7 +13,7 @@ use serde::Serialize;
 use tokio::time::Instant;
 use utoipa::ToSchema;
 
-use super::assets::{AssetErrorBody, ProbeId, word};
+use super::assets::{AssetErrorBody, ProbeId, status_name};
 use super::context::{Edge, Shared};
 use super::error::{ApiError, Code, ErrorBody};
 use super::extract::{Caller, JsonBody, Workspace};
@@ -163,7 +163,7 @@ pub(crate) async fn read(
     Ok(Json(describe(&asset)))
 }
 
-/// The bytes of the upload or import that `url` names, which need not be fetched; nothing, where it
+/// The bytes of the upload or import that `url` names, which need not be fetched; `None` where it
 /// names none.
 fn arrived(edge: &Shared, workspace: &str, url: &str) -> Result<Option<Arrival>, ApiError> {
     let Some(named) = asset_of(url) else {
@@ -179,7 +179,7 @@ fn arrived(edge: &Shared, workspace: &str, url: &str) -> Result<Option<Arrival>,
             Code::InvalidState,
             format!(
                 "{named} is {}; only a ready one can be probed.",
-                word(status)
+                status_name(status)
             ),
         )),
     }
@@ -195,8 +195,8 @@ fn describe(asset: &Asset) -> FileProbeBody {
         id: asset.id().to_string(),
         object: "probe",
         status: match asset.status {
-            AssetStatus::Pending => word(AssetStatus::Processing),
-            status => word(status),
+            AssetStatus::Pending => status_name(AssetStatus::Processing),
+            status => status_name(status),
         },
         created_at: rfc3339(asset.created_at),
         finished_at: asset.settled_at.map(rfc3339),

@@ -6,7 +6,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use cluster::model::{AssetId, AssetKind, AssetStatus};
 
-use super::assets::word;
+use super::assets::status_name;
 use super::context::Edge;
 use super::error::{ApiError, Code, ErrorBody};
 use super::extract::Workspace;
@@ -44,7 +44,7 @@ pub(crate) async fn source(
         .as_ref()
         .filter(|_| asset.status == AssetStatus::Ready)
     else {
-        let status = word(asset.status);
+        let status = status_name(asset.status);
         return Err(ApiError::new(
             Code::InvalidState,
             format!("The source is {status}; only a ready one has bytes."),

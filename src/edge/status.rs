@@ -1,10 +1,10 @@
-//! The words of the API for what the log knows as values.
+//! How the API spells values of the log.
 
 use cluster::model::{FrameRate, JobStatus};
 use serde_json::Value;
 
-/// Every status a render can have, and its word.
-pub(super) const WORDS: [(&str, JobStatus); 5] = [
+/// Every status a render can have, with its name.
+pub(super) const NAMES: [(&str, JobStatus); 5] = [
     ("queued", JobStatus::Queued),
     ("processing", JobStatus::Processing),
     ("completed", JobStatus::Completed),
@@ -12,8 +12,8 @@ pub(super) const WORDS: [(&str, JobStatus); 5] = [
     ("cancelled", JobStatus::Cancelled),
 ];
 
-/// The word for `status`.
-pub(super) fn word(status: JobStatus) -> &'static str {
+/// The name of `status` in the API.
+pub(super) fn name(status: JobStatus) -> &'static str {
     match status {
         JobStatus::Queued => "queued",
         JobStatus::Processing => "processing",
@@ -47,9 +47,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_status_is_listed_under_its_word() {
-        for (name, status) in WORDS {
-            assert_eq!(word(status), name);
+    fn every_status_is_listed_under_its_name() {
+        for (expected, status) in NAMES {
+            assert_eq!(name(status), expected);
         }
     }
 

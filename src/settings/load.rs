@@ -199,7 +199,7 @@ impl Settings {
         }
     }
 
-    /// The most private memory of a worker in bytes; nothing if it is set to nonsense.
+    /// The most private memory of a worker in bytes; `None` if the setting is invalid.
     pub fn worker_memory(&self) -> Option<u64> {
         if self.render.worker_memory == "auto" {
             let share = machine_memory() / 5 * 4 / u64::from(self.slot_count().max(1));
@@ -243,7 +243,7 @@ fn machine_memory() -> u64 {
     bound.map_or(whole, |bound: u64| bound.min(whole))
 }
 
-/// Sets the key that `FRAMELANE__A__B` names. What the default there looks like says how the
+/// Sets the key that `FRAMELANE__A__B` names. The type of the default decides how the
 /// text is read: lists are JSON.
 fn override_one(
     table: &mut toml::Table,
@@ -280,7 +280,7 @@ fn override_one(
         Some(toml::Value::Boolean(_)) | None => match text {
             "true" => toml::Value::Boolean(true),
             "false" => toml::Value::Boolean(false),
-            // Nothing tells what an entry of a table without defaults is, but its look.
+            // An entry of a table without defaults has no known type: its spelling decides.
             _ => text.parse().map_or_else(
                 |_| toml::Value::String(text.to_owned()),
                 toml::Value::Integer,

@@ -101,8 +101,8 @@ fn describe() {
     describe_gauge!(QUEUE_AGE, Unit::Seconds, "Age of the oldest queued render");
     describe_gauge!(PROCESSING, "Renders that are processing");
     describe_gauge!(APPLIED_INDEX, "Index of the last applied log entry");
-    describe_gauge!(NODES, "Render nodes that are heard");
-    describe_gauge!(SLOTS, "Rendering slots of the nodes that are heard");
+    describe_gauge!(NODES, "Render nodes that poll");
+    describe_gauge!(SLOTS, "Rendering slots of the nodes that poll");
     describe_gauge!(SLOTS_BUSY, "Rendering slots at work");
     describe_gauge!(EVENT_STREAMS, "Open streams of a render's events");
     describe_gauge!(CONNECTIONS, "Open connections of clients");
@@ -210,7 +210,7 @@ pub enum Submission {
 
 /// A composition was submitted.
 pub fn submission(outcome: Submission) {
-    let word = match outcome {
+    let outcome = match outcome {
         Submission::Accepted => "accepted",
         Submission::Replayed => "replayed",
         Submission::Conflict => "conflict",
@@ -218,23 +218,23 @@ pub fn submission(outcome: Submission) {
         Submission::OverQuota => "over_quota",
         Submission::QueueFull => "queue_full",
     };
-    counter!(SUBMISSIONS, "outcome" => word).increment(1);
+    counter!(SUBMISSIONS, "outcome" => outcome).increment(1);
 }
 
 /// A proposal of the edge came back, with an outcome or without.
 pub fn commit(took: Duration, has_outcome: bool) {
-    let word = if has_outcome { "applied" } else { "failed" };
-    histogram!(COMMIT_SECONDS, "outcome" => word).record(took.as_secs_f64());
+    let outcome = if has_outcome { "applied" } else { "failed" };
+    histogram!(COMMIT_SECONDS, "outcome" => outcome).record(took.as_secs_f64());
 }
 
 /// A webhook was sent; `status` is the receiver's, if it answered.
 pub fn webhook(status: Option<u16>) {
-    let word = match status {
+    let outcome = match status {
         Some(200..=299) => "delivered",
         Some(_) => "refused",
         None => "unanswered",
     };
-    counter!(WEBHOOKS, "outcome" => word).increment(1);
+    counter!(WEBHOOKS, "outcome" => outcome).increment(1);
 }
 
 /// How many webhooks are still to be taken.
@@ -261,14 +261,14 @@ pub fn applied_index(index: u64) {
     gauge!(APPLIED_INDEX).set(index as f64);
 }
 
-/// How many render nodes are heard, and what their slots do.
+/// How many render nodes poll, and what their slots do.
 pub fn nodes(ready: u32, slots: u32, busy: u32) {
     gauge!(NODES).set(ready);
     gauge!(SLOTS).set(slots);
     gauge!(SLOTS_BUSY).set(busy);
 }
 
-/// Someone who waits, counted for as long as this lives.
+/// A waiting request, counted for as long as this lives.
 #[derive(Debug)]
 pub struct Waiting(&'static str);
 

@@ -1,4 +1,4 @@
-//! What the process tells operators: log lines and metrics.
+//! What operators observe of the process: log lines and metrics.
 
 pub mod metrics;
 

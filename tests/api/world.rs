@@ -19,7 +19,7 @@ use cluster::model::{JobId, Level, LogIndex, LogTime, NodeId, RanTime};
 use framelane::composition::Limits;
 use framelane::edge::{
     Access, ActorBody, Edge, EdgeConfig, EdgeLimits, JobProgress, NodeHealth, NodeSight, Observer,
-    Parts, Quota, RaftBody, Sealer, SigningKey, draw_key, router, tell_changes,
+    Parts, Quota, RaftBody, Sealer, SigningKey, draw_key, publish_changes, router,
 };
 use framelane::store::fetch::Guard;
 use framelane::telemetry::metrics::Exposition;
@@ -142,7 +142,7 @@ impl World {
         .expect("an edge can be made");
         // It ends with the test's runtime.
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            runtime.spawn(tell_changes(edge.clone(), CancellationToken::new()));
+            runtime.spawn(publish_changes(edge.clone(), CancellationToken::new()));
         }
         let router = router(edge.clone());
         let document = router
@@ -496,7 +496,7 @@ impl Observer for Sights {
             health: if is_gone {
                 NodeHealth::Dead
             } else {
-                NodeHealth::Heard
+                NodeHealth::Live
             },
             busy_slots: 1,
             lease_expires_in_ms: 19_000,

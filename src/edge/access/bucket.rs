@@ -1,6 +1,6 @@
-//! Token buckets, one for each key (in open mode, each workspace). A bucket is one instant:
-//! when it would be full again if nobody asked. Asking moves that instant later by the time a
-//! token takes to come back; a bucket whose instant is too far ahead has none left.
+//! Token buckets, one for each key (in open mode, each workspace). A bucket is one instant: when
+//! it would be full again without further requests. A request moves that instant later by the
+//! time a token takes to come back; a bucket whose instant is too far ahead has none left.
 //!
 //! Our own and not the `governor` crate's: that one cannot give a token back, which replays of
 //! an idempotency key need, for they are not counted.
@@ -66,7 +66,7 @@ impl Buckets {
         whole_seconds(self.whole())
     }
 
-    /// Takes a token, or says what the bucket lacks.
+    /// Takes a token, or returns what the bucket lacks.
     pub(crate) fn take(&self, holder: &Holder, now: Instant) -> Result<Level, Level> {
         let mut buckets = self.lock();
         let full_at = buckets.get(holder).copied().unwrap_or(now).max(now);
@@ -81,7 +81,7 @@ impl Buckets {
         Ok(self.level(full_then, now))
     }
 
-    /// Puts back a token that was taken for nothing.
+    /// Puts back a token that was not used.
     pub(crate) fn put_back(&self, holder: &Holder, now: Instant) -> Level {
         let mut buckets = self.lock();
         let Some(full_at) = buckets.get_mut(holder) else {
@@ -160,7 +160,7 @@ mod tests {
         assert_eq!(buckets.take(&one, at(6)).unwrap().left, 0);
         assert!(buckets.take(&one, at(6)).is_err());
         assert_eq!(buckets.look(&one, at(60)).left, 3);
-        // Nobody else's bucket is touched.
+        // No other bucket is touched.
         assert_eq!(buckets.take(&holder("two"), at(1)).unwrap().left, 2);
     }
 

@@ -1,5 +1,5 @@
-//! Who asks. A key that is sent is always judged, in open mode too: a client that believes to
-//! be known must not be answered as somebody else.
+//! Identifies the caller. A key that is sent is always checked, in open mode too: a client
+//! with a wrong key must not be served as the anonymous one.
 
 use std::net::SocketAddr;
 

@@ -1,4 +1,4 @@
-//! Holds clients to their rate, and tells them where they stand. A request pays when its
+//! Holds clients to their rate, and reports their level in each answer. A request pays when its
 //! client is known; one whose idempotency key already made something pays afterwards, and only
 //! if it was no replay: replays are free, and are never refused for their number.
 
@@ -65,7 +65,7 @@ fn is_repeated(edge: &Edge, parts: &Parts, workspace: &str) -> bool {
     creation::is_replayable(&edge.state(), &place)
 }
 
-/// Settles what requests were charged, and says in each answer what is left.
+/// Settles what requests were charged, and reports in each answer what is left.
 pub(crate) async fn meter(State(edge): State<Edge>, mut request: Request, next: Next) -> Response {
     let Some(buckets) = &edge.buckets else {
         return next.run(request).await;
@@ -90,7 +90,7 @@ pub(crate) async fn meter(State(edge): State<Edge>, mut request: Request, next: 
             Ok(level) | Err(level) => level,
         },
     };
-    told(response, buckets, level)
+    with_level(response, buckets, level)
 }
 
 fn rate_limited(buckets: &Buckets, level: Level) -> ApiError {
@@ -106,7 +106,7 @@ fn rate_limited(buckets: &Buckets, level: Level) -> ApiError {
 
 /// The same answer with the client's level in it. Those of errors are written later, from
 /// what they carry.
-fn told(mut response: Response, buckets: &Buckets, level: Level) -> Response {
+fn with_level(mut response: Response, buckets: &Buckets, level: Level) -> Response {
     let mut error = response.extensions_mut().remove::<ApiError>();
     for (name, value) in headers(buckets, level) {
         error = match error {

@@ -1,6 +1,6 @@
-//! What is open while no API key exists, and to whom. Loopback is open to this machine only:
-//! web pages that a browser here shows are not this machine, so the host they believe to
-//! speak to, and the origin they come from, must be ours.
+//! What is open while no API key exists, and to whom. Loopback is open to this machine only: web
+//! pages that a browser here shows are not this machine, so the host they address, and the origin
+//! they come from, must be this server's.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -11,8 +11,8 @@ use crate::edge::config::{Access, EdgeConfig};
 use crate::edge::error::{ApiError, Code};
 
 impl Access {
-    /// Whether a server may begin to serve. A listener that others reach needs a key, or to
-    /// be told that it is meant to be open.
+    /// Whether a server may begin to serve. A listener that others reach needs a key, or a
+    /// setting that it is meant to be open.
     pub fn may_start(self, has_keys: bool) -> bool {
         has_keys || self.is_on_loopback || self.required.is_some()
     }
@@ -32,11 +32,11 @@ pub(super) fn check_names(
     uri: &Uri,
 ) -> Result<(), ApiError> {
     if !config.access.is_on_loopback {
-        // Under what names such a listener is reached, nobody said.
+        // The names under which such a listener is reached are not configured.
         return Ok(());
     }
-    let ours = config.public_url.as_deref().and_then(url_host);
-    let is_ours = |host: &str| is_loopback_name(host) || ours.as_deref() == Some(&plain(host));
+    let own_host = config.public_url.as_deref().and_then(url_host);
+    let is_own = |host: &str| is_loopback_name(host) || own_host.as_deref() == Some(&plain(host));
     let mut hosts = headers
         .get_all(header::HOST)
         .iter()
@@ -45,7 +45,7 @@ pub(super) fn check_names(
         .peekable();
     let has_host = hosts.peek().is_some();
     let hosts_are_ours =
-        hosts.all(|authority| authority.is_some_and(|authority| is_ours(authority.host())));
+        hosts.all(|authority| authority.is_some_and(|authority| is_own(authority.host())));
     if !has_host || !hosts_are_ours {
         return Err(ApiError::new(
             Code::Forbidden,
@@ -55,7 +55,7 @@ pub(super) fn check_names(
     }
     let origins_are_ours = headers.get_all(header::ORIGIN).iter().all(|value| {
         let host = value.to_str().ok().and_then(url_host);
-        host.is_some_and(|host| is_ours(&host))
+        host.is_some_and(|host| is_own(&host))
     });
     if !origins_are_ours {
         return Err(ApiError::new(

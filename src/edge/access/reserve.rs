@@ -17,7 +17,7 @@ use crate::edge::context::Edge;
 use crate::edge::creation::is_replayable;
 use crate::edge::error::{ApiError, Code};
 
-/// Requests that are read from the store at one time, to learn how long their renders are.
+/// Requests that are read from the store at one time, to find out how long their renders are.
 const READS: usize = 16;
 
 /// What a submission is about to take.
@@ -27,7 +27,7 @@ pub(crate) struct Wanted {
     pub(crate) job: JobId,
     /// Whose it is.
     pub(crate) workspace: String,
-    /// Milliseconds of video, as far as the request tells.
+    /// Milliseconds of video, as far as the request determines them.
     pub(crate) millis: u64,
     /// Its idempotency key: of several submissions with one key one makes a render.
     pub(crate) key: Option<IdempotencyRow>,

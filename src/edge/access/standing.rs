@@ -9,7 +9,7 @@ use crate::edge::context::Edge;
 /// By what a client or an operator was let in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Standing {
-    /// The key that was shown; none while the server is open.
+    /// The key that was shown; `None` while the server is open.
     pub(super) key: Option<KeyId>,
 }
 
@@ -22,12 +22,12 @@ impl Standing {
         }
     }
 
-    /// Waits until it lets them in no more.
+    /// Waits until the client is no longer admitted.
     pub(crate) async fn ended(self, edge: Edge) {
         let mut changes = edge.key_changes.subscribe();
         while self.holds(&edge) {
             if changes.changed().await.is_err() {
-                // Nobody tells of changes any more: the process ends.
+                // The sender of changes is gone: the process ends.
                 std::future::pending::<()>().await;
             }
         }

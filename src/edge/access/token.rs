@@ -1,5 +1,5 @@
 //! API keys as text: how one is drawn, and what is kept of it. A key is its prefix and 43
-//! letters and digits, which is 256 random bits; only its digest is ever stored.
+//! alphanumeric characters, which is 256 random bits; only its digest is ever stored.
 
 use cluster::model::{ApiKey, Digest, KeyId, LogTime};
 use rand::Rng;
@@ -13,7 +13,7 @@ const ADMIN_PREFIX: &str = "fla_";
 /// 62 to the power of 43 is just above 2 to the power of 256.
 const RANDOM_CHARS: usize = 43;
 
-/// Characters of a key that are shown beside its name, to tell keys apart.
+/// Characters of a key that are shown beside its name, to distinguish keys.
 const HINT_CHARS: usize = 4;
 
 /// A key that was just drawn: the only moment its text is known.

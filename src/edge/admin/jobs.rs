@@ -109,7 +109,7 @@ pub(crate) async fn jobs(
 ) -> Result<Response, ApiError> {
     let params = params.only(&["state", "workspace", "limit", "cursor"])?;
     let page = PageRequest::read("jobs", "", &params, &["state", "workspace"])?;
-    let status = params.choice("state", &status::WORDS)?;
+    let status = params.choice("state", &status::NAMES)?;
     let workspace = params.text("workspace").map(str::to_owned);
     let page = page.jobs(&edge.state(), |job| {
         workspace
@@ -278,7 +278,7 @@ fn describe(edge: &Edge, state: &cluster::State, job: &Arc<Job>) -> JobBody {
     JobBody {
         id: job.id.to_string(),
         workspace: job.workspace.clone(),
-        status: status::word(job.status),
+        status: status::name(job.status),
         priority: job.priority,
         sequence: job.sequence.0,
         created_at: rfc3339(job.submitted_at),

@@ -1,4 +1,5 @@
-//! `/admin/v1/keys`: API keys made, listed and revoked. A key is told once, to whoever made it.
+//! `/admin/v1/keys`: API keys made, listed and revoked. A key is shown once, in the
+//! answer that creates it.
 
 use std::str::FromStr;
 
@@ -193,7 +194,7 @@ fn describe(key: &ApiKey) -> KeyBody {
     }
 }
 
-/// A key as the API tells it.
+/// A key as the API shows it, without the secret.
 pub fn key_description(key: &ApiKey) -> Value {
     // A body of strings and flags serialises.
     serde_json::to_value(describe(key)).unwrap_or_default()

@@ -58,7 +58,7 @@ pub(in crate::edge) fn empty() -> JobMemory {
     Cache::with_weighter(JOBS, BYTES, Bytes)
 }
 
-/// Follows applied state and keeps the tasks of active jobs, until told to stop.
+/// Follows applied state and keeps the tasks of active jobs, until `stop` is cancelled.
 pub async fn remember_jobs(edge: Edge, stop: CancellationToken) {
     let mut applied = edge.parts.coordinator.applied();
     loop {

@@ -34,7 +34,7 @@ struct NodeBody {
     state: &'static str,
     /// Rendering slots.
     slots: SlotsBody,
-    /// Its adapter in words.
+    /// Description of its graphics adapter.
     gpu: String,
     /// What its output depends on.
     render_fingerprints: Vec<String>,
@@ -89,7 +89,7 @@ fn describe(node: &NodeInfo, sight: Option<NodeSight>) -> NodeBody {
             .collect(),
         address: node.address.clone(),
         version: node.version.clone(),
-        state: state_word(node.state, sight.map(|sight| sight.health)),
+        state: state_name(node.state, sight.map(|sight| sight.health)),
         slots: SlotsBody {
             total: node.slots,
             busy: sight.map_or(0, |sight| sight.busy_slots),
@@ -101,14 +101,14 @@ fn describe(node: &NodeInfo, sight: Option<NodeSight>) -> NodeBody {
     }
 }
 
-/// A node nobody hears is `dead` whatever was decided about it.
-fn state_word(state: NodeState, health: Option<NodeHealth>) -> &'static str {
+/// A node that does not poll is `dead`, whatever its state in the log.
+fn state_name(state: NodeState, health: Option<NodeHealth>) -> &'static str {
     match (health, state) {
         (Some(NodeHealth::Dead) | None, _) => "dead",
         (Some(_), NodeState::Quarantined) => "quarantined",
         (Some(_), NodeState::Draining) => "draining",
         (Some(NodeHealth::Suspect), NodeState::Ready) => "suspect",
-        (Some(NodeHealth::Heard), NodeState::Ready) => "ready",
+        (Some(NodeHealth::Live), NodeState::Ready) => "ready",
     }
 }
 
@@ -117,17 +117,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_decided_and_what_is_heard_make_one_word() {
-        use NodeHealth::{Dead, Heard, Suspect};
-        for (state, health, word) in [
-            (NodeState::Ready, Some(Heard), "ready"),
+    fn a_node_has_one_state_name_from_its_log_state_and_its_health() {
+        use NodeHealth::{Dead, Live, Suspect};
+        for (state, health, name) in [
+            (NodeState::Ready, Some(Live), "ready"),
             (NodeState::Ready, Some(Suspect), "suspect"),
             (NodeState::Draining, Some(Suspect), "draining"),
-            (NodeState::Quarantined, Some(Heard), "quarantined"),
+            (NodeState::Quarantined, Some(Live), "quarantined"),
             (NodeState::Quarantined, Some(Dead), "dead"),
             (NodeState::Ready, None, "dead"),
         ] {
-            assert_eq!(state_word(state, health), word);
+            assert_eq!(state_name(state, health), name);
         }
     }
 }

@@ -47,7 +47,7 @@ struct AttemptBody {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = AttemptFailure)]
 struct FailureBody {
-    /// In one word.
+    /// Machine-readable code.
     code: String,
     /// A sentence.
     message: String,

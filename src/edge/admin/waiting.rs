@@ -1,11 +1,11 @@
-//! Why a job does not move, told from applied state. The scheduler decides; this only says
-//! what an operator would find by looking.
+//! Why a job makes no progress, derived from applied state. The scheduler decides; this only
+//! explains its decisions to operators.
 
 use cluster::State;
 use cluster::model::{JobStatus, NodeInfo, NodeState};
 use cluster::state::{Job, TaskPhase};
 
-/// Why nothing of an active job runs, or nothing if something does. Of each workspace
+/// Why nothing of an active job runs, or `None` if something does. Of each workspace
 /// `concurrent` renders go on at once; 0: as many as there are slots for.
 pub(super) fn reason(state: &State, job: &Job, concurrent: u32) -> Option<&'static str> {
     if job.status.is_terminal() || job.tasks.values().any(|task| !task.live.is_empty()) {

@@ -4,7 +4,7 @@ use cluster::model::{Asset, AssetStatus};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::edge::assets::{AssetErrorBody, ProbeBody, word};
+use crate::edge::assets::{AssetErrorBody, ProbeBody, status_name};
 use crate::edge::context::Shared;
 use crate::edge::timestamp::rfc3339;
 
@@ -19,7 +19,7 @@ pub(crate) struct ImportBody {
     pub(crate) object: &'static str,
     /// `processing`, `ready` or `failed`; the last two are final.
     pub(crate) status: &'static str,
-    /// From 0 to 1, where it can be told.
+    /// From 0 to 1, where it is known.
     #[schema(minimum = 0, maximum = 1)]
     pub(crate) progress: Option<f64>,
     /// Where it comes from.
@@ -73,7 +73,7 @@ impl Shared {
         ImportBody {
             id: asset.id().to_string(),
             object: "import",
-            status: word(asset.status),
+            status: status_name(asset.status),
             progress,
             url: asset.new.url.clone(),
             filename: asset

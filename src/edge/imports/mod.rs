@@ -1,4 +1,4 @@
-//! `/v1/imports`: files that are fetched for clients. Nodes do that; the edge admits and tells.
+//! `/v1/imports`: files that are fetched for clients. Nodes fetch; the edge admits and reports.
 
 mod body;
 mod create;

@@ -24,7 +24,7 @@ struct Data {
     object: Value,
 }
 
-/// The body of `event`; nothing if what it is about is gone.
+/// The body of `event`; `None` if what it is about is gone.
 pub(super) async fn render(edge: &Edge, event: &Event) -> Result<Option<Bytes>, ApiError> {
     let object = match event.subject {
         Subject::Job(id) => {
@@ -54,7 +54,7 @@ pub(super) async fn render(edge: &Edge, event: &Event) -> Result<Option<Bytes>, 
     write(&event.id.to_string(), event.kind, rfc3339(event.at), object).map(Some)
 }
 
-/// The body of a word that is no event of the log.
+/// The body of a message that is no event of the log.
 pub(super) fn write(
     id: &str,
     kind: EventKind,
@@ -83,7 +83,7 @@ pub(super) fn named(
     })
 }
 
-/// A render that went on since is told as it was: later events tell the rest.
+/// A render that has changed since is sent as it was: later events carry the later changes.
 fn as_it_was(body: &mut RenderBody, event: &Event) {
     body.sequence = event.sequence.0;
     let status = match event.kind {

@@ -27,7 +27,7 @@ const LIMIT: Duration = Duration::from_secs(10);
 /// Bytes of an answer that are read: nothing of it is used.
 const ANSWER: usize = 16 << 10;
 
-/// Sends webhooks for the actors, over HTTP. Made before the edge, which knows what to write; a
+/// Sends webhooks for the actors, over HTTP. Made before the edge, which writes the bodies; a
 /// request waits until that is there.
 #[derive(Debug, Clone)]
 pub struct HttpWebhooks {
@@ -92,7 +92,7 @@ async fn send(edge: &Edge, delivery: &Delivery) -> Answered {
     };
     let secret = match secret {
         Some(secret) => secret.clone(),
-        // Nobody asked for the workspace's secret yet: it is drawn now.
+        // The workspace's secret was never requested: it is drawn now.
         None => match edge.workspace_secret(&delivery.workspace).await {
             Ok(secret) => secret,
             Err(_) => return failed("the workspace's secret cannot be kept"),
@@ -101,7 +101,7 @@ async fn send(edge: &Edge, delivery: &Delivery) -> Answered {
     let body = match kept_body(edge, &delivery.event).await {
         Ok(Some(body)) => body,
         Ok(None) => return failed("what the event is about is no longer kept"),
-        Err(words) => return failed(words),
+        Err(reason) => return failed(reason),
     };
     let request = WebhookRequest {
         id: delivery.event.id.to_string(),
@@ -200,7 +200,7 @@ impl WebhookRequest<'_> {
                 status: Some(status),
                 error: Some(format!("the receiver answered {status}")),
             },
-            Err(words) => failed(words),
+            Err(reason) => failed(reason),
         }
     }
 
@@ -220,10 +220,10 @@ impl WebhookRequest<'_> {
     }
 }
 
-fn failed(words: impl Into<String>) -> Answered {
+fn failed(reason: impl Into<String>) -> Answered {
     Answered {
         status: None,
-        error: Some(words.into()),
+        error: Some(reason.into()),
     }
 }
 
@@ -278,7 +278,7 @@ fn forbidden(error: &Forbidden) -> String {
     }
 }
 
-/// Why a request came to nothing, without what a name resolved to.
+/// Why a request failed, without the addresses that a name resolved to.
 fn unsent(error: &reqwest::Error) -> String {
     let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(now) = cause {
@@ -287,12 +287,12 @@ fn unsent(error: &reqwest::Error) -> String {
         }
         cause = now.source();
     }
-    let words = if error.is_timeout() {
+    let reason = if error.is_timeout() {
         "the receiver did not answer in time"
     } else if error.is_connect() {
         "no connection to the receiver"
     } else {
         "the connection to the receiver broke"
     };
-    words.to_owned()
+    reason.to_owned()
 }

@@ -11,7 +11,7 @@ use super::seal::{SealError, Sealer};
 const PREFIX: &str = "whsec_";
 const SECRET_BYTES: usize = 32;
 
-/// A secret nobody has.
+/// A secret that was given to no receiver.
 pub(in crate::edge) fn fresh_secret() -> [u8; SECRET_BYTES] {
     rand::random()
 }

@@ -7,7 +7,7 @@ use crate::edge::status;
 
 /// Takes back what came after `status`, one that is not final.
 pub(in crate::edge) fn as_of(body: &mut RenderBody, status: JobStatus) {
-    body.status = status::word(status);
+    body.status = status::name(status);
     body.finished_at = None;
     body.progress = 0.0;
     body.eta_seconds = None;

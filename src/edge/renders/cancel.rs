@@ -53,10 +53,10 @@ pub(crate) async fn end(edge: &Edge, workspace: String, id: JobId) -> Result<(),
         Outcome::Rejected(Rejection::UnknownJob) => Err(ApiError::not_found("render")),
         Outcome::Rejected(Rejection::JobEnded) => {
             let job = edge.caught_up(id, |job| job.status.is_terminal()).await?;
-            let word = status::word(job.status);
+            let status = status::name(job.status);
             Err(ApiError::new(
                 Code::InvalidState,
-                format!("The render is {word} and cannot be cancelled."),
+                format!("The render is {status} and cannot be cancelled."),
             ))
         }
         other => {

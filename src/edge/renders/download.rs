@@ -53,10 +53,10 @@ pub(crate) async fn download(
         .as_ref()
         .filter(|_| job.status == JobStatus::Completed)
     else {
-        let word = status::word(job.status);
+        let status = status::name(job.status);
         return Err(ApiError::new(
             Code::InvalidState,
-            format!("The render is {word}; only a completed one has a file."),
+            format!("The render is {status}; only a completed one has a file."),
         ));
     };
     let is_kept = edge.keeps_files_of(&job);
@@ -83,7 +83,7 @@ pub(crate) async fn download(
     }
 }
 
-/// The file was kept for as long as retention says, and is gone.
+/// The file's retention has ended.
 pub(crate) fn expired() -> ApiError {
     ApiError::new(
         Code::ArtifactExpired,

@@ -77,8 +77,8 @@ pub(crate) async fn events(
     let Some(job) = watch.job.borrow().clone() else {
         return Err(ApiError::not_found("render"));
     };
-    // A number from beyond what this server knows is of one that knew more, before a restore
-    // or a moment ahead: what happens from now on is new to its client, too.
+    // A number larger than any applied one is from before a restore or a moment ahead: what
+    // happens from now on is new to its client, too.
     let applied = edge.state().applied;
     let seen = seen.map_or_else(|| beginning(&job), |seen| seen.min(applied));
     if is_over(&job, seen) {
@@ -101,7 +101,7 @@ pub(crate) async fn events(
         .into_response();
     for (name, value) in [
         (header::CACHE_CONTROL, "no-store"),
-        // Some proxies hold answers back until they are whole, unless told not to.
+        // Some proxies buffer an answer until it is complete, unless this header forbids it.
         (HeaderName::from_static("x-accel-buffering"), "no"),
     ] {
         response
@@ -148,7 +148,7 @@ enum Next {
     Job,
     /// Whatever changes.
     Change,
-    /// Nothing: the stream ends.
+    /// The stream ends.
     End,
 }
 
@@ -168,7 +168,7 @@ fn stream(follower: Follower) -> impl Stream<Item = Result<Event, Infallible>> +
 }
 
 impl Follower {
-    /// Takes what the log says that the client has not seen.
+    /// Takes the events of the log that the client has not seen.
     async fn look(&mut self) {
         let job = self.watch.job.borrow_and_update().clone();
         let Some(job) = job.filter(|_| self.standing.holds(&self.edge)) else {

@@ -37,7 +37,7 @@ pub(crate) async fn list(
     let params = params.only(&["limit", "cursor", "status"])?;
     let (standing, workspace) = (client.standing(), client.workspace);
     let page = PageRequest::read("renders", &workspace, &params, &["status"])?;
-    let status = params.choice("status", &status::WORDS)?;
+    let status = params.choice("status", &status::NAMES)?;
     let page = page.jobs(&edge.state(), |job| {
         job.workspace == workspace
             && job.is_render()

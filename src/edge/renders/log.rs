@@ -9,13 +9,13 @@ use cluster::state::Job;
 /// An event with its place in the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Logged {
-    /// Its number; none if another event of the same entry, which follows, carries it.
+    /// Its number; `None` if another event of the same entry, which follows, carries it.
     pub(super) id: Option<LogIndex>,
     /// What happened.
     pub(super) what: What,
 }
 
-/// What the log says happened to a render.
+/// An event of a render that the log records.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum What {
     /// It reached a status.
@@ -58,13 +58,13 @@ pub(super) fn events_after(job: &Job, seen: LogIndex) -> Vec<Logged> {
     events
 }
 
-/// Where a client begins that has seen nothing: right before the current status.
+/// Where a client that has seen no event begins: right before the current status.
 pub(super) fn beginning(job: &Job) -> LogIndex {
     let current = job.reached.last().map_or(0, |(index, _)| index.0);
     LogIndex(current.saturating_sub(1))
 }
 
-/// Whether the render has ended and a client that saw `seen` has been told so.
+/// Whether the render has ended and a client that saw `seen` has been sent its last event.
 pub(super) fn is_over(job: &Job, seen: LogIndex) -> bool {
     job.status.is_terminal() && job.reached.last().is_none_or(|(index, _)| *index <= seen)
 }
@@ -77,7 +77,7 @@ mod tests {
 
     use super::*;
 
-    /// A job of its submission at index 5, with what a test says it has been through.
+    /// A job of its submission at index 5, with the history that a test gives.
     fn job(reached: &[(u64, JobStatus)], accepted: &[(u32, u64)]) -> Job {
         let mut state = State::default();
         let submission = Submission {
@@ -111,7 +111,7 @@ mod tests {
         job
     }
 
-    fn told(job: &Job, seen: u64) -> Vec<(Option<u64>, What)> {
+    fn sent(job: &Job, seen: u64) -> Vec<(Option<u64>, What)> {
         events_after(job, LogIndex(seen))
             .into_iter()
             .map(|event| (event.id.map(|id| id.0), event.what))
@@ -131,12 +131,12 @@ mod tests {
             (Some(11), What::Segments(vec![3])),
             (Some(12), What::Segments(vec![0, 2])),
         ];
-        assert_eq!(told(&job, 0), all);
+        assert_eq!(sent(&job, 0), all);
         for (at, (id, _)) in all.iter().enumerate() {
             let seen = id.expect("a number");
-            assert_eq!(told(&job, seen), all[at + 1..], "after {seen}");
+            assert_eq!(sent(&job, seen), all[at + 1..], "after {seen}");
         }
-        assert_eq!(told(&job, beginning(&job).0), all[1..]);
+        assert_eq!(sent(&job, beginning(&job).0), all[1..]);
         assert!(!is_over(&job, LogIndex(99)));
     }
 
@@ -147,13 +147,13 @@ mod tests {
             &[(4, 9)],
         );
         assert_eq!(
-            told(&job, 7),
+            sent(&job, 7),
             [
                 (None, What::Segments(vec![4])),
                 (Some(9), What::Status(JobStatus::Failed)),
             ]
         );
-        assert_eq!(told(&job, 9), []);
+        assert_eq!(sent(&job, 9), []);
         assert!(is_over(&job, LogIndex(9)) && !is_over(&job, LogIndex(8)));
     }
 
@@ -161,6 +161,6 @@ mod tests {
     fn of_two_statuses_at_once_the_later_one_is_told() {
         let job = job(&[(5, JobStatus::Failed)], &[]);
         let failed = (Some(5), What::Status(JobStatus::Failed));
-        assert_eq!(told(&job, beginning(&job).0), [failed]);
+        assert_eq!(sent(&job, beginning(&job).0), [failed]);
     }
 }

@@ -92,7 +92,7 @@ struct Checked {
     composition: ValidComposition,
     /// The request object to store.
     bytes: Bytes,
-    /// What answers say of it.
+    /// What answers show of it.
     accepted: AcceptedRequest,
 }
 

@@ -14,7 +14,7 @@ use crate::edge::envelope::{MAX_URI, REQUEST_ID, fresh_request_id};
 use crate::edge::error::{ApiError, Code};
 use crate::telemetry::metrics;
 
-/// Why a request cannot be read, as hyper tells it: by the status it would answer with.
+/// Why a request cannot be read, known from the status that hyper would answer with.
 /// The first line of its head has `line` bytes, as far as it was read.
 pub(super) fn unreadable(status: StatusCode, line: usize) -> Option<ApiError> {
     match status {
@@ -39,7 +39,7 @@ pub(super) fn slow_head() -> ApiError {
     )
 }
 
-/// Says to a client that its connection is not served, as far as that can be said without
+/// Answers a client whose connection is not served, as far as that is possible without
 /// waiting for it.
 pub(super) fn turn_away(stream: &TcpStream, refused: Refused) {
     let error = match refused {

@@ -1,6 +1,6 @@
 //! A connection's socket as hyper sees it. It ends a connection whose client leaves unread
 //! what it is sent, and writes in full what hyper itself would answer with a bare status: an
-//! error of reading a request, of which no handler hears.
+//! error of reading a request, which reaches no handler.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -30,7 +30,7 @@ pub(super) struct Guarded<T> {
     /// The first line of the next request: its bytes so far, and whether it has ended.
     line: usize,
     has_line: bool,
-    /// An answer of ours in place of hyper's own, as far as it is not written.
+    /// The rest of the answer that replaces hyper's own.
     instead: Bytes,
     send_timeout: Duration,
     /// Since when nothing could be written.

@@ -58,7 +58,7 @@ pub struct ServeLimits {
     pub send_timeout: Duration,
 }
 
-/// Serves `router` to those who connect, until `stop`. Then nobody is accepted, and the
+/// Serves `router` to those who connect, until `stop`. Then no connection is accepted, and the
 /// connections that have not ended after two seconds are cut.
 pub async fn serve(
     listener: TcpListener,

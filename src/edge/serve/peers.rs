@@ -87,7 +87,7 @@ impl Drop for Place {
     }
 }
 
-/// Who is behind an address: of IPv6 whoever has the /64 network, which is what one customer
+/// The client behind an address: for IPv6 its /64 network, which is what one customer
 /// of a provider gets.
 fn peer_of(address: IpAddr) -> IpAddr {
     match address.to_canonical() {

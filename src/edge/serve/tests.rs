@@ -60,7 +60,7 @@ impl Server {
     /// Everything that comes back for these bytes until the connection ends.
     async fn answer(&self, request: &[u8]) -> String {
         let mut stream = self.connect().await;
-        // One that is turned away may be gone by now; what it was told is still there.
+        // One that is turned away may be gone by now; the answer can still be read.
         let _ = stream.write_all(request).await;
         rest(&mut stream).await
     }
@@ -196,7 +196,7 @@ async fn a_flood_from_one_address_keeps_nobody_else_out() {
     let request = b"GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n";
     other.write_all(request).await.expect("it takes the bytes");
     assert!(rest(&mut other).await.ends_with("hello"));
-    // Those beyond the limit are told so at once.
+    // Those beyond the limit are refused at once.
     let mut refused = flood.pop().expect("three hundred");
     let answer = rest(&mut refused).await;
     assert_eq!(envelope_of(&answer, 429)["error"]["code"], "rate_limited");

@@ -1,5 +1,5 @@
 //! Whose turn it is on a connection: between two requests only hyper itself writes, and what
-//! it writes then is an error that no handler of ours has seen.
+//! it writes then is an error that none of our handlers has seen.
 
 use std::pin::Pin;
 use std::sync::Arc;

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use super::arrival::{part_length, parts_there};
 use super::links::Piece;
-use crate::edge::assets::{AssetErrorBody, ProbeBody, word};
+use crate::edge::assets::{AssetErrorBody, ProbeBody, status_name};
 use crate::edge::context::Shared;
 use crate::edge::error::ApiError;
 use crate::edge::timestamp::rfc3339;
@@ -93,7 +93,7 @@ impl Shared {
         Ok(UploadBody {
             id: asset.id().to_string(),
             object: "upload",
-            status: word(asset.status),
+            status: status_name(asset.status),
             filename: new.filename.clone(),
             content_type: taken
                 .map(|taken| taken.content_type.clone())

@@ -25,7 +25,7 @@ use crate::store::keys;
 /// Send the whole file of an upload.
 ///
 /// The link comes from the upload's `upload_url`; it needs no key. What arrives must have the
-/// declared `Content-Type` and length; of anything else nothing is kept.
+/// declared `Content-Type` and length; of other requests no byte is kept.
 #[utoipa::path(
     put,
     path = "/v1/uploads/{id}/content",
@@ -190,6 +190,6 @@ fn admitted(
 /// Removes what the log did not come to name.
 async fn discard(edge: &Edge, key: &ObjectKey) {
     if let Err(error) = edge.parts.store.delete(key).await {
-        tracing::warn!(%key, %error, "bytes that nobody names were not removed");
+        tracing::warn!(%key, %error, "unreferenced bytes were not removed");
     }
 }

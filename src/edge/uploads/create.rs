@@ -22,7 +22,7 @@ const VALID_MILLIS: u64 = 3_600_000;
 /// No file is larger, whatever the settings say (API.md §2).
 const MOST_BYTES: u64 = 5 << 30;
 
-/// Longer files are offered in parts unless the client says otherwise.
+/// Longer files are offered in parts unless the client asks otherwise.
 const WHOLE_UP_TO: u64 = 100 << 20;
 
 const LEAST_PART: u64 = 16 << 20;

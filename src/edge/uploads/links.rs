@@ -34,7 +34,7 @@ impl Piece {
 }
 
 impl Shared {
-    /// A link to put `piece` of a pending upload; nothing once its time is over.
+    /// A link to put `piece` of a pending upload; `None` once its time is over.
     pub(super) async fn put_link(
         &self,
         asset: &Asset,

@@ -7,15 +7,15 @@ use cluster::model::{Arrival, Asset, AssetStatus};
 
 use super::arrival::{notice_arrival, part_length, parts_there};
 use super::body::UploadBody;
-use crate::edge::assets::{UploadId, word};
+use crate::edge::assets::{UploadId, status_name};
 use crate::edge::context::Edge;
 use crate::edge::error::{ApiError, Code, ErrorBody};
 use crate::edge::extract::Workspace;
 use crate::edge::params::Params;
 use crate::store::keys;
 
-/// Read an upload. While it is pending, its links are fresh, and its parts tell which of them
-/// are there: that is how an interrupted upload goes on.
+/// Read an upload. While it is pending, its links are fresh, and its parts show which of them
+/// are stored, so that an interrupted upload can go on.
 #[utoipa::path(
     get,
     path = "/v1/uploads/{id}",
@@ -79,7 +79,7 @@ pub(crate) async fn complete(
     let arrival = whole_of_parts(&edge, &asset).await?;
     let command = Command::AssetArrived { asset: id, arrival };
     match edge.propose(command).await? {
-        // Somebody else was first: what became of it is in the state.
+        // Another request was first: the result is in the state.
         Outcome::Accepted | Outcome::Rejected(Rejection::AssetNotPending) => {
             let asset = edge.asset_caught_up(id, |asset| !is_pending(asset)).await?;
             if asset.status == AssetStatus::Failed && asset.arrival.is_none() {
@@ -166,7 +166,10 @@ pub(super) fn is_pending(asset: &Asset) -> bool {
 pub(super) fn settled(asset: &Asset, verb: &str) -> ApiError {
     ApiError::new(
         Code::InvalidState,
-        format!("The upload is {} and cannot be {verb}.", word(asset.status)),
+        format!(
+            "The upload is {} and cannot be {verb}.",
+            status_name(asset.status)
+        ),
     )
 }
 

@@ -1,6 +1,6 @@
 //! A body of any length on its way into the store: read no faster than the store takes it,
 //! held to what was declared, and cut when its client falls silent. Of a body that is not
-//! right nothing is kept.
+//! right no byte is kept.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;

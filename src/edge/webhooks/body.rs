@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 use crate::edge::timestamp::rfc3339;
 
-/// The statuses of deliveries in words.
+/// The statuses of deliveries with their names.
 pub(super) const STATUSES: [(&str, DeliveryStatus); 4] = [
     ("pending", DeliveryStatus::Pending),
     ("delivered", DeliveryStatus::Delivered),
@@ -27,7 +27,7 @@ pub(crate) struct WebhookBody {
     /// Where events are sent.
     #[schema(format = "uri")]
     url: String,
-    /// The events it is told of.
+    /// The events it is sent.
     events: Vec<&'static str>,
     /// `enabled`, or `disabled` after it answered 410.
     #[schema(example = "enabled")]
@@ -120,7 +120,7 @@ pub(crate) struct DeliveryBody {
     /// Where it is sent; null if its endpoint is removed.
     #[schema(format = "uri")]
     url: Option<String>,
-    /// What is told.
+    /// The event that is sent.
     event: DeliveredEventBody,
     /// `pending`, `delivered`, `failed` or `dropped`.
     #[schema(example = "delivered")]
@@ -173,7 +173,7 @@ impl DeliveryBody {
                 (Some(id.to_string()), url)
             }
         };
-        let (word, _) = STATUSES
+        let (status, _) = STATUSES
             .into_iter()
             .find(|(_, status)| *status == delivery.status)
             .unwrap_or(STATUSES[0]);
@@ -197,7 +197,7 @@ impl DeliveryBody {
                     Subject::Asset(asset) => asset.to_string(),
                 },
             },
-            status: word,
+            status,
             attempts: attempts.collect(),
             next_attempt_at: is_pending.then(|| {
                 let wait = delivery.due.millis_since(state.ran);

@@ -207,7 +207,7 @@ async fn try_again(
         Outcome::Rejected(Rejection::UnknownEndpoint) => {
             return Err(ApiError::new(
                 Code::InvalidState,
-                "The endpoint is disabled or removed and is told nothing more.",
+                "The endpoint is disabled or removed and is sent nothing more.",
             ));
         }
         Outcome::Rejected(Rejection::UnknownDelivery) => {

@@ -147,7 +147,7 @@ pub(crate) async fn test(
     let duration_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
     let (status, error) = match outcome {
         Ok(status) => (Some(status), None),
-        Err(words) => (None, Some(words)),
+        Err(reason) => (None, Some(reason)),
     };
     let delivered = status.is_some_and(|status| (200..300).contains(&status));
     let error = error.or_else(|| {

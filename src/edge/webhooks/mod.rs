@@ -24,7 +24,7 @@ pub(super) use endpoints::{
 };
 pub(super) use secret::{__path_rotate, __path_secret, rotate, secret};
 
-/// The endpoint id of a path. What is not an id names nothing: a 404.
+/// The endpoint id of a path. Text that is not an id is a 404.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct WebhookId(pub(super) EndpointId);
 
