@@ -1,5 +1,5 @@
 //! What compositions look like. Each test stores a picture, claims something about it that
-//! arithmetic alone can tell, and changes one field to see the picture change.
+//! follows from arithmetic alone, and changes one field to see the picture change.
 #![expect(
     clippy::unwrap_used,
     reason = "a test that cannot be set up has failed"
@@ -36,9 +36,9 @@ fn video(file: &str, fields: &Value) -> Value {
     with(json!({ "type": "video", "source_url": url }), fields)
 }
 
-fn text(words: &str, fields: &Value) -> Value {
+fn text(content: &str, fields: &Value) -> Value {
     with(
-        json!({ "type": "text", "text": words, "font_size": 32, "duration": 1 }),
+        json!({ "type": "text", "text": content, "font_size": 32, "duration": 1 }),
         fields,
     )
 }

@@ -11,7 +11,7 @@ use crate::app::storage;
 use crate::settings::{Sandbox, Settings};
 use crate::store::fetch::YtDlp;
 use crate::worker::program::OWN;
-use crate::worker::sandbox::{self, Layer};
+use crate::worker::sandbox::{self, SandboxLayer};
 
 /// One thing that was looked at.
 #[derive(Debug, Serialize)]
@@ -280,13 +280,13 @@ fn check_sandbox(settings: &Settings) -> anyhow::Result<Vec<Finding>> {
     Ok(findings)
 }
 
-fn layer(layer: Layer) -> &'static str {
+fn layer(layer: SandboxLayer) -> &'static str {
     match layer {
-        Layer::Privileges => "sandbox: privileges",
-        Layer::Namespace => "sandbox: network namespace",
-        Layer::Files => "sandbox: files",
-        Layer::Limits => "sandbox: limits",
-        Layer::SystemCalls => "sandbox: system calls",
+        SandboxLayer::Privileges => "sandbox: privileges",
+        SandboxLayer::Namespace => "sandbox: network namespace",
+        SandboxLayer::Files => "sandbox: files",
+        SandboxLayer::Limits => "sandbox: limits",
+        SandboxLayer::SystemCalls => "sandbox: system calls",
     }
 }
 

@@ -49,7 +49,7 @@ pub enum ViolationCode {
 pub struct Warning {
     /// Where, like `elements[1]`; empty for the whole.
     pub path: String,
-    /// In one word, like `font_substituted`.
+    /// Machine-readable code, like `font_substituted`.
     pub code: String,
     /// A sentence.
     pub message: String,

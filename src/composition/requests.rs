@@ -31,7 +31,7 @@ pub struct ImportRequest {
 pub struct WebhookRequest {
     /// Where events are sent.
     pub url: String,
-    /// The events to be told of, by name; none: the usual ones.
+    /// The events to send, by name; `None`: the usual ones.
     pub events: Option<Vec<&'static str>>,
 }
 

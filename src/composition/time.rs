@@ -50,7 +50,7 @@ impl MediaTime {
     }
 
     /// The seconds that a decimal such as `-1.25` or `5e-1` means, exactly. Digits beyond the
-    /// 18th decimal are dropped; nothing for other text and for 10^12 seconds and more.
+    /// 18th decimal are dropped; `None` for other text and for 10^12 seconds and more.
     pub fn from_decimal_str(text: &str) -> Option<Self> {
         const DECIMALS: i32 = 18;
         let (mantissa, exponent) = match text.split_once(['e', 'E']) {

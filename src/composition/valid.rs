@@ -26,7 +26,7 @@ pub struct ValidComposition {
     pub elements: Vec<Element>,
     /// Echoed to the client.
     pub metadata: BTreeMap<String, String>,
-    /// Told of this render's events, instead of the workspace's endpoints.
+    /// Receives this render's events, instead of the workspace's endpoints.
     pub webhook_url: Option<String>,
     /// Where the file is copied to once it is done.
     pub destination: Option<Destination>,
@@ -116,7 +116,7 @@ pub enum ElementKind {
         /// Where it lies.
         visual: Visual,
     },
-    /// Words.
+    /// Text.
     Text {
         /// What is written and how.
         text: TextStyle,
@@ -237,7 +237,7 @@ pub enum Fit {
 /// What is written, and how.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TextStyle {
-    /// The words; `\n` breaks lines.
+    /// The text; `\n` breaks lines.
     pub text: String,
     /// Family asked for.
     pub family: String,

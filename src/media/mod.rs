@@ -98,7 +98,7 @@ pub struct EncodeSettings {
     pub keyframe_interval: u32,
 }
 
-/// What the join is told.
+/// The order of a join.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JoinSettings {
     /// Output frames.
@@ -147,8 +147,8 @@ pub trait MediaEngine: Send + Sync {
         file: &Path,
     ) -> Result<Box<dyn FrameSink>, MediaError>;
 
-    /// Mixes and encodes the timeline's sound into an MP4 file at `out`.
-    /// `files[n]` is source `n` of the plan's clips. `progress` is told the samples done.
+    /// Mixes and encodes the timeline's sound into an MP4 file at `out`. `files[n]` is source `n`
+    /// of the plan's clips. `progress` is called with the samples done.
     ///
     /// # Errors
     /// When a source's sound cannot be decoded.

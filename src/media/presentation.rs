@@ -18,13 +18,13 @@ pub struct Presentation {
     /// The packet that each frame shows, by index in the track. An edit list may show a packet
     /// more than once, and out of order.
     pub packets: Vec<u32>,
-    /// How decoded pictures are told apart.
+    /// How decoded pictures are identified.
     pub order: Order,
     /// What clients should know of it.
     pub notices: Vec<Notice>,
 }
 
-/// How decoded pictures are told apart.
+/// How decoded pictures are identified.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Order {
     /// Each packet carries its place in presentation order, by which its picture is known.

@@ -15,8 +15,8 @@ const TRACKS: usize = 16;
 const EDITS: usize = 16;
 /// Notices that are given.
 const NOTICES: usize = 32;
-/// Longest word of a file.
-const WORD: usize = 40;
+/// Longest name that a file gives, in bytes.
+const NAME_LEN: usize = 40;
 /// Longest message.
 const SENTENCE: usize = 300;
 /// 1.0 as 16.16 fixed point.
@@ -25,7 +25,7 @@ const NORMAL_RATE: f64 = 65_536.0;
 /// What is in a file.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Report {
-    /// Container in one word: `mp4`, `matroska`, `png` …
+    /// Name of the container format: `mp4`, `matroska`, `png` …
     pub container: String,
     /// Seconds, of whichever used track ends last; `None` of stills.
     pub duration: Option<f64>,
@@ -42,7 +42,7 @@ pub struct TrackReport {
     pub id: u64,
     /// `video`, `audio` or `other`.
     pub kind: String,
-    /// Codec in one word, or the container's own name for it.
+    /// Name of the codec, or the container's own name for it.
     pub codec: String,
     /// Language as the file writes it.
     pub language: Option<String>,
@@ -190,32 +190,32 @@ impl Report {
         fn clip(text: &mut String, most: usize) {
             text.truncate(text.floor_char_boundary(most));
         }
-        clip(&mut self.container, WORD);
+        clip(&mut self.container, NAME_LEN);
         self.tracks.truncate(TRACKS);
         self.notices.truncate(NOTICES);
         for track in &mut self.tracks {
-            clip(&mut track.kind, WORD);
-            clip(&mut track.codec, WORD);
+            clip(&mut track.kind, NAME_LEN);
+            clip(&mut track.codec, NAME_LEN);
             if let Some(language) = &mut track.language {
-                clip(language, WORD);
+                clip(language, NAME_LEN);
             }
             if let Some(edits) = &mut track.edits {
                 edits.truncate(EDITS);
             }
             if let Some(video) = &mut track.video {
                 let color = &mut video.color;
-                let words = [
+                let names = [
                     &mut color.matrix,
                     &mut color.matrix_from,
                     &mut color.range,
                     &mut color.range_from,
                     &mut color.curve,
                 ];
-                words.into_iter().for_each(|word| clip(word, WORD));
+                names.into_iter().for_each(|name| clip(name, NAME_LEN));
             }
         }
         for notice in &mut self.notices {
-            clip(&mut notice.code, WORD);
+            clip(&mut notice.code, NAME_LEN);
             clip(&mut notice.message, SENTENCE);
         }
         self
@@ -223,11 +223,11 @@ impl Report {
 
     /// The JSON that is kept.
     pub fn to_json(&self) -> String {
-        serde_json::to_string(self).expect("words and numbers always serialise")
+        serde_json::to_string(self).expect("strings and numbers always serialise")
     }
 }
 
-/// The picture of a still, as a track of one frame; nothing of other files.
+/// The picture of a still, as a track of one frame; `None` for other files.
 fn still(info: &MediaInfo) -> Option<TrackReport> {
     let video = info.video.as_ref().filter(|_| info.is_still())?;
     let said = || "container".to_owned();
@@ -275,9 +275,9 @@ fn described(
     let description = track.descriptions.first();
     let shown = info.video.as_ref().filter(|video| video.track == index);
     let place = info.sounds.iter().position(|sound| sound.track == index);
-    let heard = place.and_then(|place| info.sounds.get(place));
+    let sound = place.and_then(|place| info.sounds.get(place));
     let plays = info.audio().is_some_and(|sound| sound.track == index);
-    let times = match (shown, heard) {
+    let times = match (shown, sound) {
         (Some(video), _) => video
             .frames
             .first()

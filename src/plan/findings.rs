@@ -1,4 +1,4 @@
-//! What prepare found out that clients are told before the render is done.
+//! What prepare found out that clients see before the render is done.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,17 +1,17 @@
-//! What probing an upload or import found, as clients are told. Kept as JSON in applied state,
+//! What probing an upload or import found, as clients see it. Kept as JSON in applied state,
 //! so it is small and holds no frame tables.
 
 use serde::{Deserialize, Serialize};
 
 use crate::timeline::MediaInfo;
 
-/// Longest word that a file can put into its probe.
-const WORD: usize = 32;
+/// Longest name that a file can put into its probe, in bytes.
+const NAME_LEN: usize = 32;
 
-/// A file in words and numbers.
+/// A description of a media file.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Probe {
-    /// Container in one word: `mp4`, `matroska`, `png` …
+    /// Name of the container format: `mp4`, `matroska`, `png` …
     pub container: String,
     /// Codecs, pictures first.
     pub codecs: Vec<String>,
@@ -43,7 +43,7 @@ pub struct ProbeColor {
 /// A sound track.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ProbeAudio {
-    /// Codec in one word.
+    /// Name of the codec.
     pub codec: String,
     /// Samples a second.
     pub sample_rate: u32,
@@ -62,7 +62,7 @@ impl Probe {
         }
     }
 
-    /// What clients are told of `info`.
+    /// What clients see of `info`.
     pub fn of(info: &MediaInfo) -> Self {
         let audio = info.audio().map(|audio| ProbeAudio {
             codec: audio.codec.clone(),
@@ -108,10 +108,10 @@ impl Probe {
     }
 
     /// The probe with nothing in it that a file could make large: a worker that was taken over
-    /// may say anything.
+    /// may send anything.
     #[must_use]
     pub fn bounded(mut self) -> Self {
-        let clip = |word: &mut String| word.truncate(word.floor_char_boundary(WORD));
+        let clip = |name: &mut String| name.truncate(name.floor_char_boundary(NAME_LEN));
         clip(&mut self.container);
         self.codecs.truncate(2);
         self.codecs.iter_mut().for_each(clip);
@@ -127,7 +127,7 @@ impl Probe {
 
     /// The JSON that is kept.
     pub fn to_json(&self) -> String {
-        serde_json::to_string(self).expect("words and numbers always serialise")
+        serde_json::to_string(self).expect("strings and numbers always serialise")
     }
 }
 

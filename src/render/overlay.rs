@@ -13,12 +13,12 @@ use crate::timeline::YuvColor;
 #[derive(Debug, Clone)]
 pub struct PreparedOverlay {
     at: PixelRect,
-    planes: [Layer; 3],
+    planes: [OverlayPlane; 3],
 }
 
 /// One plane of the overlay: what is added, and what is left of the base.
 #[derive(Debug, Clone)]
-struct Layer {
+struct OverlayPlane {
     width: usize,
     added: Vec<u8>,
     kept: Vec<u8>,
@@ -58,9 +58,9 @@ impl PreparedOverlay {
             ..at
         };
         let mut planes = [
-            Layer::sized(at.width, at.height),
-            Layer::sized(columns, rows),
-            Layer::sized(columns, rows),
+            OverlayPlane::sized(at.width, at.height),
+            OverlayPlane::sized(columns, rows),
+            OverlayPlane::sized(columns, rows),
         ];
         for y in 0..at.height {
             for x in 0..at.width {
@@ -111,7 +111,7 @@ impl PreparedOverlay {
     }
 }
 
-impl Layer {
+impl OverlayPlane {
     fn sized(width: u32, height: u32) -> Self {
         let samples = index(width) * index(height);
         Self {

@@ -22,7 +22,7 @@ pub fn composition(job: JobId) -> ObjectKey {
     ObjectKey(format!("jobs/{job}/composition.json"))
 }
 
-/// What was found out that clients are told: see `plan::Findings`. A fresh key for each try
+/// The plan's findings for clients: see `plan::Findings`. A fresh key for each try
 /// of an attempt, as [`attempt`]'s, but apart: they are kept as long as the job.
 pub fn findings(job: JobId, epoch: Epoch) -> ObjectKey {
     let random: u64 = rand::random();

@@ -86,7 +86,7 @@ pub trait ObjectStore: Send + Sync + 'static {
         scratch: &'a Path,
     ) -> BoxFuture<'a, Result<PathBuf, StoreError>>;
 
-    /// Length in bytes, or nothing if there is no such object.
+    /// Length in bytes, or `None` if there is no such object.
     fn head<'a>(&'a self, key: &'a ObjectKey) -> BoxFuture<'a, Result<Option<u64>, StoreError>>;
 
     /// Removes an object; one that is not there is fine.

@@ -45,7 +45,7 @@ pub struct MixPlan {
 }
 
 impl Timeline {
-    /// The sound of the timeline; nothing when nothing is audible.
+    /// The sound of the timeline; `None` when nothing is audible.
     pub fn mix(&self) -> Option<MixPlan> {
         let length = MediaTime::of_frame(FrameIndex(self.frames), self.composition.frame_rate);
         let samples = sample(length);

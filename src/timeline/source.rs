@@ -9,7 +9,7 @@ use crate::composition::TrackChoice;
 /// What a source turned out to be.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct MediaInfo {
-    /// Container in one word: `mp4`, `matroska`, `png` …
+    /// Name of the container format: `mp4`, `matroska`, `png` …
     pub container: String,
     /// The picture track that is shown, if there is one.
     pub video: Option<VideoInfo>,
@@ -73,7 +73,7 @@ impl MediaInfo {
 pub struct VideoInfo {
     /// Its place among all tracks of the file, from 0.
     pub track: usize,
-    /// Codec in one word: `h264`, `vp9` …
+    /// Name of the codec: `h264`, `vp9` …
     pub codec: String,
     /// Width as shown: rotation and sample aspect ratio applied.
     pub width: u32,
@@ -101,7 +101,7 @@ pub struct VideoInfo {
 pub struct AudioInfo {
     /// Its place among all tracks of the file, from 0.
     pub track: usize,
-    /// Codec in one word.
+    /// Name of the codec.
     pub codec: String,
     /// Samples a second, as coded.
     pub sample_rate: u32,
@@ -152,7 +152,7 @@ pub enum Matrix {
 }
 
 impl Matrix {
-    /// In one word, as clients read it.
+    /// Its name in the API.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {

@@ -34,7 +34,7 @@ impl Timeline {
                 .is_some_and(|(start, end)| start <= at && at < end)
     }
 
-    /// The frame of the element's source that is shown at `at`; nothing where the source has
+    /// The frame of the element's source that is shown at `at`; `None` where the source has
     /// none near enough.
     pub(super) fn source_frame(
         &self,

@@ -53,7 +53,7 @@ impl Damage {
         }
     }
 
-    /// Writes it at the end of a file of boxes; nothing, where nothing is damaged.
+    /// Writes it at the end of a file of boxes, unless nothing is damaged.
     pub(super) fn append_to(&self, file: &Path) -> std::io::Result<()> {
         if self.0.is_empty() {
             return Ok(());
@@ -65,7 +65,7 @@ impl Damage {
         file.write_all(&[&size.to_be_bytes(), &NAME[..], &payload].concat())
     }
 
-    /// What a file of boxes carries; nothing, where it carries none.
+    /// The damage that a file of boxes carries; empty if it carries none.
     pub(super) fn of(file: &Path) -> std::io::Result<Self> {
         let mut file = File::open(file)?;
         let end = file.metadata()?.len();

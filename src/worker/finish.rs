@@ -42,10 +42,10 @@ pub(super) fn audio(tools: &Tools, order: &AudioOrder, run: &Run) -> Result<(), 
         .engine()?
         .mix(&mix, &order.sources, &file, &mut progress)
         .map_err(|error| of_mix(&error, &plan))?;
-    let heard = plan.timeline.heard_elements();
+    let audible = plan.timeline.heard_elements();
     let mut damage = Damage::default();
     for DamagedClip { clip, from, to } in damaged {
-        if let Some(element) = heard.get(clip) {
+        if let Some(element) = audible.get(clip) {
             damage.add(*element, nanos(from), nanos(to));
         }
     }

@@ -62,7 +62,7 @@ fn probe(tools: &mut Tools, order: &IngestOrder) -> Result<(Probe, Option<Report
             let report = order.in_full.then(|| engine.report(&order.file, &info));
             Ok((Probe::of(&info), report.transpose().map_err(of_media)?))
         }
-        // Told apart by their first bytes; whoever uses them looks closer.
+        // The first bytes gave the kind; the code that uses the file checks more.
         _ => Ok(bare(kind.trim_start_matches("x-"))),
     }
 }

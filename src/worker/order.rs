@@ -1,4 +1,4 @@
-//! What a node asks of its worker process, and what the worker says it made. The actors carry
+//! What a node asks of its worker process, and what the worker reports it made. The actors carry
 //! both as opaque bytes; both ends are always the same build.
 
 use std::path::PathBuf;
@@ -120,9 +120,9 @@ pub enum Made {
     Plan {
         /// The plan object.
         plan: PathBuf,
-        /// The object clients are told from.
+        /// The findings object, for clients.
         findings: PathBuf,
-        /// What the coordinator is to know.
+        /// The facts that the coordinator uses.
         facts: PlanFacts,
     },
     /// One segment.

@@ -20,7 +20,7 @@ pub(super) const STILLS_SHARE: u64 = 4;
 /// Elements that one message names.
 const NAMED: usize = 20;
 
-/// Probes, resolves and cuts; leaves the plan and what clients are told of it.
+/// Probes, resolves and cuts; writes the plan and the findings for clients.
 pub(super) fn prepare(tools: &mut Tools, order: PrepareOrder, run: &Run) -> Result<(), Failure> {
     if !run.begin(0) {
         return Ok(());

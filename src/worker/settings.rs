@@ -1,4 +1,4 @@
-//! What a worker process is told at its start, through its environment: its stdin and stdout
+//! The settings of a worker process, passed through its environment: its stdin and stdout
 //! belong to the protocol, and its arguments show in process lists.
 //!
 //! The environment holds nothing else of the server's: a server's variables have secrets in them.
@@ -134,7 +134,7 @@ fn is_inherited(name: &str) -> bool {
             .any(|known| name.starts_with(known))
 }
 
-/// The directory in which the media library keeps its list when it is not told.
+/// The directory in which the media library keeps its list by default.
 pub fn usual_registry() -> Option<PathBuf> {
     let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
     let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache"));

@@ -134,7 +134,7 @@ fn video(url: &str) -> serde_json::Value {
     json!({"type": "video", "source_url": url, "in_point": 0.5, "out_point": 3.5})
 }
 
-/// Three seconds of a clip from 0.5 s on, with words at the bottom edge for the first one.
+/// Three seconds of a clip from 0.5 s on, with text at the bottom edge for the first one.
 fn titled(rate: u32) -> ValidComposition {
     valid(&json!({
         "width": 64, "height": 64, "duration": 3, "frame_rate": rate,

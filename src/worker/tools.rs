@@ -59,7 +59,7 @@ impl Tools {
     /// Carries out one order of the node.
     ///
     /// # Errors
-    /// The failure to report for the output that `run` was last told of.
+    /// The failure to report for the current output of `run`.
     pub(super) fn carry_out(&mut self, order: &[u8], run: &Run) -> Result<(), Failure> {
         let order: Order = order::decode(order)
             .map_err(|error| failure::engine(format!("the order cannot be read: {error}")))?;

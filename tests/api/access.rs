@@ -242,7 +242,7 @@ async fn who_asks_too_often_is_told_when_to_come_again_and_replays_are_free() {
     let body = composition().to_string();
     let first = world.submit_keyed("once", body.clone()).await;
     assert_eq!(first.status, StatusCode::ACCEPTED);
-    assert!(first.header("ratelimit").is_some(), "told on success too");
+    assert!(first.header("ratelimit").is_some(), "sent on success too");
     assert!(first.header("ratelimit-policy").is_some());
     for _ in 0..10 {
         let replay = world.submit_keyed("once", body.clone()).await;

@@ -129,7 +129,7 @@ async fn bad_keys_parameters_and_routes_get_theirs() {
             404,
             "not_found",
         ),
-        ("/v1/renders/nonsense".to_owned(), 404, "not_found"),
+        ("/v1/renders/not-an-id".to_owned(), 404, "not_found"),
         ("/v1/renders/%ff".to_owned(), 404, "not_found"),
         ("/v1/hooks".to_owned(), 404, "not_found"),
         ("/".to_owned(), 404, "not_found"),

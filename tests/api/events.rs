@@ -270,7 +270,7 @@ async fn reopen(world: &World, job: JobId, last: &str) -> (u16, Option<String>) 
 #[tokio::test]
 async fn only_a_render_of_ones_own_can_be_followed() {
     let world = World::new();
-    for id in [JobId(7).to_string(), "nonsense".to_owned()] {
+    for id in [JobId(7).to_string(), "not-an-id".to_owned()] {
         let answer = world.get(&format!("/v1/renders/{id}/events")).await;
         assert_eq!(
             (answer.status, answer.code()),
@@ -319,7 +319,7 @@ async fn progress_comes_at_most_once_a_second_without_an_id_and_never_goes_back(
     );
     assert_eq!(
         second.data["frames"]["done"], 100,
-        "the last word counts, and never less"
+        "the latest progress counts, and never less"
     );
     assert_eq!(second.data["progress"], 0.4);
     assert!(stream.is_silent().await);
@@ -364,7 +364,10 @@ async fn a_server_that_stops_ends_its_streams_and_says_when_to_come_again() {
             .is_some_and(|millis| (1000..3000).contains(&millis)),
         "{last:?}"
     );
-    // One that comes all the same is told what there is, and sent away.
-    let told = Stream::open(&world, id, None).await.rest().await;
-    assert_eq!((told.len(), told[0].short().as_str()), (2, "status queued"));
+    // A stream that is opened nevertheless gets the current status, and ends.
+    let events = Stream::open(&world, id, None).await.rest().await;
+    assert_eq!(
+        (events.len(), events[0].short().as_str()),
+        (2, "status queued")
+    );
 }

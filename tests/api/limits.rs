@@ -153,7 +153,7 @@ async fn a_quota_counts_what_was_admitted_and_nothing_that_was_refused() {
     // Of no account: refused ones, and a fault of the store.
     for _ in 0..10 {
         let answer = world
-            .post("/v1/renders", &json!({"duration": 60, "nonsense": 1}))
+            .post("/v1/renders", &json!({"duration": 60, "unknown_field": 1}))
             .await;
         assert_eq!(answer.code(), "validation_failed");
     }

@@ -57,10 +57,13 @@ async fn progress_never_goes_back_and_is_1_only_when_completed() {
         };
         world.observer.show(id, progress);
         let render = world.get(&uri).await.json();
-        let told = render["progress"].as_f64().expect("a number");
-        assert!(told >= last && told < 1.0, "{told} after {last}");
+        let reported = render["progress"].as_f64().expect("a number");
+        assert!(
+            reported >= last && reported < 1.0,
+            "{reported} after {last}"
+        );
         assert_eq!(render["status"], "processing");
-        last = told;
+        last = reported;
     }
 }
 

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use super::world::World;
 
-/// A receiver that keeps what it gets and answers as it is told, else 204.
+/// A receiver that keeps what it gets and gives the scripted answers, then 204.
 #[derive(Clone, Default)]
 struct Receiver {
     got: Arc<Mutex<Vec<(HeaderMap, Bytes)>>>,
@@ -188,7 +188,7 @@ async fn what_an_endpoint_cannot_be_is_named() {
         assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{body}");
         let detail = answer.json()["error"]["details"][0].clone();
         assert_eq!(detail["path"], path, "{body}: {detail}");
-        // Of a URL it is said what is wrong in whichever word fits.
+        // The code depends on what is wrong with the URL.
         if path != "url" {
             assert_eq!(detail["code"], code, "{body}: {detail}");
         }
@@ -240,8 +240,11 @@ async fn a_completed_render_is_told_with_its_file() {
     registered(&world, &receiver.start().await).await;
     let job = world.submit().await;
     world.complete(job, b"film").await;
-    let told = deliveries(&world);
-    let kinds: Vec<_> = told.iter().map(|delivery| delivery.event.kind).collect();
+    let announced = deliveries(&world);
+    let kinds: Vec<_> = announced
+        .iter()
+        .map(|delivery| delivery.event.kind)
+        .collect();
     assert_eq!(
         kinds,
         [
@@ -250,7 +253,7 @@ async fn a_completed_render_is_told_with_its_file() {
             EventKind::RenderCompleted
         ]
     );
-    sender(&world).send(told[2].clone()).await;
+    sender(&world).send(announced[2].clone()).await;
     let body: Value = serde_json::from_slice(&receiver.bodies()[0]).unwrap();
     let object = &body["data"]["object"];
     assert_eq!(object["status"], "completed");
@@ -303,9 +306,9 @@ async fn a_requests_own_url_is_signed_with_the_workspaces_secret() {
         world.post("/v1/renders", &body).await.status,
         StatusCode::ACCEPTED
     );
-    let told = deliveries(&world);
-    assert_eq!(told.len(), 1, "instead of the endpoints");
-    sender(&world).send(told[0].clone()).await;
+    let announced = deliveries(&world);
+    assert_eq!(announced.len(), 1, "instead of the endpoints");
+    sender(&world).send(announced[0].clone()).await;
     let secret = world.get("/v1/webhooks/secret").await.json();
     assert!(is_signed(&receiver, 0, &secret["secret"]));
 }
@@ -340,10 +343,10 @@ async fn the_guard_holds_webhooks_too_and_gives_away_no_address() {
     let path = format!("/v1/webhooks/{}/test", made["id"].as_str().unwrap());
     let answer = world.post(&path, &json!({})).await.json();
     assert_eq!(answer["delivered"], false);
-    let words = answer["error"].as_str().unwrap();
+    let reason = answer["error"].as_str().unwrap();
     assert!(
-        words.contains("not public") && !words.contains("127."),
-        "{words}"
+        reason.contains("not public") && !reason.contains("127."),
+        "{reason}"
     );
     assert!(receiver.bodies().is_empty(), "nothing was connected to");
 }
@@ -405,7 +408,7 @@ async fn an_endpoint_that_answers_410_is_disabled() {
     assert_eq!(read["status"], "disabled");
     assert!(read["disabled_at"].is_string());
     world.submit().await;
-    assert_eq!(deliveries(&world).len(), 1, "it is told nothing more");
+    assert_eq!(deliveries(&world).len(), 1, "it is sent nothing more");
 }
 
 #[tokio::test]

@@ -20,7 +20,7 @@ async fn every_error_has_the_envelope_and_the_request_id() -> Result<()> {
         ("GET", "/nowhere", None::<&str>, 404, "not_found"),
         ("GET", "/v1/nowhere", None, 404, "not_found"),
         ("GET", none, None, 404, "not_found"),
-        ("GET", "/v1/renders/nonsense", None, 404, "not_found"),
+        ("GET", "/v1/renders/not-an-id", None, 404, "not_found"),
         ("DELETE", none, None, 404, "not_found"),
         ("PUT", "/v1/renders", Some("{}"), 405, "method_not_allowed"),
         ("GET", "/v1/renders?limit=0", None, 400, "invalid_parameter"),
@@ -40,7 +40,7 @@ async fn every_error_has_the_envelope_and_the_request_id() -> Result<()> {
         ),
         (
             "GET",
-            "/v1/renders?cursor=nonsense",
+            "/v1/renders?cursor=not-a-cursor",
             None,
             400,
             "invalid_cursor",

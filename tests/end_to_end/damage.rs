@@ -1,5 +1,5 @@
 //! Sources that are damaged in their middle: what can be decoded is shown and heard, and the render
-//! says where it could not be.
+//! reports where it could not be.
 
 use anyhow::{Context as _, Result, ensure};
 use chaos::clips::{Sound, Timing, clicks, numbered};

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::support::server::turn;
 
-/// A render of a word takes a second or two on an idle machine.
+/// A render of a short text takes a second or two on an idle machine.
 const LIMIT: Duration = Duration::from_secs(60);
 
 /// A small disk of its own: a `tmpfs` in a mount namespace, which a process holds.

@@ -62,8 +62,8 @@ async fn make_sources(directory: &Path) -> Result<()> {
     tokio::fs::write(directory.join("half.mp4"), half).await?;
     tokio::fs::write(directory.join("torn.mp4"), torn).await?;
     tokio::fs::write(
-        directory.join("words.mp4"),
-        "these are only words\n".repeat(100),
+        directory.join("text.mp4"),
+        "this is only text\n".repeat(100),
     )
     .await?;
     tokio::fs::write(directory.join("empty.mp4"), b"").await?;
@@ -97,14 +97,14 @@ async fn a_bad_source_fails_its_render_naming_code_and_element() -> Result<()> {
         ("video", origin.url("hung.mp4"), "source_unreachable"),
         ("video", origin.url("moved.mp4"), "source_unreachable"),
         ("video", origin.url("huge.mp4"), "source_too_large"),
-        ("video", origin.url("words.mp4"), "invalid_source"),
+        ("video", origin.url("text.mp4"), "invalid_source"),
         ("video", origin.url("empty.mp4"), "invalid_source"),
         ("video", origin.url("asf.mp4"), "invalid_source"),
         ("video", origin.url("real.mp4"), "invalid_source"),
         ("video", origin.url("half.mp4"), "invalid_source"),
         ("video", origin.url("picture.mp4"), "invalid_source"),
         ("image", origin.url("bomb.png"), "limit_exceeded"),
-        ("image", origin.url("words.mp4"), "invalid_source"),
+        ("image", origin.url("text.mp4"), "invalid_source"),
         ("audio", origin.url("empty.mp4"), "invalid_source"),
     ];
     let node = node().start().await?;

@@ -2,8 +2,8 @@
 //! then tries what it must not. Built as an example, so that nothing of it is in the product.
 //!
 //! `hostile attempts JSON` tries everything once and prints what came of it. `hostile worker`
-//! is a worker that works, unless a source tells it otherwise: a file that begins with `EVIL `
-//! and a word.
+//! is a worker that works, unless a source begins with `EVIL ` and the name of an
+//! attack.
 #![expect(clippy::print_stdout, reason = "its stdout is its answer")]
 
 mod attempts;

@@ -24,17 +24,17 @@ pub(crate) fn obey(order: &[u8]) {
         let Ok(bytes) = fs::read(&source.file) else {
             continue;
         };
-        let Some(words) = bytes.strip_prefix(MARK) else {
+        let Some(line) = bytes.strip_prefix(MARK) else {
             continue;
         };
-        let words = String::from_utf8_lossy(words);
-        let (word, argument) = words.trim().split_once(' ').unwrap_or((words.trim(), ""));
-        evil(word, argument);
+        let line = String::from_utf8_lossy(line);
+        let (attack, argument) = line.trim().split_once(' ').unwrap_or((line.trim(), ""));
+        evil(attack, argument);
     }
 }
 
-fn evil(word: &str, argument: &str) {
-    match word {
+fn evil(attack: &str, argument: &str) {
+    match attack {
         "passwd" => assert!(fs::read("/etc/passwd").is_err(), "read /etc/passwd"),
         "file" => assert!(fs::read(argument).is_err(), "read {argument}"),
         "connect" => {

@@ -352,20 +352,20 @@ fn sound_is_measured_without_codec_delay() {
         ("a.wav", &["-c:a", "pcm_s16le"], "pcm"),
         ("a.aac", &["-c:a", "aac"], "aac"),
     ];
-    for (name, codec, word) in cases {
+    for (name, codec, expected_codec) in cases {
         let file = sound_clip(dir.path(), name, &samples, codec);
         let info = engine().probe(&file).expect(name);
         let audio = info.audio().expect(name);
         assert_eq!(
             (audio.codec.as_str(), audio.channels, audio.sample_rate),
-            (word, 2, 48_000)
+            (expected_codec, 2, 48_000)
         );
         let allowed = match name {
             // Nowhere to declare delay and padding.
             "a.aac" => 50_000_000,
             // The demuxer keeps back a last packet that its track cuts short.
             "a.m4a" => 1024 * 1_000_000_000 / 48_000,
-            // What is to be discarded of the last packet is told beside it, not in its length.
+            // What is to be discarded of the last packet is given beside it, not in its length.
             "a.webm" => 20_000_000,
             _ => 1_000_000,
         };

@@ -114,11 +114,11 @@ pub(super) fn key(text: &str) -> ObjectKey {
 /// Bytes in which no two stretches are alike.
 pub(super) fn bytes(length: usize) -> Vec<u8> {
     let mut state = 0x9E37_79B9_7F4A_7C15_u64;
-    let words = std::iter::repeat_with(|| {
+    let blocks = std::iter::repeat_with(|| {
         state ^= state << 13;
         state ^= state >> 7;
         state ^= state << 17;
         state.to_le_bytes()
     });
-    words.flatten().take(length).collect()
+    blocks.flatten().take(length).collect()
 }

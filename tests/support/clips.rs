@@ -57,7 +57,7 @@ pub(crate) fn ffmpeg(arguments: &[&str], input: &[u8], out: &Path) {
         .spawn()
         .expect("ffmpeg is installed");
     let mut stdin = child.stdin.take().unwrap();
-    // A broken pipe is the child's failure, which its status tells.
+    // A broken pipe is the child's failure, which its status shows.
     let _ = stdin.write_all(input);
     drop(stdin);
     assert!(child.wait().unwrap().success(), "ffmpeg {arguments:?}");

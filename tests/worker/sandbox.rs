@@ -81,8 +81,8 @@ impl World {
             .envs(settings.slot_environment())
             .env(actors::protocol::SLOT_VARIABLE, "0")
             .output()?;
-        let words = String::from_utf8_lossy(&output.stdout).into_owned();
-        serde_json::from_str(&words).with_context(|| format!("{:?}: {words}", output.status))
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        serde_json::from_str(&text).with_context(|| format!("{:?}: {text}", output.status))
     }
 
     /// Whether anybody was reached.

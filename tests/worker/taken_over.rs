@@ -28,7 +28,7 @@ async fn a_worker_that_is_taken_over_costs_its_render_and_never_the_node() -> Re
     let bad_source = "invalid_source";
     let engine = "engine_error";
     let cases: [(String, &str); 10] = [
-        // Refused; the source is then what it looks like: words.
+        // Refused; the source is then judged as what it is: plain text.
         ("passwd".to_owned(), bad_source),
         (format!("file {key}"), bad_source),
         (format!("connect {}", listener.local_addr()?), bad_source),

@@ -1,4 +1,4 @@
-//! Checked fields in the renderer's terms. Answers nothing when a field is missing that
+//! Checked fields in the renderer's terms. Returns `None` when a field is missing that
 //! validation would have missed.
 
 use super::fields::Fields;

@@ -88,7 +88,7 @@ impl Fields {
         }
     }
 
-    /// The chosen names; nothing when there is no such list.
+    /// The chosen names; `None` when there is no such list.
     pub(super) fn choices(&self, field: &str) -> Option<&[&'static str]> {
         match self.0.get(field) {
             Some(Checked::Choices(names)) => Some(names),
@@ -110,7 +110,7 @@ impl Fields {
         }
     }
 
-    /// The objects of a list with their positions; none when there is no such list.
+    /// The objects of a list with their positions; empty when there is no such list.
     pub(super) fn list(&self, field: &str) -> &[(usize, Self)] {
         match self.0.get(field) {
             Some(Checked::List(items)) => items,

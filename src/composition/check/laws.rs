@@ -97,7 +97,11 @@ fn another(field: &Field) -> Option<Value> {
         Kind::Scale | Kind::Angle | Kind::Track => json!(7),
         Kind::Color => json!("#123456"),
         Kind::Url | Kind::VideoUrl | Kind::PlainUrl { .. } => json!("https://a.example/other"),
-        Kind::Name | Kind::FileName | Kind::WholeFileName | Kind::ObjectKey | Kind::Words => {
+        Kind::Name
+        | Kind::FileName
+        | Kind::WholeFileName
+        | Kind::ObjectKey
+        | Kind::NonEmptyText => {
             json!("other")
         }
         Kind::FrameRate => json!(25),

@@ -42,7 +42,7 @@ impl Misfit {
     }
 }
 
-/// What a value is, in words.
+/// The name of a value's type, for messages.
 pub(super) fn type_name(value: &Value) -> String {
     const SHOWN: usize = 40;
     match value {
@@ -56,7 +56,7 @@ pub(super) fn type_name(value: &Value) -> String {
     }
 }
 
-/// The value as `kind` takes it; nothing when it does not fit, which the report then says.
+/// The value as `kind` takes it; `None` when it does not fit, which the report then says.
 pub(super) fn read(
     kind: Kind,
     value: &Value,
@@ -92,7 +92,7 @@ pub(super) fn read(
         Kind::WholeFileName => notation::whole_file_name(value).map(Checked::Text),
         Kind::Name => name(value).map(Checked::Text),
         Kind::FileName => notation::file_name(value).map(Checked::Text),
-        Kind::Words => return words(value, path, report),
+        Kind::NonEmptyText => return non_empty_text(value, path, report),
         Kind::Choice(names) => choice(value, names),
         Kind::Choices(names) => return choices(value, names, path, report),
         Kind::Labels => return labels(value, path, report),
@@ -258,7 +258,7 @@ fn name(value: &Value) -> Result<String, Misfit> {
     Ok(text.to_owned())
 }
 
-fn words(value: &Value, path: &str, report: &mut Report<'_>) -> Option<Checked> {
+fn non_empty_text(value: &Value, path: &str, report: &mut Report<'_>) -> Option<Checked> {
     let Some(text) = value.as_str() else {
         return keep(Err(Misfit::of_type("a string", value)), path, report);
     };

@@ -82,7 +82,7 @@ pub(crate) static IMAGE: Object = Object {
     ],
 };
 
-/// Words.
+/// A text element.
 pub(crate) static TEXT: Object = Object {
     name: "text",
     groups: &[

@@ -153,7 +153,7 @@ fn kind_schema(kind: Kind, definitions: &mut Map<String, Value>) -> Value {
         Kind::Name | Kind::FileName | Kind::WholeFileName => {
             json!({ "type": "string", "minLength": 1, "maxLength": MAX_NAME })
         }
-        Kind::Words => json!({ "type": "string", "minLength": 1 }),
+        Kind::NonEmptyText => json!({ "type": "string", "minLength": 1 }),
         Kind::Choice(names) => json!({ "enum": names }),
         Kind::Choices(names) => json!({
             "type": "array",

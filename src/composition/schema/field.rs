@@ -160,7 +160,7 @@ pub(crate) enum Kind {
     /// The name of a file that is there already: with its extension, without directories.
     WholeFileName,
     /// A non-empty string, its length the operator's limit.
-    Words,
+    NonEmptyText,
     /// One of these names.
     Choice(&'static [&'static str]),
     /// A list of some of these names, each at most once.

@@ -66,7 +66,7 @@ pub(crate) static UPLOAD: Object = Object {
     ]],
 };
 
-/// The events that a webhook endpoint may be told of (API.md §7).
+/// The events that a webhook endpoint may subscribe to (API.md §7).
 pub(crate) static EVENTS: &[&str] = &[
     "render.queued",
     "render.processing",
@@ -91,7 +91,7 @@ pub(crate) static WEBHOOK: Object = Object {
         Field::new(
             "events",
             Kind::Choices(EVENTS),
-            "The events to be told of; without, all but render.progress.",
+            "The events to send; without, all but render.progress.",
         ),
     ]],
 };

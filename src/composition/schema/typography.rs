@@ -8,8 +8,8 @@ use super::names;
 pub(super) static TYPOGRAPHY: &[Field] = &[
     Field::new(
         "text",
-        Kind::Words,
-        "The words; a line feed breaks the line.",
+        Kind::NonEmptyText,
+        "The text; a line feed breaks the line.",
     )
     .required(),
     Field::new(
@@ -139,7 +139,7 @@ static WORD_ANIMATION: Object = Object {
 static WORD: Object = Object {
     name: "word",
     groups: &[&[
-        Field::new("text", Kind::Words, "The word.").required(),
+        Field::new("text", Kind::NonEmptyText, "The word.").required(),
         Field::new(
             "start",
             Kind::Seconds { above: false },

@@ -21,7 +21,7 @@ pub(super) fn headers(packet: &[u8]) -> impl Iterator<Item = (u8, usize, &[u8])>
     })
 }
 
-/// What a sequence header tells.
+/// Contents of a sequence header.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Sequence {
     pub(super) coded: Coded,

@@ -108,7 +108,7 @@ pub enum Codec {
 }
 
 impl Codec {
-    /// Its name in one word, as clients are told.
+    /// Its name in the API.
     #[must_use]
     pub fn name(&self) -> &str {
         match self {

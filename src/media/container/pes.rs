@@ -23,7 +23,7 @@ pub(super) const CLOCK: Clock = Clock::hertz(90_000);
 const MAX_PES: usize = 64 * 1024 * 1024;
 /// Sound that is no frame is let go beyond so many bytes.
 const MAX_WAITING: usize = 1 << 20;
-/// Distances between pictures that tell their rate.
+/// Distances between pictures from which their rate is found.
 const OBSERVED: usize = 5;
 /// A frame of pictures without any rate.
 const USUAL_FRAME: i64 = 3_600;

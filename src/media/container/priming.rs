@@ -1,5 +1,5 @@
-//! Codec delay that a file does not declare, or declares and does not count: told by pictures that
-//! begin just as much later than the sound as the codec is late.
+//! Codec delay that a file does not declare, or declares and does not count: found from pictures
+//! that begin just as much later than the sound as the codec is late.
 
 use super::{Clock, Codec, Contents, Detail, Track, TrackKind};
 

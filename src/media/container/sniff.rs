@@ -51,7 +51,7 @@ impl Container {
         Self::Adts,
     ];
 
-    /// Its name in one word.
+    /// Its name in the API.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {

@@ -62,7 +62,7 @@ struct Decoding {
     /// Samples ready to be handed out, the first at `ready_at`.
     ready: VecDeque<Stereo>,
     ready_at: i64,
-    /// Position behind the last decoded sample; none before the first.
+    /// Position behind the last decoded sample; `None` before the first.
     position: Option<i64>,
     /// Stretches without sound between decoded packets.
     gaps: Vec<(i64, i64)>,

@@ -14,7 +14,7 @@ use super::super::MediaError;
 /// How often a wait looks whether anything moved.
 const LOOK: gst::ClockTime = gst::ClockTime::from_mseconds(200);
 
-/// Counts whatever passes, so that a wait can tell slow from stuck.
+/// Counts whatever passes, so that a wait can distinguish slow from stuck.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Moved(Arc<AtomicU64>);
 

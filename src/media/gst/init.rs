@@ -87,8 +87,8 @@ pub(super) fn missing() -> Vec<&'static str> {
         .collect()
 }
 
-/// Takes every element that is not on the list out of this process's knowledge, and
-/// everything that tells formats apart: nothing is plugged but by name.
+/// Removes every element that is not on the list from this process's registry, and all type
+/// finders: elements are only plugged by name.
 pub(super) fn forget_others() -> Result<(), MediaError> {
     ready()?;
     let registry = gst::Registry::get();

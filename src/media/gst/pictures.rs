@@ -71,7 +71,7 @@ impl Pictures {
         })
     }
 
-    /// The next decoded picture, or nothing at the end.
+    /// The next decoded picture, or `None` at the end.
     pub(super) fn next(&self) -> Result<Option<Decoded>, MediaError> {
         let deadline = Instant::now() + self.running.stall();
         loop {
@@ -112,7 +112,7 @@ fn palette(description: &Description) -> Option<Bytes> {
     (!format.palette.is_empty()).then(|| Bytes::from(bytes))
 }
 
-/// Tells the decoder that rows may be padded, which spares it a copy of every picture.
+/// Announces to the decoder that rows may be padded, which spares it a copy of every picture.
 fn offer_strides(sink: &gst_app::AppSink) {
     let Some(pad) = sink.static_pad("sink") else {
         return;

@@ -67,7 +67,7 @@ impl Stills {
         })
     }
 
-    /// The next picture, or nothing at the end.
+    /// The next picture, or `None` at the end.
     pub(super) fn next(&mut self) -> Result<Option<Decoded>, MediaError> {
         let track = self.feeding.track()?;
         let Some((index, packet)) = track

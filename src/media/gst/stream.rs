@@ -58,7 +58,7 @@ impl Stream {
         })
     }
 
-    /// The next picture, or nothing at the end.
+    /// The next picture, or `None` at the end.
     pub(super) fn next(&mut self) -> Result<Option<Decoded>, MediaError> {
         let next = match &mut self.pictures {
             Source::Library(pictures) => pictures.next()?,

@@ -26,7 +26,7 @@ pub enum Source {
 }
 
 impl Source {
-    /// In a word.
+    /// Its name.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -130,7 +130,7 @@ pub fn decide(
     }
 }
 
-/// The coefficients that a code stands for; nothing for those of red, green and blue and for
+/// The coefficients that a code stands for; `None` for those of red, green and blue and for
 /// codes that are not read, which leave it to others.
 fn matrix_of(code: u8) -> Option<Matrix> {
     Some(match code {

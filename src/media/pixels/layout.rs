@@ -128,7 +128,7 @@ impl Layout {
         }
     }
 
-    /// Whether luma and colour differences are halved across and down; nothing of what has none.
+    /// Whether colour differences are halved across and down; `None` for formats without them.
     #[must_use]
     pub fn halved(self) -> Option<(bool, bool)> {
         match self {

@@ -63,7 +63,7 @@ pub fn pieces(track: &Track, origin: Moment) -> Vec<Piece> {
     whole.into_iter().flat_map(cut).take(MOST_PIECES).collect()
 }
 
-/// What edits or, without them, the track's times say is heard.
+/// What is heard by the edits or, without them, by the track's times.
 fn played(track: &Track, origin: Moment) -> Vec<Piece> {
     let Some(bounds) = media_bounds(track) else {
         return Vec::new();

@@ -33,14 +33,14 @@ pub(super) struct Block {
 }
 
 /// Characters drawn by one family.
-struct Run {
+struct FontRun {
     text: String,
     family: String,
 }
 
 /// A paragraph's runs, and which characters no font had.
 struct Paragraph {
-    runs: Vec<Run>,
+    runs: Vec<FontRun>,
     missing: Vec<char>,
 }
 
@@ -108,7 +108,7 @@ pub(super) fn missing(fonts: &mut Fonts, style: &TextStyle) -> Vec<char> {
 
 /// Splits `text` into runs of one family each, replacing what no font has.
 fn itemise(fonts: &mut Fonts, text: &str, family: &str) -> Paragraph {
-    let mut runs: Vec<Run> = Vec::new();
+    let mut runs: Vec<FontRun> = Vec::new();
     let mut missing = Vec::new();
     for cluster in text.graphemes(true) {
         let wanted = if wants_emoji(cluster) {
@@ -126,7 +126,7 @@ fn itemise(fonts: &mut Fonts, text: &str, family: &str) -> Paragraph {
         };
         match runs.last_mut() {
             Some(run) if run.family == family => run.text.push_str(cluster),
-            _ => runs.push(Run {
+            _ => runs.push(FontRun {
                 text: cluster.to_owned(),
                 family,
             }),
@@ -162,7 +162,7 @@ fn wants_emoji(cluster: &str) -> bool {
 }
 
 /// The run's font, named so exactly that shaping has no choice.
-fn attributes<'a>(fonts: &Fonts, run: &'a Run, style: &TextStyle) -> Attrs<'a> {
+fn attributes<'a>(fonts: &Fonts, run: &'a FontRun, style: &TextStyle) -> Attrs<'a> {
     let attributes = Attrs::new().family(Family::Name(&run.family));
     let emoji = run.family == EMOJI_FAMILY;
     let Some(face) = fonts.face(&run.family, style.weight, style.italic && !emoji) else {

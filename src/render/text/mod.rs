@@ -1,5 +1,5 @@
-//! Words to pictures: fonts, layout and rasterising behind one engine. Draws into memory;
-//! where the picture goes is the compositor's business.
+//! Text to pictures: fonts, layout and rasterising behind one engine. Draws into memory; the
+//! compositor places the picture.
 
 mod fonts;
 mod layout;

@@ -83,7 +83,7 @@ enum Stamp {
 }
 
 /// Draws `glyphs`, moved by `origin`, in `color`; only what lies in `window`. Answers
-/// premultiplied RGBA with its place, or nothing when there is no ink.
+/// premultiplied RGBA with its place, or `None` when there is no ink.
 pub(super) fn draw(
     system: &mut FontSystem,
     scaler: &mut ScaleContext,
@@ -112,7 +112,7 @@ pub(super) fn draw(
     Some((ink, pixels))
 }
 
-/// Renders one glyph, or nothing if it has no ink or lies outside.
+/// Renders one glyph, or `None` if it has no ink or lies outside.
 fn stamp(
     system: &mut FontSystem,
     scaler: &mut ScaleContext,

@@ -280,8 +280,8 @@ fn is_redirect(status: StatusCode) -> bool {
     matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
 }
 
-/// The guard's refusal if it is at the bottom of a failed request, else the deepest cause in
-/// words: the outer ones only repeat the URL.
+/// The guard's refusal if it is at the bottom of a failed request, else the text of the
+/// deepest cause: the outer ones only repeat the URL.
 fn connection(error: &reqwest::Error) -> FetchError {
     let mut cause: &(dyn std::error::Error + 'static) = error;
     loop {

@@ -1,8 +1,8 @@
 //! URLs into the store: sources of compositions, named by what is in them, and imports.
 //!
-//! This is the only place that talks to servers named by clients, and [`Guard`] says to
-//! which. For compositions any bytes are fine here, and probing judges them; an import is
-//! told apart by its first bytes, because what is a web page is asked for its video.
+//! This is the only place that connects to servers named by clients, and [`Guard`] decides
+//! to which. For compositions any bytes are fine here, and probing judges them; the kind
+//! of an import is found from its first bytes, because a web page is searched for its video.
 
 mod answer;
 mod download;
@@ -47,7 +47,7 @@ use share::{Direct, ShareService};
 use turns::{Turn, Turns};
 use validators::{Known, Validators};
 
-/// Longest page that is read for what it says.
+/// Longest page that is read, in bytes.
 const PAGE_BYTES: u64 = 1 << 20;
 
 /// Fetches sources. One per node, shared by its slots.

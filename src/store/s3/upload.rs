@@ -136,7 +136,7 @@ impl Bucket {
 struct Parts {
     client: Arc<AmazonS3>,
     path: Path,
-    /// The upload's; none once it has ended.
+    /// The upload's; `None` once it has ended.
     id: Option<String>,
     begun: usize,
     done: Vec<(usize, PartId)>,

@@ -1,5 +1,5 @@
-//! One run as the work sees it: where it says how far it is, what it made, and where it
-//! learns that it should stop.
+//! One run as the work sees it: where it reports its progress and its outputs, and where it
+//! reads that it should stop.
 
 use std::io::Write;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -14,7 +14,7 @@ use crate::worker::order::{self, Made};
 /// The way to the parent, shared by the work and the ticker.
 pub(super) struct Wire<W> {
     output: W,
-    /// A run is going on; progress is only said then.
+    /// A run is going on; progress is only sent then.
     active: bool,
 }
 
@@ -56,7 +56,7 @@ impl Position {
         }
     }
 
-    /// Forgets the last run, before its successor can be told anything.
+    /// Resets the state of the last run, before any order for the next one is handled.
     pub(super) fn reset(&self) {
         self.output.store(0, Ordering::Relaxed);
         self.units.store(0, Ordering::Relaxed);
@@ -164,10 +164,10 @@ impl Run {
         Meter(Arc::clone(&self.position))
     }
 
-    /// Tells the parent of a finished output.
+    /// Sends a finished output to the parent.
     ///
     /// # Errors
-    /// When it cannot be told.
+    /// When it cannot be sent.
     pub fn made(&self, made: &Made) -> Result<(), Failure> {
         let body = order::encode(made).map_err(|error| failure::engine(error.to_string()))?;
         let output = self.position.output();

@@ -78,7 +78,8 @@ where
             Ok(Ok(())) => wire.send(&FromWorker::Finished)?,
             Ok(Err(failure)) => wire.send(&FromWorker::Failed { output, failure })?,
             Err(panic) => {
-                let failure = failure::engine(format!("the worker panicked: {}", words(&*panic)));
+                let failure =
+                    failure::engine(format!("the worker panicked: {}", panic_message(&*panic)));
                 wire.send(&FromWorker::Failed { output, failure })?;
                 return Err(ServeError::Panicked);
             }
@@ -116,7 +117,7 @@ impl Reader {
             orphaned();
         }
         if let Some(error) = broken {
-            // Nobody left to tell is fine: then the work thread has ended by itself.
+            // Fails only if the work thread has ended by itself, which is fine.
             let _ = self.orders.send(Err(error));
         }
     }
@@ -125,7 +126,7 @@ impl Reader {
 fn tick<W: Write>(wire: &Mutex<Wire<W>>, position: &Position, stopped: &Receiver<()>) {
     while stopped.recv_timeout(TICK) == Err(RecvTimeoutError::Timeout) {
         let mut wire = lock(wire);
-        // A parent that cannot be told is found out by the work thread.
+        // The work thread notices as well that the parent cannot be reached.
         if wire.is_active() && wire.send(&position.progress()).is_err() {
             return;
         }
@@ -144,7 +145,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn words(panic: &(dyn std::any::Any + Send)) -> &str {
+fn panic_message(panic: &(dyn std::any::Any + Send)) -> &str {
     panic
         .downcast_ref::<&str>()
         .copied()

@@ -28,10 +28,10 @@ impl Parent {
         from_child
             .set_read_timeout(Some(Duration::from_secs(20)))
             .unwrap();
-        let (tell, orphaned) = mpsc::channel();
+        let (notify, orphaned) = mpsc::channel();
         let child = std::thread::spawn(move || {
             serve(input, output, work, move || {
-                let _ = tell.send(());
+                let _ = notify.send(());
             })
         });
         let mut parent = Self {

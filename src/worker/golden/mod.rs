@@ -2,10 +2,10 @@
 //! as every other. Equal machines make equal bytes of it; where a library takes another way
 //! on another processor and that changes the output, the bytes differ.
 //!
-//! Eight frames of 320×180 in two segments. The first shows a clip in its own planes with words
-//! blended over it (decoder, text, reference compositor, overlay), the second a smaller clip, turned,
-//! with a picture over it (scaling, compositor, conversion). Both sound (resampling, mix, AAC), and
-//! both are encoded and joined.
+//! Eight frames of 320×180 in two segments. The first shows a clip in its own planes with text
+//! blended over it (decoder, text, reference compositor, overlay), the second a smaller clip,
+//! turned, with a picture over it (scaling, compositor, conversion). Both sound (resampling, mix,
+//! AAC), and both are encoded and joined.
 //!
 //! `clip.mp4` is `testsrc2=s=320x180:r=25` and two tones at 44.1 kHz, `picture.jpg` is
 //! `testsrc=s=64x64`, by ffmpeg with `-fflags +bitexact`. Replacing one, or the composition, changes

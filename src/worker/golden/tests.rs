@@ -29,7 +29,7 @@ fn every_run_makes_the_same_bytes() {
 }
 
 #[test]
-fn a_machine_without_a_media_engine_says_so_in_words() {
+fn a_machine_without_a_media_engine_gets_an_error_that_names_it() {
     let missing = crate::media::MediaError::Engine("no engine here".to_owned());
     let mut tools = Tools::with_engine(&WorkerSettings::default(), Err(missing));
     let failure = render(&mut tools).unwrap_err();

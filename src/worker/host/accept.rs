@@ -1,4 +1,4 @@
-//! What a worker says it made, held to what it was asked for. A worker that was taken over can
+//! What a worker reports it made, checked against its order. A worker that was taken over can
 //! spoil its own render; it must not name another's objects, nor put into the log or before
 //! clients what the composition does not say.
 
@@ -59,7 +59,7 @@ pub(super) fn late_warnings(warnings: &[Warning]) -> Result<(), Failure> {
     }
 }
 
-/// Holds a plan to the order it came of, and to what the worker says of it.
+/// Checks a plan against its order, and against the worker's report of it.
 pub(super) fn plan(
     order: &PrepareOrder,
     plan: &Plan,

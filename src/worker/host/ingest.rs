@@ -33,7 +33,7 @@ pub(super) struct Taken {
 }
 
 impl Taken {
-    /// What the coordinator is told once the file was probed.
+    /// What is reported to the coordinator once the file was probed.
     pub(super) fn probed(self, probe: Probe, report: Option<Report>) -> Ingested {
         Ingested {
             object: self.object,

@@ -16,10 +16,10 @@ use crate::render::text::TextEngine;
 use crate::timeline::Timeline;
 use crate::worker::order::PrepareOrder;
 
-fn composition(word: &str) -> ValidComposition {
+fn composition(text: &str) -> ValidComposition {
     let json = json!({
         "width": 64, "height": 64, "duration": 2,
-        "elements": [{"type": "text", "text": word, "duration": 2}],
+        "elements": [{"type": "text", "text": text, "duration": 2}],
     });
     let json = Json::parse(json.to_string().as_bytes()).unwrap();
     validate(&json, &Limits::default()).unwrap().0

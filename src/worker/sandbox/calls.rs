@@ -149,7 +149,7 @@ const REFUSED_HERE: &[c_long] = &[
 const REFUSED_HERE: &[c_long] = &[];
 
 /// The newest call known when the list above was written. Later ones, and those with the
-/// x32 bit, are answered as by a kernel that has never heard of them.
+/// x32 bit, fail with the error of a kernel that does not have them.
 const NEWEST: c_long = libc::SYS_mseal;
 
 /// Puts the filters on all threads, for good.

@@ -90,13 +90,13 @@ pub(super) fn restrict(policy: &Policy) -> Result<String, String> {
             LandlockStatus::Available { effective_abi, .. },
         ) => {
             let version = effective_abi as u32;
-            let mut words = format!("Landlock ABI {version}");
+            let mut detail = format!("Landlock ABI {version}");
             if version < ABI::V4 as u32 {
-                words.push_str(", without its network rules");
+                detail.push_str(", without its network rules");
             } else if version < ABI::V6 as u32 {
-                words.push_str(", without its signal rules");
+                detail.push_str(", without its signal rules");
             }
-            Ok(words)
+            Ok(detail)
         }
         (_, LandlockStatus::NotEnabled) => {
             Err("the kernel has Landlock, but it was not enabled at boot".to_owned())

@@ -19,7 +19,7 @@ pub(super) fn set(policy: &Policy) -> Result<String, String> {
         // No locked memory beyond what a page or two of a library needs.
         (Resource::Memlock, 8 << 20),
     ];
-    let mut words = Vec::new();
+    let mut details = Vec::new();
     for (resource, bytes, name) in [
         // What is written to and not shared, so that a driver's reservations don't count.
         (Resource::Data, policy.memory, "private memory"),
@@ -28,15 +28,15 @@ pub(super) fn set(policy: &Policy) -> Result<String, String> {
     ] {
         if bytes > 0 {
             limits.push((resource, bytes));
-            words.push(format!("{name} {} MiB", bytes >> 20));
+            details.push(format!("{name} {} MiB", bytes >> 20));
         }
     }
     for (resource, most) in limits {
         lower(resource, most).map_err(|error| format!("{resource:?}: {error}"))?;
     }
-    words.push(format!("files of {} GiB", FILE_BYTES >> 30));
-    words.push("no core dumps".to_owned());
-    Ok(words.join(", "))
+    details.push(format!("files of {} GiB", FILE_BYTES >> 30));
+    details.push("no core dumps".to_owned());
+    Ok(details.join(", "))
 }
 
 /// Sets a limit for good, unless a tighter one is there already.

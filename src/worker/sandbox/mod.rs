@@ -69,7 +69,7 @@ pub struct Policy {
 /// The parts of the sandbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Layer {
+pub enum SandboxLayer {
     /// No capabilities, no way to regain any.
     Privileges,
     /// A network namespace of its own, with nothing in it.
@@ -86,7 +86,7 @@ pub enum Layer {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outcome {
     /// Which.
-    pub layer: Layer,
+    pub layer: SandboxLayer,
     /// Whether it is in place.
     pub given: bool,
     /// What it comes to here, or why it is not there.
@@ -108,7 +108,7 @@ pub struct Report {
 pub enum SandboxError {
     /// The operator asked for more than the kernel gives.
     #[error("render.sandbox is \"required\", and the kernel does not give the {0:?} layer: {1}")]
-    Missing(Layer, String),
+    Missing(SandboxLayer, String),
 }
 
 impl Report {
@@ -122,7 +122,7 @@ impl Report {
     /// # Errors
     /// When a layer is required and missing.
     pub fn suffices(&self, mode: Mode) -> Result<(), SandboxError> {
-        let needed = [Layer::Files, Layer::SystemCalls];
+        let needed = [SandboxLayer::Files, SandboxLayer::SystemCalls];
         match self.missing().find(|gap| needed.contains(&gap.layer)) {
             Some(gap) if mode == Mode::Required => {
                 Err(SandboxError::Missing(gap.layer, gap.detail.clone()))
@@ -131,7 +131,7 @@ impl Report {
         }
     }
 
-    fn note(&mut self, layer: Layer, came_to: Result<String, String>) {
+    fn note(&mut self, layer: SandboxLayer, came_to: Result<String, String>) {
         let given = came_to.is_ok();
         let detail = came_to.unwrap_or_else(|why| why);
         self.layers.push(Outcome {
@@ -157,10 +157,10 @@ pub struct Confined {
 pub fn confine(policy: &Policy) -> Result<Confined, SandboxError> {
     let mut report = Report::default();
     if policy.mode != Mode::Off {
-        report.note(Layer::Namespace, privileges::leave_network());
-        report.note(Layer::Privileges, privileges::drop_all());
-        report.note(Layer::Files, files::restrict(policy));
-        report.note(Layer::Limits, limits::set(policy));
+        report.note(SandboxLayer::Namespace, privileges::leave_network());
+        report.note(SandboxLayer::Privileges, privileges::drop_all());
+        report.note(SandboxLayer::Files, files::restrict(policy));
+        report.note(SandboxLayer::Limits, limits::set(policy));
         report.suffices(policy.mode)?;
     }
     Ok(Confined {
@@ -176,7 +176,7 @@ impl Confined {
     /// When the operator requires a layer that is not to be had.
     pub fn seal(mut self) -> Result<Report, SandboxError> {
         if self.mode != Mode::Off {
-            self.report.note(Layer::SystemCalls, calls::refuse());
+            self.report.note(SandboxLayer::SystemCalls, calls::refuse());
             self.report.suffices(self.mode)?;
         }
         Ok(self.report)
@@ -215,11 +215,12 @@ mod tests {
 
     fn report(given: [bool; 2]) -> Report {
         let mut report = Report::default();
-        for (layer, given) in [Layer::Files, Layer::SystemCalls].into_iter().zip(given) {
-            let words = || "words".to_owned();
-            report.note(layer, if given { Ok(words()) } else { Err(words()) });
+        let layers = [SandboxLayer::Files, SandboxLayer::SystemCalls];
+        for (layer, given) in layers.into_iter().zip(given) {
+            let detail = || "a detail".to_owned();
+            report.note(layer, if given { Ok(detail()) } else { Err(detail()) });
         }
-        report.note(Layer::Namespace, Err("not allowed".to_owned()));
+        report.note(SandboxLayer::Namespace, Err("not allowed".to_owned()));
         report
     }
 
@@ -232,7 +233,11 @@ mod tests {
             let begins = mode != Mode::Required || given == [true, true];
             let report = report(given);
             assert_eq!(report.suffices(mode).is_ok(), begins, "{given:?} {mode:?}");
-            assert!(report.missing().any(|gap| gap.layer == Layer::Namespace));
+            assert!(
+                report
+                    .missing()
+                    .any(|gap| gap.layer == SandboxLayer::Namespace)
+            );
         }
     }
 

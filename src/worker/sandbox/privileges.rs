@@ -36,9 +36,9 @@ fn unshare(flags: UnshareFlags) -> io::Result<()> {
 
 /// Gives up every privilege for good, and offers itself when memory runs out.
 pub(super) fn drop_all() -> Result<String, String> {
-    let in_words = |what: &'static str| move |error: rustix::io::Errno| format!("{what}: {error}");
-    set_no_new_privs(true).map_err(in_words("no_new_privs"))?;
-    let held = capabilities(None).map_err(in_words("capabilities"))?;
+    let failed = |what: &'static str| move |error: rustix::io::Errno| format!("{what}: {error}");
+    set_no_new_privs(true).map_err(failed("no_new_privs"))?;
+    let held = capabilities(None).map_err(failed("capabilities"))?;
     // A server that runs as root may keep its data below a directory that is somebody
     // else's. Landlock bounds what this one right reaches.
     let kept = if geteuid().is_root() {
@@ -51,19 +51,19 @@ pub(super) fn drop_all() -> Result<String, String> {
         permitted: kept,
         inheritable: CapabilitySet::empty(),
     };
-    set_capabilities(None, sets).map_err(in_words("capabilities"))?;
-    let mut words = if kept.is_empty() {
+    set_capabilities(None, sets).map_err(failed("capabilities"))?;
+    let mut detail = if kept.is_empty() {
         "none held, none to be had".to_owned()
     } else {
         "none but passing over file modes, none to be had".to_owned()
     };
     match fs::write("/proc/self/oom_score_adj", "1000") {
-        Ok(()) => words.push_str("; the first to go when memory runs out"),
-        Err(error) => words.push_str(&format!("; not first to go when memory runs out: {error}")),
+        Ok(()) => detail.push_str("; the first to go when memory runs out"),
+        Err(error) => detail.push_str(&format!("; not first to go when memory runs out: {error}")),
     }
     // From here on this process's own files in /proc are root's.
-    set_dumpable_behavior(DumpableBehavior::NotDumpable).map_err(in_words("dumpable"))?;
+    set_dumpable_behavior(DumpableBehavior::NotDumpable).map_err(failed("dumpable"))?;
     // Once more: the kernel forgets it when privileges change.
-    set_parent_process_death_signal(Some(Signal::KILL)).map_err(in_words("death signal"))?;
-    Ok(words)
+    set_parent_process_death_signal(Some(Signal::KILL)).map_err(failed("death signal"))?;
+    Ok(detail)
 }

@@ -23,7 +23,7 @@ use crate::render::{Stage, StageSource};
 use decoders::Decoders;
 use painter::Painter;
 
-/// Renders a run of segments, one output each, until it is told to stop or all are made.
+/// Renders a run of segments, one output each, until it is ordered to stop or all are made.
 pub(super) fn segments(tools: &mut Tools, order: &SegmentsOrder, run: &Run) -> Result<(), Failure> {
     let plan = read_plan(&order.plan)?;
     let engine = tools.engine()?;

@@ -262,7 +262,7 @@ impl<'a> Painter<'a> {
     }
 
     /// Draws what lies over a base on nothing, in the rectangle it touches. Moving pictures
-    /// need the compositor's speed; words and stills are drawn once by the reference, which
+    /// need the compositor's speed; text and stills are drawn once by the reference, which
     /// every machine has.
     fn prepare(
         &mut self,

@@ -54,7 +54,7 @@ fn paint(elements: &serde_json::Value) -> (Ways, Vec<u64>) {
 #[test]
 fn every_frame_goes_the_cheapest_way_that_gives_its_pixels() {
     let clip = json!({"type": "video", "source_url": "http://host/a.mp4"});
-    let words = json!({"type": "text", "text": "Hi", "duration": 1, "font_size": 12,
+    let title = json!({"type": "text", "text": "Hi", "duration": 1, "font_size": 12,
         "y": "100%", "y_anchor": "100%"});
     let unseen = json!({"type": "text", "text": "Hi", "duration": 1, "x": "900%"});
     let untouched = |same, untouched, blended| Ways {
@@ -66,12 +66,12 @@ fn every_frame_goes_the_cheapest_way_that_gives_its_pixels() {
     let cases = [
         ("a clip alone", json!([clip]), untouched(30, 30, 0)),
         (
-            "words for the first half",
-            json!([clip, words]),
+            "text for the first half",
+            json!([clip, title]),
             untouched(30, 15, 15),
         ),
         (
-            "words beyond the canvas",
+            "text beyond the canvas",
             json!([clip, unseen]),
             untouched(30, 30, 0),
         ),

@@ -114,7 +114,7 @@ pub(super) fn read(input: &mut Input, start: u64) -> Result<Contents, MediaError
                 "more than {MAX_PACKETS} packets"
             )));
         }
-        // Several raw blocks are told apart by the decoder only, which then needs the header.
+        // Only the decoder can separate several raw blocks, and it needs the header for that.
         is_whole |= header.blocks > 1;
         packets.push(Packet {
             offset: at,

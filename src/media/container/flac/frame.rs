@@ -61,7 +61,7 @@ pub(in crate::media::container) struct Frame {
 }
 
 impl Frame {
-    /// Reads a frame's header; nothing unless its checksum is right.
+    /// Reads a frame's header; `None` unless its checksum is right.
     pub(in crate::media::container) fn read(bytes: &[u8], info: &StreamInfo) -> Option<Self> {
         let &[0xff, second, third, fourth, ..] = bytes else {
             return None;

@@ -403,7 +403,7 @@ fn alpha(
     Ok(None)
 }
 
-/// Offset and size of each frame of a block; nothing where its lacing cannot be.
+/// Offset and size of each frame of a block; `None` where its lacing is invalid.
 fn frames(head: &[u8], at: usize, laces: u8, block: &Block) -> Option<Vec<(u64, u64)>> {
     let start = |taken: usize| block.body + taken as u64;
     if laces == 0 {

@@ -39,7 +39,7 @@ pub(super) fn number(bytes: &[u8], keep: bool) -> Option<(u64, usize, bool)> {
     Some((if keep { raw } else { value }, length, is_unknown))
 }
 
-/// The header of the element at `at`; nothing at the end of the file or where there is none.
+/// The header of the element at `at`; `None` at the end of the file or where there is none.
 pub(super) fn header(input: &mut Input, at: u64) -> Result<Option<Element>, MediaError> {
     let bytes = input.available(at, 12)?;
     let Some((id, id_length, _)) = number(bytes, true).filter(|&(_, length, _)| length <= 4) else {

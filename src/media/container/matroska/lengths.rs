@@ -96,7 +96,7 @@ impl Laced {
 /// `tick` of what its block says: the one time for the run that all blocks agree on.
 pub(super) fn count(track: &mut Track, laced: &Laced, tick: i64) {
     let mut laced = laced.0.iter().peekable();
-    let mut run = Run::default();
+    let mut run = PacketRun::default();
     let packets = &mut track.packets;
     for index in 0..packets.len() {
         let is_laced = laced.next_if(|&&one| one as usize == index).is_some();
@@ -104,15 +104,15 @@ pub(super) fn count(track: &mut Track, laced: &Laced, tick: i64) {
         let fits = is_laced || run.accepts(pts, tick);
         if !fits {
             run.settle(packets, index);
-            run = Run::begun(index, pts, tick);
+            run = PacketRun::begun(index, pts, tick);
         }
         run.length = run.length.saturating_add(i64::from(duration));
         if duration == 0 {
             // Nobody knows where the next one begins.
             run.settle(packets, index + 1);
-            run = Run {
+            run = PacketRun {
                 is_over: true,
-                ..Run::default()
+                ..PacketRun::default()
             };
         }
     }
@@ -122,7 +122,7 @@ pub(super) fn count(track: &mut Track, laced: &Laced, tick: i64) {
 
 /// Packets that follow one another without a gap.
 #[derive(Debug, Default)]
-struct Run {
+struct PacketRun {
     first: usize,
     /// Between these the first packet's time must lie.
     least: i64,
@@ -132,7 +132,7 @@ struct Run {
     is_over: bool,
 }
 
-impl Run {
+impl PacketRun {
     fn begun(first: usize, pts: i64, tick: i64) -> Self {
         Self {
             first,

@@ -33,7 +33,7 @@ const BITRATES: [[u32; 14]; 5] = [
 ];
 
 impl Header {
-    /// Reads a header; nothing where there is none, and for free bit rates, whose frames don't
+    /// Reads a header; `None` where there is none, and for free bit rates, whose frames don't
     /// say their length.
     pub(in crate::media::container) fn read(bytes: [u8; 4]) -> Option<Self> {
         let [first, second, third, fourth] = bytes;

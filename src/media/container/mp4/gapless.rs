@@ -31,7 +31,7 @@ fn parsed(text: &[u8]) -> Option<Gapless> {
     let text = std::str::from_utf8(text).ok()?;
     let mut numbers = text
         .split_ascii_whitespace()
-        .map(|word| u64::from_str_radix(word, 16));
+        .map(|number| u64::from_str_radix(number, 16));
     numbers.next()?.ok()?;
     let (lead, tail) = (numbers.next()?.ok()?, numbers.next()?.ok()?);
     // More than ten seconds is no codec's.

@@ -32,7 +32,7 @@ pub(in crate::media::container) const BITMAP: [Role; 18] = [
     TopBackRight,
 ];
 
-/// Reads a `chan` box; nothing when it does not fit the number of channels.
+/// Reads a `chan` box; `None` when it does not fit the number of channels.
 pub(super) fn quicktime(body: &[u8], channels: u16) -> Option<ChannelLayout> {
     let mut fields = Fields::new(body);
     fields.full()?;
@@ -187,7 +187,7 @@ fn labelled(label: u32) -> Role {
     }
 }
 
-/// Reads a `chnl` box of version 0; nothing when it does not fit the number of channels.
+/// Reads a `chnl` box of version 0; `None` when it does not fit the number of channels.
 pub(super) fn iso(body: &[u8], channels: u16) -> Option<ChannelLayout> {
     let mut fields = Fields::new(body);
     let (version, _) = fields.full()?;

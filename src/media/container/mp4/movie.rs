@@ -200,7 +200,7 @@ fn unknown(kind: [u8; 4]) -> Description {
     }
 }
 
-/// An edit list; nothing where it is empty, which ISO has mean the same as none.
+/// An edit list; `None` where it is empty, which ISO has mean the same as none.
 fn edits(body: &[u8], movie: Clock) -> Option<Vec<Edit>> {
     let mut fields = Fields::new(body);
     let (version, _) = fields.full()?;

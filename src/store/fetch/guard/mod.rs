@@ -20,8 +20,8 @@ use url::{Host, Url};
 pub use names::{Names, SystemNames};
 pub use ranges::is_public;
 
-/// Why a URL is not followed. Says the host as it was written and never an address that a
-/// name resolved to: that would tell outsiders about the network inside.
+/// Why a URL is not followed. Names the host as it was written and never an address that a
+/// name resolved to: that would disclose the internal network to outsiders.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Forbidden {
     /// Only http and https are.

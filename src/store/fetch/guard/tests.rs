@@ -80,7 +80,7 @@ impl Silent {
     }
 }
 
-/// An origin outside that redirects to whatever it was told.
+/// A public origin that redirects to the given targets.
 async fn origin(targets: Vec<String>) -> SocketAddr {
     async fn go(State(targets): State<Arc<Vec<String>>>, Path(index): Path<usize>) -> Response {
         match targets.get(index) {

@@ -21,7 +21,7 @@ use super::error::FetchError;
 use super::guard::Guard;
 use super::limits::FetchLimits;
 use super::progress::Meter;
-use run::{Found, Run};
+use run::{Found, ProgramRun};
 
 /// For saying its version: it is a large Python program.
 const START: Duration = Duration::from_secs(30);
@@ -62,7 +62,7 @@ impl YtDlp {
     /// Its version, as it says itself.
     ///
     /// # Errors
-    /// In words, when it cannot be run.
+    /// The reason, when it cannot be run.
     pub async fn version(&self) -> Result<String, String> {
         let mut command = Command::new(&self.program);
         command.args(["--ignore-config", "--version"]);
@@ -71,7 +71,7 @@ impl YtDlp {
             .kill_on_drop(true);
         let output = tokio::time::timeout(START, command.output())
             .await
-            .map_err(|_| format!("it said nothing within {START:?}"))?
+            .map_err(|_| format!("it printed nothing within {START:?}"))?
             .map_err(|error| error.to_string())?;
         let version = String::from_utf8_lossy(&output.stdout).trim().to_owned();
         if output.status.success() && !version.is_empty() {
@@ -90,7 +90,7 @@ impl YtDlp {
         scratch: &Path,
         meter: &dyn Meter,
     ) -> Result<Found, FetchError> {
-        let run = Run {
+        let run = ProgramRun {
             tool: self,
             guard,
             limits,

@@ -1,4 +1,4 @@
-//! One run of the program: what it is told, how it is watched, and what is taken from it.
+//! One run of the program: its arguments, how it is watched, and what is taken from it.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -28,10 +28,10 @@ const WARM_UP: Duration = Duration::from_secs(60);
 const TICK: Duration = Duration::from_millis(100);
 /// Where it writes the title, in its home.
 const TITLE: &str = "title";
-/// Kept of what it says.
+/// Bytes kept of its output.
 const TAIL: usize = 16 << 10;
-/// Of its words in an error.
-const WORDS: usize = 300;
+/// Characters of its output in an error.
+const MESSAGE_LEN: usize = 300;
 
 /// A video that was downloaded.
 #[derive(Debug)]
@@ -43,7 +43,7 @@ pub(in crate::store::fetch) struct Found {
 }
 
 /// What one run needs.
-pub(super) struct Run<'a> {
+pub(super) struct ProgramRun<'a> {
     pub(super) tool: &'a YtDlp,
     pub(super) guard: &'a Guard,
     pub(super) limits: &'a FetchLimits,
@@ -53,11 +53,11 @@ pub(super) struct Run<'a> {
 /// What it left behind.
 struct Ended {
     status: ExitStatus,
-    said: String,
-    complained: String,
+    stdout: String,
+    stderr: String,
 }
 
-impl Run<'_> {
+impl ProgramRun<'_> {
     pub(super) async fn to_the_end(
         &self,
         scratch: &Path,
@@ -114,9 +114,9 @@ impl Run<'_> {
         let (mut seen, mut since) = ((0, 0), Instant::now());
         loop {
             let ended = tokio::select! {
-                (said, complained, status) = &mut talk => {
+                (stdout, stderr, status) = &mut talk => {
                     let status = status.map_err(|error| FetchError::from_io(&error))?;
-                    Some(Ended { status, said, complained })
+                    Some(Ended { status, stdout, stderr })
                 }
                 _ = ticks.tick() => None,
             };
@@ -206,14 +206,14 @@ impl Run<'_> {
         if let Some(forbidden) = proxy.refused() {
             return FetchError::Forbidden(forbidden);
         }
-        let all = format!("{}\n{}", ended.said, ended.complained);
+        let all = format!("{}\n{}", ended.stdout, ended.stderr);
         if all.contains("No space left on device") {
             return FetchError::StorageFull;
         }
         if all.contains("max-filesize") || all.contains("File too large") {
             return FetchError::TooLarge(self.limits.bytes);
         }
-        let lines = ended.complained.lines().rev().map(str::trim);
+        let lines = ended.stderr.lines().rev().map(str::trim);
         let mut errors = lines.filter_map(|line| line.strip_prefix("ERROR: "));
         let Some(error) = errors.next() else {
             tracing::debug!(status = %ended.status, output = %all, "yt-dlp left no video");
@@ -222,7 +222,7 @@ impl Run<'_> {
                     .to_owned(),
             );
         };
-        // What it has to say to whoever runs it is not for whoever asked.
+        // The program's hints to its operator are not for the client.
         let error = error
             .split("; please report this issue")
             .next()
@@ -234,7 +234,7 @@ impl Run<'_> {
         let error: String = error
             .chars()
             .filter(|c| !c.is_control())
-            .take(WORDS)
+            .take(MESSAGE_LEN)
             .collect();
         FetchError::Unsupported(format!(
             "the link gives a web page, and yt-dlp cannot get its video: {error}"
@@ -242,7 +242,7 @@ impl Run<'_> {
     }
 }
 
-/// The title that it was told to write down, in JSON: a line of it may hold anything.
+/// The title from the file that the program writes, in JSON: it may contain any characters.
 fn title(file: &Path) -> Option<String> {
     use std::io::Read as _;
     let mut text = String::new();

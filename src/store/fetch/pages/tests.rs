@@ -29,7 +29,7 @@ fn skipped(why: &str) {
     let _ = writeln!(std::io::stderr(), "SKIPPED: {why}");
 }
 
-/// The real program, or a loud word that it is not here.
+/// The real program, or a notice on stderr that it is not installed.
 fn real() -> Option<YtDlp> {
     let found = YtDlp::find("auto");
     if found.is_none() {
@@ -471,7 +471,7 @@ async fn the_proxy_serves_its_own_run_and_leads_outside_only() {
             &known,
             "502",
         ),
-        ("nonsense\r\n".to_owned(), &known, "400"),
+        ("garbage\r\n".to_owned(), &known, "400"),
     ];
     for (line, field, status) in cases {
         let answer = asked(&proxy, &format!("{line}{field}Host: {inside}\r\n\r\n")).await;

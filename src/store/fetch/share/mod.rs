@@ -34,7 +34,7 @@ pub struct Direct {
     pub service: ShareService,
 }
 
-/// The direct form of a share link; nothing for any other URL.
+/// The direct form of a share link; `None` for any other URL.
 pub fn direct(link: &Url) -> Option<Direct> {
     if !matches!(link.scheme(), "http" | "https") || link.port().is_some() {
         return None;

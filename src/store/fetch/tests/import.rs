@@ -40,7 +40,7 @@ async fn an_import_is_what_its_bytes_are_and_has_the_name_of_its_link() {
 async fn what_is_no_media_is_not_imported() {
     let origin = files().await;
     let bench = Bench::new();
-    for (path, code, words) in [
+    for (path, code, text) in [
         ("/page.mp4", "import_unsupported", "yt-dlp"),
         ("/list.m3u8", "invalid_source", "not media"),
         ("/empty.mp4", "invalid_source", "not media"),
@@ -49,7 +49,7 @@ async fn what_is_no_media_is_not_imported() {
         let error = bench.import(&format!("{origin}{path}")).await.unwrap_err();
         assert_eq!(error.code(), code, "{path}: {error}");
         assert!(error.is_permanent(), "{path}");
-        assert!(error.to_string().contains(words), "{path}: {error}");
+        assert!(error.to_string().contains(text), "{path}: {error}");
     }
 }
 

@@ -40,10 +40,10 @@ async fn a_source_slower_than_the_least_rate_over_a_window_is_given_up() {
     assert!(matches!(error, FetchError::TooSlow { .. }), "{error}");
     assert_eq!(error.code(), "source_unreachable");
     assert!(error.is_permanent(), "{error}");
-    let words = error.to_string();
+    let message = error.to_string();
     assert!(
-        words.contains("bytes a second") && words.contains("10000 are the least"),
-        "{words}"
+        message.contains("bytes a second") && message.contains("10000 are the least"),
+        "{message}"
     );
 
     // The window ends in the middle of a silence, too.

@@ -1,4 +1,4 @@
-//! Downloads that break off, against a server of raw sockets that says what it is told to.
+//! Downloads that break off, against a server of raw sockets with scripted answers.
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::task::JoinHandle;
@@ -9,7 +9,7 @@ const DATED: &str =
     "Date: Tue, 01 Jul 2025 10:00:05 GMT\r\nLast-Modified: Tue, 01 Jul 2025 10:00:00 GMT\r\n";
 const REST: &str = "206 Partial Content";
 
-/// Gives one answer a connection, breaks each off at its end, and tells what was asked.
+/// Gives one answer a connection, breaks each off at its end, and returns the requests.
 async fn scripted(answers: Vec<Vec<u8>>) -> (String, JoinHandle<Vec<String>>) {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/file", listener.local_addr().unwrap());
@@ -72,7 +72,7 @@ async fn what_may_have_changed_is_begun_again() {
     let strong = "ETag: \"x\"\r\n";
     let cases: [(&str, Vec<Vec<u8>>, &str); 5] = [
         (
-            "no way to tell the version",
+            "no validator of the version",
             vec![
                 answer("200 OK", "ETag: W/\"x\"\r\n", 20, "0123"),
                 answer("200 OK", "", new.len(), new),

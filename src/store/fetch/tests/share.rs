@@ -150,13 +150,13 @@ async fn a_share_link_without_a_file_says_why() {
             "sign in",
         ),
     ];
-    for (link, code, words) in cases {
+    for (link, code, text) in cases {
         for error in [
             bench.import(link).await.map(|_| ()).unwrap_err(),
             bench.fetch(link).await.map(|_| ()).unwrap_err(),
         ] {
             assert_eq!(error.code(), code, "{link}: {error}");
-            assert!(error.to_string().contains(words), "{link}: {error}");
+            assert!(error.to_string().contains(text), "{link}: {error}");
         }
     }
     let asked = log.lock().unwrap();

@@ -1,4 +1,4 @@
-//! Taking in and delivering: what arrives, what is refused, and what is told of it.
+//! Taking in and delivering: what arrives, what is refused, and what is reported.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -149,7 +149,7 @@ async fn parts_are_put_together_in_their_order() {
 }
 
 #[tokio::test]
-async fn what_is_not_what_was_declared_is_refused_in_words() {
+async fn what_is_not_what_was_declared_is_refused_with_a_reason() {
     let page = b"<!doctype html><html><body>not a picture</body></html>";
     let cases: [(&str, &[u8], &str, u64, &str); 6] = [
         (
