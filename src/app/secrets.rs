@@ -16,9 +16,9 @@ use anyhow::Context;
 use crate::edge::SigningKey;
 use crate::settings::Settings;
 
-const KEYS: &str = "signing.keys";
-const KEY_OF_BEFORE: &str = "signing.key";
-const SEALING_KEY: &str = "sealing.key";
+const KEYS_FILE: &str = "signing.keys";
+const LEGACY_KEY_FILE: &str = "signing.key";
+const SEALING_KEY_FILE: &str = "sealing.key";
 
 /// Bytes of a key that is drawn here, and the least of one that an operator writes.
 const KEY_BYTES: usize = 32;
@@ -29,7 +29,7 @@ pub(super) fn sealing_secret(settings: &Settings, data_dir: &Path) -> anyhow::Re
     if !settings.cluster.secret.is_empty() {
         return Ok(settings.cluster.secret.clone().into_bytes());
     }
-    let path = data_dir.join(SEALING_KEY);
+    let path = data_dir.join(SEALING_KEY_FILE);
     if let Some(secret) = present(fs::read(&path), &path)? {
         anyhow::ensure!(
             secret.len() == KEY_BYTES,
@@ -69,12 +69,12 @@ pub(super) fn rotate_signing_key(data_dir: &Path, forget: bool) -> anyhow::Resul
 }
 
 fn kept_keys(data_dir: &Path) -> anyhow::Result<Option<Vec<SigningKey>>> {
-    let path = data_dir.join(KEYS);
+    let path = data_dir.join(KEYS_FILE);
     if let Some(text) = present(fs::read_to_string(&path), &path)? {
         let keys = parse(&text).with_context(|| format!("`{}` is not usable", path.display()))?;
         return Ok(Some(keys));
     }
-    let path = data_dir.join(KEY_OF_BEFORE);
+    let path = data_dir.join(LEGACY_KEY_FILE);
     let Some(secret) = present(fs::read(&path), &path)? else {
         return Ok(None);
     };
@@ -148,7 +148,8 @@ fn write_keys(data_dir: &Path, keys: &[SigningKey]) -> anyhow::Result<()> {
     for key in keys {
         text.push_str(&format!("{}:{}\n", key.id, key.secret_as_hex()));
     }
-    write_secret(&data_dir.join(KEYS), text.as_bytes()).context("the signing keys cannot be kept")
+    write_secret(&data_dir.join(KEYS_FILE), text.as_bytes())
+        .context("the signing keys cannot be kept")
 }
 
 fn write_secret(path: &Path, secret: &[u8]) -> io::Result<()> {
@@ -182,7 +183,7 @@ mod tests {
         assert_eq!(first[0].secret.len(), KEY_BYTES);
         let again = signing_keys(directory.path()).unwrap();
         assert_eq!((again.len(), &again[0].secret), (1, &first[0].secret));
-        let about = fs::metadata(directory.path().join(KEYS)).unwrap();
+        let about = fs::metadata(directory.path().join(KEYS_FILE)).unwrap();
         assert_eq!(about.permissions().mode() & 0o777, 0o600);
     }
 
@@ -200,7 +201,7 @@ mod tests {
     #[test]
     fn the_key_of_a_release_before_goes_on_and_is_rotated_like_any() {
         let directory = tempfile::tempdir().unwrap();
-        fs::write(directory.path().join(KEY_OF_BEFORE), [7; KEY_BYTES]).unwrap();
+        fs::write(directory.path().join(LEGACY_KEY_FILE), [7; KEY_BYTES]).unwrap();
         assert_eq!(
             signing_keys(directory.path()).unwrap()[0].secret,
             [7; KEY_BYTES]
@@ -209,7 +210,7 @@ mod tests {
         let keys = signing_keys(directory.path()).unwrap();
         assert_eq!((keys.len(), &keys[1].secret[..]), (2, &[7; KEY_BYTES][..]));
         let directory = tempfile::tempdir().unwrap();
-        fs::write(directory.path().join(KEY_OF_BEFORE), "short").unwrap();
+        fs::write(directory.path().join(LEGACY_KEY_FILE), "short").unwrap();
         assert!(signing_keys(directory.path()).is_err());
     }
 

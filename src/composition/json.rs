@@ -1,5 +1,5 @@
 //! Request bodies as JSON trees. Stricter than a plain parser: an object that names a key
-//! twice or a tree that is too deep is refused. Says nothing about what the tree means.
+//! twice or a tree that is too deep is refused. The meaning of the tree is not checked here.
 
 use std::fmt;
 

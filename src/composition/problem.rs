@@ -1,4 +1,4 @@
-//! What validation has to say about a composition.
+//! Findings of validation about a composition.
 
 use serde::{Deserialize, Serialize};
 

@@ -26,7 +26,7 @@ pub struct ImportRequest {
     pub filename: Option<String>,
 }
 
-/// A webhook endpoint that a client wants.
+/// A webhook endpoint as a client requests it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WebhookRequest {
     /// Where events are sent.

@@ -1,4 +1,4 @@
-//! Which files a composition needs, and where it says so.
+//! Which files a composition needs, and the fields that name them.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,5 +1,5 @@
-//! A composition that passed validation, in the terms the renderer thinks in. Only
-//! [`super::validate`] makes one; fields that don't render yet have no place here.
+//! A composition that passed validation, in the renderer's terms. Only [`super::validate`] makes
+//! one; fields that don't render yet have no place here.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Pictures in memory, whoever made them.
+//! Pictures in memory, independent of their origin.
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};

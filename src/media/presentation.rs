@@ -142,7 +142,7 @@ fn is_asked_for(track: &Track, start: Option<i64>, first_shown: i64) -> bool {
     })
 }
 
-/// When a packet is shown, or, where the container does not say, decoded.
+/// When a packet is shown, or, where the container does not state it, decoded.
 fn time(packet: &Packet) -> i64 {
     if packet.pts == Packet::UNTIMED {
         packet.dts
@@ -151,7 +151,7 @@ fn time(packet: &Packet) -> i64 {
     }
 }
 
-/// What of a picture track is shown. `origin` is the file's time 0; `first_entry` says whether
+/// What of a picture track is shown. `origin` is the file's time 0; `first_entry` returns whether
 /// the pictures that follow the first sync packet and are shown before it can be decoded.
 ///
 /// # Errors

@@ -94,7 +94,7 @@ pub struct PictureReport {
     pub rotation: u16,
     /// Mirrored left to right before the turn.
     pub mirrored: bool,
-    /// Width over height of one sample, as the container says.
+    /// Width over height of one sample, from the container.
     pub pixel_aspect: Option<(u32, u32)>,
     /// Columns and rows that the container cuts off: left, right, top, bottom.
     pub crop: [u32; 4],
@@ -104,7 +104,7 @@ pub struct PictureReport {
     pub frame_rate: Option<f64>,
     /// Whether all frames last equally long.
     pub constant_rate: bool,
-    /// Made of fields, as the container says; `None`: it does not.
+    /// Made of fields, from the container; `None`: not stated.
     pub interlaced: Option<bool>,
     /// What the numbers mean.
     pub color: ColorReport,
@@ -230,7 +230,7 @@ impl Report {
 /// The picture of a still, as a track of one frame; `None` for other files.
 fn still(info: &MediaInfo) -> Option<TrackReport> {
     let video = info.video.as_ref().filter(|_| info.is_still())?;
-    let said = || "container".to_owned();
+    let container = || "container".to_owned();
     Some(TrackReport {
         id: 1,
         kind: "video".to_owned(),
@@ -255,9 +255,9 @@ fn still(info: &MediaInfo) -> Option<TrackReport> {
             // Whatever it is coded as, it is decoded to what an ICC profile turns into sRGB.
             color: ColorReport {
                 matrix: "rgb".to_owned(),
-                matrix_from: said(),
+                matrix_from: container(),
                 range: "full".to_owned(),
-                range_from: said(),
+                range_from: container(),
                 primaries: None,
                 curve: "sdr".to_owned(),
             },

@@ -1,5 +1,5 @@
 //! A media engine without codecs, for tests of everything round it: sources are small JSON
-//! files, pictures carry their own index, and what is written says what went in. Not a player of
+//! files, pictures carry their own index, and written files describe their input. Not a player of
 //! real files.
 
 use std::path::{Path, PathBuf};

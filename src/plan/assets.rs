@@ -1,5 +1,5 @@
 //! Uploads and imports as compositions name them: by a URL of this cluster that holds their
-//! id. Such a URL is never fetched: whatever its host, the id alone says which bytes are
+//! id. Such a URL is never fetched: whatever its host, the id alone determines which bytes are
 //! meant, so that links outlive a changed host or port.
 
 use cluster::model::{AssetId, AssetKind};
@@ -21,7 +21,7 @@ pub fn asset_of(url: &str) -> Option<AssetId> {
     if !matches!(url.scheme(), "http" | "https") {
         return None;
     }
-    // A path in front of ours is that of a proxy.
+    // A path in front of `PATH` is that of a proxy.
     let (_, id) = url.path().rsplit_once(PATH)?;
     id.parse()
         .ok()

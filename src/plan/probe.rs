@@ -54,7 +54,7 @@ pub struct ProbeAudio {
 }
 
 impl Probe {
-    /// A file that is what its name or first bytes say, and that nothing more is known of.
+    /// A file of which only its kind is known, from its name or first bytes.
     pub fn bare(container: &str) -> Self {
         Self {
             container: container.to_owned(),

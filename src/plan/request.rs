@@ -13,7 +13,7 @@ pub struct RequestObject {
     pub version: u32,
     /// The client's body as sent, in canonical form.
     pub composition: serde_json::Value,
-    /// What validation had to say that stopped nothing.
+    /// Warnings of validation.
     pub warnings: Vec<Warning>,
     /// Base of the links this render's answers hold, without a slash at the end; empty:
     /// wherever the server that answers listens.

@@ -18,7 +18,7 @@ const PREFERRED_SEGMENTS: u64 = 200;
 /// coordinator.
 const MAX_SEGMENTS: u64 = 20_000;
 
-/// What the operator says about cuts.
+/// The operator's settings for cuts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CutSettings {
     /// `render.segment_frames`: the grid's step; 0: by the output's length.

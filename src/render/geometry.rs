@@ -25,7 +25,7 @@ pub struct Placement {
     pub exact: bool,
 }
 
-/// Places `picture` as `layer` says. None when nothing of it can be seen.
+/// Places `picture` by the settings of `layer`. `None` when it is outside the canvas.
 #[must_use]
 pub fn place(layer: &Layer, picture: &Picture) -> Option<Placement> {
     let drawn = drawn_region(layer, &picture.rect)?;

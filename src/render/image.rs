@@ -255,7 +255,7 @@ mod tests {
         bytes.into_inner()
     }
 
-    /// An EXIF segment that says nothing but the orientation, put behind a JPEG's first marker.
+    /// An EXIF segment with nothing but the orientation, put behind a JPEG's first marker.
     fn with_orientation(jpeg: &[u8], orientation: u8) -> Vec<u8> {
         let mut exif = b"Exif\0\0MM\0\x2a\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0".to_vec();
         exif.extend([orientation, 0, 0, 0, 0, 0, 0]);
@@ -380,7 +380,7 @@ mod tests {
             probe_image(&path, 100).unwrap()
         };
         assert_eq!(info(&file).notices, []);
-        // An animation of one frame, said in front of the data.
+        // An animation of one frame, declared in front of the data.
         let mut chunk = b"acTL\0\0\0\x01\0\0\0\0".to_vec();
         chunk.extend(crc(&chunk).to_be_bytes());
         file.splice(33..33, [&[0, 0, 0, 8][..], &chunk].concat());
@@ -397,8 +397,8 @@ mod tests {
             (b"<?xml version='1.0'?><svg width='1'/>", "SVG"),
         ] {
             let (_folder, path) = saved("a", head);
-            let said = probe_image(&path, 100).unwrap_err().to_string();
-            assert!(said.contains(name), "{said}");
+            let message = probe_image(&path, 100).unwrap_err().to_string();
+            assert!(message.contains(name), "{message}");
         }
     }
 

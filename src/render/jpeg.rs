@@ -1,4 +1,4 @@
-//! JPEG files beyond what the `image` crate's decoder says of them: whether all of a picture is
+//! JPEG files beyond what the `image` crate's decoder reports: whether all of a picture is
 //! there, and the inks of those of four.
 
 use std::io::Cursor;
@@ -20,7 +20,7 @@ pub(super) enum Strictly {
     /// It ends too early, or its data contradicts itself: what a tolerant decoder gives is partly made
     /// up.
     Damaged,
-    /// The strict decoder does not say: inks, or another fault that concerns no pixel.
+    /// The strict decoder does not decide: inks, or another fault that concerns no pixel.
     Unknown,
 }
 

@@ -67,7 +67,7 @@ pub fn source(digest: Digest) -> ObjectKey {
 pub const SOURCES: &str = "sources/";
 
 /// A fresh key for an upload that arrives whole through this server: of two that race, one is
-/// committed and the other is nobody's.
+/// committed and the other is an orphan.
 pub fn upload_whole(asset: AssetId) -> ObjectKey {
     let random: u64 = rand::random();
     ObjectKey(format!("uploads/{asset}/{random:016x}"))

@@ -1,5 +1,5 @@
 //! A file on its way in: written from bytes in memory or from a stream, hashed as it grows,
-//! off the async threads. It is not an object until whoever owns it says so.
+//! off the async threads. It becomes an object only when its owner commits it.
 
 use std::io::{self, Write as _};
 use std::path::Path;
@@ -38,7 +38,7 @@ impl Landing {
             .prefix("put-")
             .tempfile_in(directory)
             .map_err(from_io)?;
-        // Until it is closed, whoever looks for what a crash left leaves it.
+        // While it is locked, the sweep of files that a crash left skips it.
         file.as_file().lock().map_err(from_io)?;
         Ok(Self {
             file,
@@ -91,7 +91,7 @@ impl Landing {
     }
 }
 
-/// Runs work that waits for the disk where that holds up nobody else.
+/// Runs work that waits for the disk where that delays no other task.
 pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
 ) -> Result<T, StoreError> {

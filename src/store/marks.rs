@@ -54,7 +54,7 @@ pub struct Marks {
 #[derive(Default)]
 struct Seen {
     at: Option<Instant>,
-    /// Nothing, where the system does not say.
+    /// `None` where the system does not report it.
     space: Option<DiskSpace>,
 }
 

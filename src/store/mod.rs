@@ -26,7 +26,7 @@ pub type ByteStream = BoxStream<'static, Result<Bytes, StoreError>>;
 
 /// A place for objects. When a put returns, the object is durable: file and directory synced.
 pub trait ObjectStore: Send + Sync + 'static {
-    /// Whether there is room for `bytes` more of what `purpose` says. A put looks itself.
+    /// Whether there is room for `bytes` more for `purpose`. A put checks that itself.
     ///
     /// # Errors
     /// [`StoreError::Full`].
@@ -145,8 +145,8 @@ pub fn disposition(kind: &str, filename: &str) -> String {
 
 /// What a presigned link is for.
 ///
-/// The signature does not cover the length of what is put: whoever waits for the object looks
-/// at what came.
+/// The signature does not cover the length of what is put: the code that waits for the object
+/// checks its length.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Presign {
     /// To fetch the object.

@@ -30,7 +30,7 @@ impl Timeline {
         }
         for element in self.composition.elements.iter().filter(|e| e.visible) {
             let path = format!("elements[{}]", element.index);
-            // With a length of the client's own, validation has said this already.
+            // With a length of the client's own, validation has reported this already.
             if self.composition.duration.is_none() && element.time >= duration {
                 warnings.push(Warning::new(
                     path.clone(),
@@ -179,7 +179,7 @@ impl<'a> Used<'a> {
             );
             found.extend(self.between("audio_starts_late", message, self.from, sound.start));
         }
-        // Of an audio element this is what `source_shorter_than_out_point` says.
+        // Of an audio element this is what `source_shorter_than_out_point` reports.
         if self.is_video() && self.to.saturating_sub(sound.end) > AUDIO_SLACK {
             let message = format!(
                 "its sound ends at {} of the source; it is silent from there",
@@ -202,15 +202,15 @@ impl<'a> Used<'a> {
         if is_of_pictures && !self.is_video() {
             return None;
         }
-        // Whoever chose a track knows of the others, and whoever is silent needs none.
+        // No notice where the client chose a track or the element is silent.
         let is_of_sound = notice.code == TRACKS && notice.message.contains("sound");
         if is_of_sound && (self.clip.audio_track.is_some() || self.clip.gain <= 0.0) {
             return None;
         }
         match notice.span {
             Some((from, to)) => {
-                // What is missing behind the end of all that can be read concerns whoever plays it to
-                // its end.
+                // What is missing behind the last readable frame concerns only elements that play
+                // to the end.
                 let end = self.end.map_or(i64::MAX, nanos);
                 let plays_to_end = from >= end && self.to >= end;
                 let from = if plays_to_end {

@@ -26,12 +26,12 @@ pub(super) fn passing(code: &str, message: impl Into<String>, path: Option<&str>
     }
 }
 
-/// The engine's own trouble; nobody's element is at fault.
+/// A failure of the engine itself, not of an element.
 pub(super) fn engine(message: impl Into<String>) -> Failure {
     passing("engine_error", message, None)
 }
 
-/// A source that could not be fetched; `path` names who wants it.
+/// A source that could not be fetched; `path` names the field that uses it.
 pub(super) fn of_fetch(error: &FetchError, path: &str) -> Failure {
     Failure {
         code: error.code().to_owned(),

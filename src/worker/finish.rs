@@ -61,7 +61,7 @@ fn nanos(samples: u64) -> i64 {
     i64::try_from(scaled).unwrap_or(i64::MAX)
 }
 
-/// The mix cannot say which clip was at fault: it is named where there is only one.
+/// The mix does not report which clip was at fault: it is named where there is only one.
 fn of_mix(error: &MediaError, plan: &Plan) -> Failure {
     let mut audible = plan.timeline.composition.elements.iter().filter(|element| {
         element.kind.clip().is_some_and(|clip| clip.gain > 0.0)
@@ -114,8 +114,8 @@ pub(super) fn join(tools: &Tools, order: &JoinOrder, run: &Run) -> Result<(), Fa
     })
 }
 
-/// Does `work`, which says nothing of its progress, while the bytes in the directory it
-/// writes to are counted as units.
+/// Does `work`, which reports no progress, while the bytes in the directory it writes to are
+/// counted as units.
 fn while_measured<T>(directory: &Path, run: &Run, work: impl FnOnce() -> T) -> T {
     let meter = run.meter();
     let (done, watched) = mpsc::channel::<()>();

@@ -1,5 +1,5 @@
-//! The ingest task: what an upload or import is. Looked at here, where a file that harms its
-//! reader harms nobody else.
+//! The ingest task: what an upload or import is. Read in a worker, where a file that harms its
+//! reader harms no other process.
 
 use cluster::model::Failure;
 
@@ -18,7 +18,7 @@ pub(super) fn ingest(tools: &mut Tools, order: &IngestOrder, run: &Run) -> Resul
     if !run.begin(0) {
         return Ok(());
     }
-    // Nobody's element is at fault: whoever uses the asset is named where it is used.
+    // No element is at fault here; elements are named where they use the asset.
     let (probe, report) = probe(tools, order).map_err(|failure| Failure {
         path: None,
         ..failure

@@ -3,7 +3,7 @@
 //!
 //! # Layout
 //! - [`host`]: the node's side; implements `actors::ports::TaskHost`.
-//! - [`order`]: what the two say to each other.
+//! - [`order`]: messages between the two.
 //! - [`child`]: the process: its pipe, its threads, its end.
 //! - `tools`, `prepare`, `segment`, `finish`, `ingest`: what it does, one file or directory a task kind.
 //! - [`sandbox`]: what that process takes away from itself first.

@@ -36,7 +36,7 @@ pub enum Order {
 pub struct IngestOrder {
     /// The file's bytes.
     pub file: PathBuf,
-    /// What its first bytes say it is.
+    /// Its type, from its first bytes.
     pub content_type: String,
     /// Whether all that is in it is asked for.
     pub in_full: bool,

@@ -7,7 +7,7 @@
 //!                 own/{run}            the node's alone: downloads, outputs taken over
 //! ```
 //! A slot's two directories live as long as the start: a worker confines itself to them before it
-//! knows of any run.
+//! gets any run.
 
 use std::fs;
 use std::io;
@@ -172,7 +172,7 @@ fn fine_if_missing(result: io::Result<()>) -> io::Result<()> {
 }
 
 /// Removes what other starts left below `data_dir`. A data directory has one process at a
-/// time: whoever holds it may call this.
+/// time: only that process may call this.
 ///
 /// # Errors
 /// When the directory cannot be read; what cannot be removed is logged and left.

@@ -37,7 +37,7 @@ impl std::fmt::Debug for Tools {
 }
 
 impl Tools {
-    /// The tools of this build and machine. What is missing is said by the tasks that need it.
+    /// The tools of this build and machine. What is missing is reported by the tasks that need it.
     pub(super) fn new(settings: &WorkerSettings) -> Self {
         Self::with_engine(settings, media_engine(settings))
     }

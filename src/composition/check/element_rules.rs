@@ -1,4 +1,4 @@
-//! What the fields of one element say about one another.
+//! Rules between the fields of one element.
 
 use super::fields::Fields;
 use super::report::{Report, item, member};

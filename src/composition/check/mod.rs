@@ -1,6 +1,6 @@
 //! Validation: a request body becomes a [`ValidComposition`], or every reason why not.
 //!
-//! Three steps: each value against the tables of the schema, then what fields say about one
+//! Three steps: each value against the tables of the schema, then the rules between fields of one
 //! another, then the translation into the renderer's terms, which nothing wrong reaches.
 
 mod build;

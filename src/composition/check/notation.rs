@@ -215,7 +215,7 @@ pub(super) fn plain_url(value: &Value, most: usize) -> Result<String, Misfit> {
     Ok(text)
 }
 
-/// The key of an object in somebody's bucket.
+/// The key of an object in a client's bucket.
 pub(super) fn object_key(value: &Value) -> Result<String, Misfit> {
     let text = value
         .as_str()

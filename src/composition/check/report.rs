@@ -6,7 +6,7 @@ use crate::composition::{Limits, Violation, ViolationCode, Warning};
 /// megabytes could otherwise cost a second of work and an answer of hundreds of megabytes.
 const MAX_VIOLATIONS: usize = 1000;
 
-/// Collects violations and warnings, so that a client learns of all of them at once.
+/// Collects violations and warnings, so that a client gets all of them at once.
 #[derive(Debug)]
 pub(super) struct Report<'a> {
     /// What the server allows.

@@ -1,4 +1,4 @@
-//! What the fields of a composition say about one another.
+//! Rules between the fields of a composition.
 
 use std::collections::BTreeMap;
 
@@ -9,8 +9,8 @@ use super::fields::Fields;
 use super::report::{Report, item, member};
 use crate::composition::ViolationCode;
 
-/// Checks the composition as a whole. Fields that were wrong by themselves are not there and
-/// are not judged again.
+/// Checks the composition as a whole. Fields that were wrong by themselves are absent and are
+/// not checked again.
 pub(super) fn check(fields: &Fields, given: &Map<String, Value>, report: &mut Report<'_>) {
     canvas(fields, given, report);
     length(fields, report);

@@ -56,7 +56,7 @@ pub(super) fn type_name(value: &Value) -> String {
     }
 }
 
-/// The value as `kind` takes it; `None` when it does not fit, which the report then says.
+/// The value as `kind` takes it; `None` when it does not fit, which is then in the report.
 pub(super) fn read(
     kind: Kind,
     value: &Value,

@@ -85,7 +85,7 @@ impl Field {
 /// Whether this build renders what a field asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Support {
-    /// Every value does what the contract says.
+    /// Every value has the effect that the contract states.
     Rendered,
     /// Only the default does; other values are refused.
     Unsupported,

@@ -219,8 +219,8 @@ pub(super) fn coded(form: Form, config: &[u8], packet: &[u8]) -> Option<Coded> {
     sps(form, config, packet).map(|set| set.coded)
 }
 
-/// IDR pictures close a group. A recovery point says after how many frames pictures are right; a
-/// picture of I slices alone that has none says nothing, and is left to the container's flag.
+/// IDR pictures close a group. A recovery point gives the number of frames after which pictures
+/// are right. For a picture of I slices alone without one the container's flag decides.
 pub(super) fn entry(form: Form, _config: &[u8], packet: &[u8]) -> Entry {
     let mut recovery = None;
     for unit in units(form, packet) {

@@ -48,7 +48,7 @@ fn prores(variant: [u8; 4], packet: &[u8]) -> Option<Coded> {
     })
 }
 
-/// A JPEG's frame header and what its application markers say of colour.
+/// A JPEG's frame header and the colour tags of its application markers.
 fn jpeg(packet: &[u8]) -> Option<Coded> {
     let mut rest = packet.strip_prefix(&[0xff, 0xd8])?;
     let mut adobe = None;
@@ -83,7 +83,7 @@ fn jpeg(packet: &[u8]) -> Option<Coded> {
                     pixel_aspect: None,
                     chroma,
                     depth,
-                    // JFIF knows BT.601 in full range alone.
+                    // JFIF has BT.601 in full range alone.
                     color: ColorTags {
                         matrix: Some(if chroma == Chroma::Rgb { 0 } else { 5 }),
                         full_range: Some(true),

@@ -1,6 +1,6 @@
-//! What coded pictures say of themselves: sizes, colour tags, whether decoding can begin at a
-//! packet, and where access units begin in streams that have no container. Pure functions of bytes,
-//! total: damaged bytes give `None` or the least promise, never a panic.
+//! Properties of coded pictures from the bitstream: sizes, colour tags, whether decoding can
+//! begin at a packet, and where access units begin in streams that have no container. Pure
+//! functions of bytes, total: damaged bytes give `None` or the least promise, never a panic.
 
 mod av1;
 mod bits;

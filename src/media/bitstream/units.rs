@@ -25,7 +25,7 @@ pub struct Units {
     sps: Option<Sps>,
     /// The field that waits for its other one: frame number and parity.
     field: Option<(u32, bool)>,
-    /// Frames a second, where the stream says so.
+    /// Frames a second, where the stream gives it.
     pub rate: Option<(u32, u32)>,
 }
 
@@ -76,7 +76,7 @@ impl Units {
 
     fn h264(&mut self, bytes: &[u8], is_last: bool) -> (Vec<Unit>, Option<usize>) {
         let mut found: Vec<Unit> = Vec::new();
-        // Where what leads to the next picture begins, and what it says.
+        // Where the headers of the next picture begin, and their contents.
         let mut prefix: Option<usize> = None;
         let mut recovery = None;
         for (at, unit) in start_code_units(bytes) {
@@ -207,7 +207,7 @@ impl Units {
                     });
                 }
                 0xb5 => {
-                    // The picture's coding extension says whether it is one field.
+                    // The picture's coding extension states whether it is one field.
                     let Some(structure) = mpeg2::structure(body) else {
                         continue;
                     };

@@ -1,5 +1,5 @@
 //! What a track's packets are: codec, its configuration, and what the container declares of
-//! pictures and sound. What the bitstream itself says is read by `media::bitstream`.
+//! pictures and sound. The bitstream itself is read by `media::bitstream`.
 
 /// One sample description.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,7 +29,7 @@ pub enum Detail {
     None,
 }
 
-/// How packets are coded. A codec that no reader knows is `Other` with the container's own name
+/// How packets are coded. A codec that no reader supports is `Other` with the container's own name
 /// for it, so that a refusal can name it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Codec {
@@ -203,7 +203,7 @@ pub struct VideoFormat {
     pub is_interlaced: Option<bool>,
     /// Bits a pixel as a `QuickTime` or AVI header declares (32: with alpha); 0: not declared.
     pub depth: u16,
-    /// Whether pictures carry alpha, as far as the container knows.
+    /// Whether pictures carry alpha, as far as the container states it.
     pub has_alpha: bool,
     /// Dolby Vision profile.
     pub dolby_vision: Option<u8>,

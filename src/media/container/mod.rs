@@ -85,14 +85,14 @@ pub fn read_input(input: &mut Input) -> Result<Contents, MediaError> {
     Ok(contents)
 }
 
-/// Bytes of a `QuickTime` Animation packet, below which it only says that nothing changes.
+/// Bytes of a `QuickTime` Animation packet, below which it only states that nothing changes.
 const LEAST_ANIMATION: u32 = 8;
 /// Most bytes of an MPEG-4 packet without a coded picture.
 const MOST_NOT_CODED: u32 = 32;
-/// Bytes that say whether a picture of VP8 or VP9 is shown.
+/// Bytes that determine whether a picture of VP8 or VP9 is shown.
 const HEAD: u32 = 16;
 
-/// Marks what only the bitstream knows: reference pictures of VP8 and VP9 that are never shown, and
+/// Marks what only the bitstream shows: reference pictures of VP8 and VP9 that are never shown, and
 /// packets of `QuickTime` Animation and MPEG-4 that change nothing, for which no picture comes out
 /// of the decoder. AVI's reader has seen to the latter, where several pictures may share a packet.
 fn mark(input: &mut Input, contents: &mut Contents) -> Result<(), MediaError> {

@@ -3,7 +3,7 @@
 use super::{Addition, Extent, Input, Packet, Payload, Track};
 use crate::media::MediaError;
 
-/// A packet larger than this is damage, whatever its container says.
+/// A packet larger than this is damage, whatever size its container states.
 const MAX_PACKET: u32 = 256 * 1024 * 1024;
 
 /// Reads packets of one file, in any order.

@@ -15,7 +15,7 @@ use crate::media::bitstream::{Entry, Units};
 pub(super) use clock::ProgramClock;
 use clock::{Placed, unwrapped};
 
-/// The name of a stream whose map does not say what it carries.
+/// The name of a stream whose map does not state what it carries.
 pub(super) const PRIVATE: &str = "data of a private stream";
 /// Ticks a second of every time.
 pub(super) const CLOCK: Clock = Clock::hertz(90_000);
@@ -36,7 +36,7 @@ pub(super) struct Times {
 }
 
 /// The header of a packet that begins with `00 00 01`: stream id, times, its own length, and how
-/// many bytes follow it, where it says.
+/// many bytes follow it, where that is stated.
 pub(super) fn header(bytes: &[u8]) -> Option<(u8, Times, usize, Option<usize>)> {
     let &[0, 0, 1, id, high, low, ..] = bytes else {
         return None;
@@ -121,7 +121,7 @@ pub(super) struct Stream {
     references: Vec<(usize, u32, bool)>,
     detail: Option<Detail>,
     config: Vec<u8>,
-    /// Times that packets of the stream said, and from which of `bytes` on they count.
+    /// Times that packets of the stream state, and from which of `bytes` on they count.
     marks: Vec<(usize, Times)>,
     /// Sound: the last such time, and samples since.
     sound: Option<(i64, u64)>,
@@ -164,7 +164,7 @@ impl Stream {
         )
     }
 
-    /// Private streams do not say what they carry; their first bytes may.
+    /// The map does not state what private streams carry; their first bytes may.
     pub(super) fn recognise(&mut self, bytes: &[u8]) {
         if !self.packets.is_empty() || self.codec != Codec::Other(PRIVATE.to_owned()) {
             return;

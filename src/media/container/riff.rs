@@ -82,7 +82,7 @@ impl WaveFormat {
         }
     }
 
-    /// Fills in what a format says of the sound.
+    /// Fills in the properties of the sound from a format.
     pub(super) fn describe(&self, format: &mut AudioFormat) {
         format.sample_rate = self.rate;
         format.channels = self.channels;

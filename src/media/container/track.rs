@@ -86,7 +86,7 @@ impl Track {
         self.descriptions.get(usize::from(packet.description))
     }
 
-    /// Packets whose description says something else than that of the packet before: `QuickTime`
+    /// Packets whose description differs from that of the packet before: `QuickTime`
     /// editors join pieces of different formats in one track.
     pub fn changes(&self) -> impl Iterator<Item = usize> {
         let numbered = (1..).zip(self.packets.windows(2));
@@ -164,7 +164,7 @@ pub struct Packet {
     pub size: u32,
     /// Index in [`Track::descriptions`].
     pub description: u16,
-    /// What the container says of it.
+    /// Its properties from the container.
     pub flags: PacketFlags,
     /// When it is decoded, in ticks. Equal to `pts` where the container has no decode times.
     pub dts: i64,
@@ -180,10 +180,10 @@ impl Packet {
     pub const UNTIMED: i64 = i64::MIN;
 }
 
-/// What a container says of a packet.
+/// Properties of a packet from the container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct PacketFlags {
-    /// Decoding can begin here, as far as the container knows: for H.264 and H.265 also at
+    /// Decoding can begin here, as far as the container states it: for H.264 and H.265 also at
     /// pictures that open a group whose leading pictures lean on the group before.
     pub is_sync: bool,
     /// Decoded for others' sake and never shown.

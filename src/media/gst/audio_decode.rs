@@ -261,7 +261,7 @@ fn roles_of(description: &Description) -> Option<&[Role]> {
             | Codec::AdpcmImaWav
     );
     match &description.detail {
-        // One channel is heard on both sides, wherever it is said to be.
+        // One channel is heard on both sides, whatever position it has.
         Detail::Audio(format) if is_plain && format.channels > 2 => format.layout.as_deref(),
         _ => None,
     }
@@ -378,16 +378,16 @@ impl Decoding {
             .chunks_exact(channels)
             .map(|sample| fold.apply(sample))
             .collect();
-        let said = buffer
+        let stated = buffer
             .pts()
             .map(|time| self.piece.start + samples_in(media_time(time) - self.piece.media));
-        let start = match (said, self.position) {
-            (Some(said), Some(expected))
-                if (-JITTER..=self.jitter).contains(&(said - expected)) =>
+        let start = match (stated, self.position) {
+            (Some(stated), Some(expected))
+                if (-JITTER..=self.jitter).contains(&(stated - expected)) =>
             {
                 expected
             }
-            (Some(said), _) => said,
+            (Some(stated), _) => stated,
             (None, expected) => expected.unwrap_or(self.piece.start),
         };
         if let Some(expected) = self.position.filter(|&expected| start > expected) {

@@ -1,5 +1,5 @@
 //! A running pipeline: started, watched with a deadline, and always taken down. Turns the
-//! library's errors into ours.
+//! library's errors into [`MediaError`].
 
 use std::io;
 use std::sync::Arc;

@@ -187,7 +187,7 @@ pub(super) enum PacketForm {
     Av1,
     /// The configuration lies in front of the first packet.
     Preceded,
-    /// Matroska leaves out the box round a `ProRes` frame, which the decoder wants.
+    /// Matroska leaves out the box round a `ProRes` frame, which the decoder needs.
     ProRes,
 }
 

@@ -113,7 +113,7 @@ impl Development {
     }
 }
 
-/// The color that frames of a track are said to have, in what the plan keeps.
+/// The colour tags of a track's frames, as the plan keeps them.
 pub(super) fn color_of(frame: &Frame) -> YuvColor {
     match frame.format {
         PixelFormat::I420(color) => color,

@@ -106,11 +106,11 @@ fn listen() {
         return;
     };
     *is_listening = true;
-    // Whoever asked for a log keeps it.
+    // If a log was requested, it stays.
     if std::env::var_os("GST_DEBUG").is_none() {
         gst::log::remove_default_log_function();
     }
-    // What is concealed is said at the level of information.
+    // Concealed damage is logged at the level of information.
     if category.threshold() < gst::DebugLevel::Info {
         category.set_threshold(gst::DebugLevel::Info);
     }

@@ -29,7 +29,7 @@ const REQUIRED: [&str; 17] = [
 ];
 
 /// The other elements that may ever be used: decoders of what is read. Most holes of media
-/// libraries are in code for formats that nobody sends, so nothing else is given a byte; a new
+/// libraries are in code for rare formats, so no other element gets any input; a new
 /// format needs its line here. Containers are read by this project's own code: of demuxers there
 /// is one, for the segments that it wrote itself.
 const OPTIONAL: [&str; 32] = [

@@ -25,7 +25,7 @@ const AAC_PACKET: u64 = 1024;
 pub(super) const SOUND_RATE: u32 = 48_000;
 /// Video timescales are multiples of the rate's numerator, at least this.
 const LEAST_TIMESCALE: u32 = 10_000;
-/// A longer index than this is not ours.
+/// A longer index than this was not written by this program.
 const LARGEST_INDEX: u64 = 1 << 30;
 
 /// How long the streams of the file are meant to be.
@@ -74,7 +74,7 @@ pub(super) fn video_track(path: &Path) -> Result<VideoTrack, MediaError> {
     facts(&moov)
 }
 
-/// Copies `from` to `to` with an exact index in front, and says what the picture track holds.
+/// Copies `from` to `to` with an exact index in front, and returns what the picture track holds.
 pub(super) fn rewrite(
     from: &Path,
     to: &Path,

@@ -48,7 +48,7 @@ impl From<Refusal> for MediaError {
     }
 }
 
-/// Which file, as long as nobody writes to it.
+/// Identifies a file, as long as it is not written to.
 type Key = (u64, u64, u64, i64, i64);
 
 static KEPT: Mutex<Vec<(Key, Arc<Opened>)>> = Mutex::new(Vec::new());
@@ -169,7 +169,7 @@ pub(super) fn entry(
     packets.read(track, packet, &mut bytes)?;
     let found = bitstream::entry(&description.codec, &description.config, &bytes);
     Ok(match found {
-        // The container says so: a picture that stands alone, which pictures shown before it
+        // The container marks it: a picture that stands alone, which pictures shown before it
         // may lean across.
         Entry::None if packet.flags.is_sync => Entry::Open,
         found => found,

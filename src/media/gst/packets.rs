@@ -72,7 +72,7 @@ pub(super) fn rank_of(time: gst::ClockTime) -> u64 {
     (time.nseconds() + STEP / 2) / STEP
 }
 
-/// Why feeding stopped before the end, for whoever waits for pictures.
+/// Why feeding stopped before the end, for the thread that waits for pictures.
 pub(super) type Fault = Arc<Mutex<Option<MediaError>>>;
 
 /// Where feeding stands.

@@ -154,7 +154,7 @@ pub(super) struct Decoded {
     pub(super) is_damaged: bool,
     /// Made of two fields.
     pub(super) is_interlaced: bool,
-    /// Width over height of one sample, as the decoder says.
+    /// Width over height of one sample, as the decoder reports it.
     pub(super) aspect: (u32, u32),
     planes: Vec<Plane>,
     palette: Option<Bytes>,

@@ -320,7 +320,7 @@ fn within(width: u32, height: u32, max_pixels: u64) -> Result<(), MediaError> {
     Ok(())
 }
 
-/// How pictures of a track are developed, by what container and first packet say.
+/// How pictures of a track are developed, by the container and the first packet.
 pub(super) fn development(
     file: &Path,
     track: &Track,

@@ -189,7 +189,7 @@ fn caps(description: &Description) -> gst::Caps {
         Codec::Pcm(pcm) => new("audio/x-raw")
             .field("format", pcm_format(*pcm))
             .field("layout", "interleaved")
-            // Their places are the container's to say.
+            // Their positions come from the container.
             .field_if("channel-mask", gst::Bitmask::new(0), format.channels > 2)
             .build(),
         other => new("audio/x-unknown").field("codec", other.name()).build(),

@@ -1,4 +1,4 @@
-//! Decoded pictures in the decoder's order, whoever decodes them: the library, or for PNG and raw
+//! Decoded pictures in the decoder's order. The decoder is the library, or for PNG and raw
 //! pictures this process itself. Alpha that comes as a second stream is joined here.
 
 use std::path::Path;
@@ -26,7 +26,8 @@ enum Source {
 }
 
 impl Stream {
-    /// Starts decoding where `feeding` says; `is_open`: where a group opens that others lean across.
+    /// Starts decoding at the place that `feeding` gives; `is_open`: where a group opens that
+    /// others lean across.
     pub(super) fn open(
         file: &Path,
         feeding: Feeding,

@@ -11,7 +11,7 @@ use crate::timeline::{Matrix, YuvColor};
 
 /// Untagged pictures of at least this many lines are taken for BT.709.
 const HD_LINES: u32 = 720;
-/// Brightest content where nothing says how bright it is, in candelas per square metre.
+/// Brightest content where the file does not state it, in candelas per square metre.
 const USUAL_PEAK: f64 = 1000.0;
 
 /// Who decided a field.
@@ -21,7 +21,7 @@ pub enum Source {
     Container,
     /// The bitstream's own.
     Bitstream,
-    /// Nobody: the layout or the size suggests it.
+    /// No tag: assumed from the layout or the size.
     Assumed,
 }
 
@@ -53,11 +53,11 @@ pub enum Curve {
 pub struct ColorDecision {
     /// Coefficients; `None`: red, green and blue themselves.
     pub matrix: Option<Matrix>,
-    /// Who said so.
+    /// Where that comes from.
     pub matrix_source: Source,
     /// 0–255 rather than 16–235.
     pub full_range: bool,
-    /// Who said so.
+    /// Where that comes from.
     pub range_source: Source,
     /// Chroma lies midway between luma columns.
     pub centered_chroma: bool,
@@ -99,7 +99,7 @@ pub fn decide(
             None => (Some(suggested), Source::Assumed),
         }
     };
-    // Of codecs whose every picture is red, green and blue, a range of luma says nothing.
+    // Of codecs whose every picture is red, green and blue, a range of luma has no meaning.
     let is_rgb = layout.is_rgb() || coded.is_some_and(|coded| coded.chroma == Chroma::Rgb);
     let (full_range, range_source) = match (container.full_range, own.full_range) {
         (Some(full), _) => (full, Source::Container),

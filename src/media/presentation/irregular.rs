@@ -12,7 +12,7 @@ use crate::timeline::Notice;
 
 /// A rate is constant when so many of a hundred distances are the usual one.
 const CONSTANT: usize = 95;
-/// Fewer distances say nothing about the rate.
+/// Fewer distances do not determine the rate.
 const LEAST: usize = 12;
 /// So many gaps are reported one by one; all further ones together.
 const MOST: usize = 16;
@@ -65,7 +65,7 @@ fn is_gap(distance: i64, step: i64) -> bool {
     distance.saturating_mul(4) >= step.saturating_mul(7)
 }
 
-/// Where in decode order a distance is not what the container says it is.
+/// Where in decode order a distance differs from what the container states.
 enum Unexplained {
     /// Behind these packets, ascending; all other distances are stated by durations.
     Behind(Vec<u32>),
@@ -93,7 +93,7 @@ impl Unexplained {
         Self::Behind(jumping.map(|(index, _)| index).collect())
     }
 
-    /// Whether the distance between the pictures of two packets is more than the file says.
+    /// Whether the distance between the pictures of two packets is more than the file states.
     fn between(&self, one: u32, other: u32) -> bool {
         let (first, last) = (one.min(other), one.max(other));
         let any = |among: &[u32]| {

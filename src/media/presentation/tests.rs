@@ -291,7 +291,7 @@ fn pictures_missing_from_a_constant_rate_are_noted() {
     let found = spans(kept.clone(), Some(vec![edit(Some(2500), Some(1000))]));
     assert_eq!(found.len(), 1);
     assert_eq!((found[0].0, found[0].1), (466, 533));
-    // Without durations the usual distance says what is missing.
+    // Without durations the usual distance shows what is missing.
     let without = |one: &Packet| Packet {
         duration: 0,
         ..*one

@@ -100,7 +100,7 @@ impl Fold {
     }
 }
 
-/// BS.775 knows front, centre, surround and low frequencies: what lies between or above counts
+/// BS.775 has front, centre, surround and low frequencies: what lies between or above counts
 /// as the nearest of them on its side.
 fn speaker(role: Role) -> Speaker {
     match role {

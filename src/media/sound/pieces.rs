@@ -149,7 +149,7 @@ fn coded_rate(track: &Track) -> u32 {
     }
 }
 
-/// Samples of a packet whose container does not say.
+/// Samples of a packet whose container does not state them.
 fn packet_samples(track: &Track) -> u32 {
     match track.descriptions.first().map(|one| &one.codec) {
         Some(Codec::Mp3 | Codec::Mp2) => 1152,
@@ -160,8 +160,8 @@ fn packet_samples(track: &Track) -> u32 {
     }
 }
 
-/// Ticks that a packet lasts: what its container says, but no more than its codec allows. Fragments
-/// state a pause as the length of the packet before it.
+/// Ticks that a packet lasts: what its container states, but no more than its codec allows.
+/// Fragments state a pause as the length of the packet before it.
 #[must_use]
 pub fn packet_ticks(track: &Track, packet: &Packet) -> i64 {
     let stated = i64::from(packet.duration);

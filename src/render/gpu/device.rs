@@ -185,7 +185,7 @@ impl Gpu {
     }
 }
 
-/// Keeps the first trouble; what follows from it says less.
+/// Keeps the first trouble: later ones mostly follow from it.
 fn report(place: &Mutex<Option<Trouble>>, trouble: Trouble) {
     place
         .lock()

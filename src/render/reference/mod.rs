@@ -1,5 +1,5 @@
 //! The compositor on the processor: slow, obvious, and what the golden pictures mean. It
-//! knows nothing of graphics libraries and shares only placement arithmetic with the other.
+//! uses no graphics library and shares only placement arithmetic with the other.
 
 mod convert;
 mod sample;

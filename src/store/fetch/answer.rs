@@ -1,4 +1,4 @@
-//! What a server says about the bytes it sends, and the name a file is to have.
+//! What a server's headers give about the bytes it sends, and the name a file is to have.
 
 use reqwest::header::{self, HeaderMap, HeaderName};
 use url::Url;
@@ -50,7 +50,7 @@ pub(super) fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a 
     headers.get(name)?.to_str().ok()
 }
 
-/// Servers send names in it as they are, whatever the standard says of bytes.
+/// Servers send names in it as they are, against the standard.
 fn disposition(headers: &HeaderMap) -> Option<String> {
     let value = headers.get(header::CONTENT_DISPOSITION)?;
     Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
@@ -110,7 +110,7 @@ pub(super) fn clean(name: &str) -> Option<String> {
     let name = name.rsplit(['/', '\\']).next()?;
     let mut name: String = name.chars().filter(|c| !c.is_control()).collect();
     if name.len() > NAME_BYTES {
-        // The ending says more than the middle.
+        // The end of a name is kept: it has the extension.
         let ending = name.rfind('.').map(|dot| name[dot..].to_owned());
         let ending = ending
             .filter(|ending| ending.len() <= 10)

@@ -53,7 +53,7 @@ pub(super) struct Body {
 }
 
 impl Download<'_> {
-    /// Downloads into `scratch`, unless the server says `known` is still what it has.
+    /// Downloads into `scratch`, unless the server answers that `known` is still current.
     pub(super) async fn run(
         &self,
         scratch: &Path,

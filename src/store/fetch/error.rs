@@ -10,7 +10,7 @@ pub enum FetchError {
     /// The URL is not one that is ever fetched, or leads where the network guard forbids.
     #[error(transparent)]
     Forbidden(#[from] Forbidden),
-    /// The server says there is no such thing.
+    /// The server answered that there is no such file.
     #[error("the server answered {0}")]
     NotFound(u16),
     /// The server refuses or fails for good.
@@ -158,7 +158,7 @@ impl From<crate::store::StoreError> for FetchError {
     }
 }
 
-/// Whether an I/O error says that no room is left.
+/// Whether an I/O error means that no room is left.
 pub fn is_full(error: &std::io::Error) -> bool {
     matches!(
         error.kind(),

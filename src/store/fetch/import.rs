@@ -17,7 +17,7 @@ use super::{Fetcher, Scratch, UNASKED, read_head};
 pub struct Imported {
     /// Its bytes.
     pub object: ObjectRef,
-    /// What they are, judged by themselves.
+    /// Their type, found from the bytes alone.
     pub content_type: String,
     /// Its name, where the server or the link gives one.
     pub filename: Option<String>,

@@ -1,7 +1,7 @@
 //! URLs into the store: sources of compositions, named by what is in them, and imports.
 //!
 //! This is the only place that connects to servers named by clients, and [`Guard`] decides
-//! to which. For compositions any bytes are fine here, and probing judges them; the kind
+//! to which. For compositions any bytes are fine here, and probing checks them; the kind
 //! of an import is found from its first bytes, because a web page is searched for its video.
 
 mod answer;
@@ -82,7 +82,7 @@ impl std::fmt::Debug for Fetcher {
 }
 
 impl Fetcher {
-    /// A fetcher into `store` that keeps what it knows of URLs in the file `memory`.
+    /// A fetcher into `store` that keeps its records of URLs in the file `memory`.
     ///
     /// # Errors
     /// When the TLS library or its trust roots cannot be set up.

@@ -28,7 +28,7 @@ pub(super) struct Partial {
     version: Version,
 }
 
-/// How a server says which version of a file it sends.
+/// How a server identifies the version of a file it sends.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Version {
     /// For `If-Range`: equal only if every byte is.
@@ -79,7 +79,7 @@ impl Partial {
             && same(self.version.etag.as_deref(), text(headers, &header::ETAG))
     }
 
-    /// Takes down which version the body that begins now belongs to. It has `rest` bytes; says
+    /// Notes the version of the body that begins now. It has `rest` bytes; returns
     /// how many the whole has, which may be more: a server need not send all that is missing.
     pub(super) fn begins(&mut self, headers: &HeaderMap, rest: Option<u64>) -> Option<u64> {
         let named = content_range(headers).and_then(|(_, total)| total.parse().ok());
@@ -123,7 +123,7 @@ impl Partial {
         self.file.get_mut().set_len(0).await
     }
 
-    /// Hands everything to the file, and says what it is.
+    /// Writes everything to the file, and returns what it is.
     pub(super) async fn finish(&mut self) -> Result<(Digest, u64), FetchError> {
         self.file.flush().await.map_err(failed)?;
         let sha256 = Digest(self.hasher.clone().finalize().into());

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Bytes received of one import, and of how many. Shared with whoever watches.
+/// Bytes received of one import, and of how many. Shared with observers.
 #[derive(Debug, Default)]
 pub struct Progress {
     received: AtomicU64,
@@ -18,7 +18,7 @@ impl Progress {
         self.received.load(Ordering::Relaxed)
     }
 
-    /// Bytes that there are to receive, once the server has said so.
+    /// Bytes that there are to receive, once the server has sent the length.
     pub fn total(&self) -> Option<u64> {
         Some(self.total.load(Ordering::Relaxed)).filter(|&total| total > 0)
     }
@@ -29,7 +29,7 @@ impl Progress {
     }
 }
 
-/// Whoever counts what arrives.
+/// Counts the bytes that arrive.
 pub(super) trait Meter: Send + Sync {
     /// `more` bytes came; they make `so_far` of `total`.
     fn arrived(&self, more: u64, so_far: u64, total: Option<u64>);

@@ -19,8 +19,8 @@ pub enum Sniffed {
     Other,
 }
 
-/// Judges by content. What the server says (`content_type`) and the name at the end of
-/// `path` only choose between types that begin alike.
+/// Decides by content. The server's `content_type` and the name at the end of `path` only choose
+/// between types that begin alike.
 pub fn sniff(head: &[u8], content_type: Option<&str>, path: &str) -> Sniffed {
     let hint = Hint::new(content_type, path);
     if let Some(mime) = binary(head, &hint) {
@@ -32,7 +32,7 @@ pub fn sniff(head: &[u8], content_type: Option<&str>, path: &str) -> Sniffed {
     }
 }
 
-/// What is said about a file, to be believed only where its bytes leave it open.
+/// Declared properties of a file, used only where its bytes are ambiguous.
 struct Hint {
     declared: String,
     extension: String,
@@ -286,7 +286,7 @@ mod tests {
             ),
         ];
         for (head, expected) in cases {
-            // What is said about it does not count.
+            // The declared type does not count.
             for lie in [None, Some("text/html"), Some("application/octet-stream")] {
                 let page_like = lie == Some("text/html") && expected == "application/x-cube";
                 let expected = if page_like {

@@ -39,8 +39,8 @@ impl LocalStore {
             })
             .boxed();
         let landing = landing.receive(bytes).await?;
-        // Blocking work goes on when nobody waits for it any more: it looks itself whether
-        // somebody does.
+        // Blocking work goes on when its caller has stopped waiting, so it checks itself whether
+        // the caller still waits.
         let waiting = Arc::new(());
         let awaited = Arc::downgrade(&waiting);
         let object = self

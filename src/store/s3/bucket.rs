@@ -19,7 +19,7 @@ pub struct S3Options {
     pub bucket: String,
     /// What every key begins with; empty: nothing.
     pub prefix: String,
-    /// The server. `http://` speaks without TLS. Nothing: AWS, or `AWS_ENDPOINT_URL`.
+    /// The server. `http://` connects without TLS. `None`: AWS, or `AWS_ENDPOINT_URL`.
     pub endpoint: Option<String>,
     /// Its region. Nothing: `AWS_REGION`, or us-east-1.
     pub region: Option<String>,
@@ -32,7 +32,7 @@ pub struct S3Options {
 /// Who we are to the server.
 #[derive(Clone)]
 pub enum Credentials {
-    /// What the usual `AWS_*` variables say, or else the machine's own role.
+    /// Credentials from the usual `AWS_*` variables, or else the machine's own role.
     Environment,
     /// This key.
     Key {
@@ -125,7 +125,7 @@ impl Bucket {
         if let Some(endpoint) = options.endpoint {
             builder = builder.with_endpoint(endpoint);
         }
-        // AWS wants the bucket in the host's name; other servers are rarely set up for that.
+        // AWS requires the bucket in the host's name; other servers are rarely set up for that.
         let endpoint = builder.get_config_value(&AmazonS3ConfigKey::Endpoint);
         builder = builder.with_virtual_hosted_style_request(endpoint.is_none());
         let is_plain = endpoint.is_some_and(|endpoint| endpoint.starts_with("http://"));

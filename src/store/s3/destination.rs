@@ -1,5 +1,5 @@
-//! A bucket that finished renders are delivered to. It is somebody else's: keys are theirs,
-//! and we may be allowed to put and nothing else.
+//! A bucket that finished renders are delivered to. It belongs to the client: keys are the
+//! client's, and puts may be the only allowed calls.
 
 use std::path::Path as FilePath;
 use std::time::Duration;
@@ -38,7 +38,7 @@ impl Destination {
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when `key` is none (empty, or with an empty, `.` or `..` part);
-    /// else whatever the bucket says.
+    /// else the default of the bucket.
     pub async fn put_file_at(
         &self,
         key: &str,

@@ -7,8 +7,7 @@ use object_store::Error;
 
 use crate::store::StoreError;
 
-/// What servers say when no room is left: S3's own status, and the codes of those that speak
-/// its language.
+/// Error codes for no room left: S3's own status, and the codes of compatible servers.
 const FULL: [&str; 4] = [
     "507 Insufficient Storage",
     "<Code>QuotaExceeded</Code>",

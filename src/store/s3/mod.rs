@@ -1,4 +1,4 @@
-//! Objects in a bucket of S3, or of a server that speaks its language.
+//! Objects in a bucket of S3, or of a compatible server.
 //!
 //! Keys are fresh, so a put may be sent twice: both tries carry the same bytes. When an object
 //! was last used is the time of an empty marker (`used/` and its key): S3 has no other way to

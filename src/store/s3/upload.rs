@@ -91,7 +91,7 @@ impl Bucket {
             }
             Err(error) => {
                 if let Some(abort) = parts.abort() {
-                    // Of its own: whoever waits here may go away too.
+                    // A task of its own: this future may be dropped as well.
                     drop(tokio::spawn(abort).await);
                 }
                 Err(error)

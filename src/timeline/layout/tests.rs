@@ -47,7 +47,7 @@ fn sizes_come_from_the_canvas_the_source_and_the_ratio() {
         (Size::Auto, Size::Auto, None, (1920.0, 1080.0)),
         (given(px), Size::Auto, Some(2.0), (160.0, 80.0)),
         (Size::Auto, given(Px(80.0)), Some(2.0), (160.0, 80.0)),
-        // Without an automatic axis the ratio has nothing to say.
+        // Without an automatic axis the ratio has no effect.
         (given(px), given(px), Some(2.0), (160.0, 160.0)),
     ];
     for (width, height, aspect_ratio, size) in cases {

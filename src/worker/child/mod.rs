@@ -34,7 +34,7 @@ pub fn run_with(before: impl FnMut(&[u8])) -> ExitCode {
     match try_run(before) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // The parent logs it. If it is not there to, nobody is.
+            // The parent logs it. Without a parent it is lost.
             let _ = writeln!(io::stderr(), "the worker ends: {error:#}");
             // Not by returning: libraries' exit handlers must not hang a broken process.
             std::process::exit(1)
@@ -80,7 +80,7 @@ pub fn slot() -> Option<usize> {
         .ok()
 }
 
-/// Closes what the server, or whoever started it, left open by accident.
+/// Closes descriptors that the server, or its parent, left open by accident.
 fn close_inherited() {
     #[expect(unsafe_code, reason = "the standard library has no such call")]
     // SAFETY: no descriptor above 2 is owned by anything yet: this is the process's beginning,

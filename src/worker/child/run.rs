@@ -123,8 +123,7 @@ impl Run {
         }
     }
 
-    /// A run that nobody watches, for carrying work out without a parent: what it sends is added
-    /// to `into`.
+    /// A run without a parent: what it sends is added to `into`.
     pub(in crate::worker) fn collecting(into: Arc<Mutex<Vec<FromWorker>>>) -> Self {
         let send = move |message: &FromWorker| {
             into.lock()

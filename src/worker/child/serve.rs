@@ -1,5 +1,5 @@
-//! The child's side of the protocol: one thread reads, one works, one says every 200 ms how
-//! far the work is. What the work is, is a closure; nothing here knows of media.
+//! The child's side of the protocol: one thread reads, one works, one sends the progress
+//! every 200 ms. The work is a closure; nothing here depends on media.
 
 use std::io::{Read, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};

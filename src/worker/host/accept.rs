@@ -1,6 +1,6 @@
 //! What a worker reports it made, checked against its order. A worker that was taken over can
-//! spoil its own render; it must not name another's objects, nor put into the log or before
-//! clients what the composition does not say.
+//! spoil its own render; it must not name another's objects, nor put anything into the log or
+//! before clients that does not follow from the composition.
 
 use std::path::Path;
 
@@ -85,12 +85,12 @@ pub(super) fn plan(
     if frames == 0 || frames > longest {
         return Err(impossible("its length"));
     }
-    let said = facts.frames == frames
+    let is_consistent = facts.frames == frames
         && facts.rate == composition.frame_rate
         && facts.segments == plan.segments
         && findings.frames == frames
         && (findings.width, findings.height) == (plan.output_width(), plan.output_height());
-    if !said {
+    if !is_consistent {
         return Err(impossible("it is described as another"));
     }
     Ok(())

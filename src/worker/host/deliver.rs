@@ -30,7 +30,7 @@ pub trait Bucket: Send + Sync + 'static {
     ) -> BoxFuture<'a, Result<(), StoreError>>;
 }
 
-/// Copies `artifact` of `render` to where `request` says.
+/// Copies `artifact` of `render` to the destination of `request`.
 pub(super) async fn deliver(
     shared: &Shared,
     render: JobId,

@@ -1,5 +1,5 @@
 //! The node's side of a task: its inputs from the network and the store to local files, the
-//! worker's outputs to the store. Knows nothing of leases; the actors know nothing of files.
+//! worker's outputs to the store. Leases are handled by the actors, files only here.
 //!
 //! The worker may have been taken over by what it read: it is given links to its run's inputs
 //! and nothing else of the store, and what it made is taken away from it before it is looked at.

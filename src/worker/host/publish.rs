@@ -33,7 +33,7 @@ pub(super) async fn publish(
         assignment,
         dirs,
     };
-    // What it is said to be must be what was asked for.
+    // The kind of output must match the task.
     Ok(match (assignment.granted.task.kind, made) {
         (
             TaskKind::Prepare,
@@ -130,7 +130,7 @@ impl Output<'_> {
         written.map(Some).map_err(|error| failure::of_store(&error))
     }
 
-    /// The published file, described by the plan: what the worker could say of it, clients see.
+    /// The published file, described by the plan, not by the worker, because clients see it.
     async fn artifact(&self, file: &Path, join_millis: u64) -> Result<Artifact, Failure> {
         let Some(plan) = &self.assignment.plan else {
             return Err(failure::engine("a join without its plan"));

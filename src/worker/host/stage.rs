@@ -1,8 +1,8 @@
 //! Inputs of a run to files that its worker may read, and the order that names them.
 //!
 //! The worker gets a second name for each file of the store that it needs, in its slot's
-//! directory: demuxers want to seek in files they open themselves. Where the store is on another file
-//! system, or knows no second names, it gets a copy.
+//! directory: demuxers want to seek in files they open themselves. Where the store is on another
+//! file system, or without hard links, it gets a copy.
 
 use std::fs::{self, File};
 use std::io;
@@ -74,7 +74,7 @@ pub(super) async fn stage(
     })
 }
 
-/// Keeps what the node itself knows of a run, where the worker cannot reach it.
+/// Keeps the node's own record of a run, where the worker cannot reach it.
 async fn keep<T: serde::Serialize>(dirs: &RunDirs, known: &T) -> Result<(), Failure> {
     let kept = order::encode(known).map_err(|error| unwritten(&error))?;
     tokio::fs::write(kept_order(dirs), kept)

@@ -1,6 +1,6 @@
 //! Takes a worker's output away from it. Afterwards it is an ordinary file, in a directory the
-//! worker cannot reach, that nobody else holds open for writing: what is hashed then is what
-//! is stored.
+//! worker cannot reach, that no other process holds open for writing: what is hashed
+//! then is what is stored.
 //!
 //! Looking first and moving later would not do: between the two, a hostile worker can put
 //! something else in the file's place, or go on writing to it.
@@ -28,8 +28,8 @@ pub(super) enum TakeError {
     Io(#[from] io::Error),
 }
 
-/// Moves the output that the worker calls `named` into the run's own directory, and says
-/// where it is now.
+/// Moves the output that the worker calls `named` into the run's own directory, and returns
+/// its new path.
 pub(super) fn take(dirs: &RunDirs, named: &Path) -> Result<PathBuf, TakeError> {
     let name = match (named.parent(), named.file_name()) {
         (Some(parent), Some(name)) if parent == dirs.output => name,
@@ -63,7 +63,7 @@ fn directory(path: &Path) -> io::Result<OwnedFd> {
     Ok(openat(CWD, path, flags, Mode::empty())?)
 }
 
-/// Whether nobody has the file open for writing, the worker least of all. The kernel grants a
+/// Whether no process, in particular the worker, has the file open for writing. The kernel grants a
 /// read lease only then; and the worker can no longer open it anew.
 fn has_no_writer(file: &OwnedFd) -> bool {
     let lease = |kind: i32| {

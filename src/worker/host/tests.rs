@@ -1,4 +1,4 @@
-//! What a worker may and may not make the node believe.
+//! Which claims of a worker the node accepts and which it refuses.
 
 use std::path::PathBuf;
 

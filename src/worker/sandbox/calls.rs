@@ -1,10 +1,10 @@
 //! The system calls layer: seccomp filters on every thread of this process.
 //!
 //! A list of what is refused, not of what is allowed. Graphics drivers of vendors we never saw
-//! make calls we cannot list, and a render that dies of a harmless call on somebody's card is worse
-//! than what a list of refusals leaves open once files, network and privileges are gone. What
-//! such a list usually misses is closed here: every call that is newer than this file, and every call
-//! through another architecture's numbers.
+//! make calls we cannot list, and a render that dies of a harmless call on one vendor's card is
+//! worse than what a list of refusals leaves open once files, network and privileges are gone.
+//! What such a list usually misses is closed here: every call that is newer than this file, and
+//! every call through another architecture's numbers.
 //!
 //! A refused call fails with `EPERM`, as it does for any process without rights: libraries
 //! expect that. Only a call by a foreign architecture's table ends the process.
@@ -226,7 +226,7 @@ fn rules() -> Result<Rules, seccompiler::BackendError> {
         libc::SYS_prctl,
         options.into_iter().collect::<Result<_, _>>()?,
     );
-    // Typing on somebody's terminal.
+    // Input into another process's terminal.
     let requests = [libc::TIOCSTI, libc::TIOCLINUX];
     let requests = requests.map(|request| equals(1, u32::try_from(request).unwrap_or(u32::MAX)));
     rules.insert(
@@ -255,7 +255,7 @@ fn condition(
     SeccompCondition::new(argument, length, operator, value)
 }
 
-/// Four instructions by hand, because rules by number cannot say "above": load the number, and
+/// Four instructions by hand, because rules by number cannot express "above": load the number, and
 /// answer `ENOSYS` beyond the newest known one.
 fn unknown_calls() -> BpfProgram {
     let instruction = |code: u32, jt, jf, k| sock_filter {

@@ -1,5 +1,5 @@
-//! What must fail in a sealed process, tried. For `framelane doctor`: a kernel that says it
-//! gives a layer and does not is found out here.
+//! What must fail in a sealed process, tried. For `framelane doctor`: this detects
+//! a kernel that reports a layer as given when it is not.
 
 use std::fs::File;
 use std::net::{TcpStream, UdpSocket};
@@ -26,7 +26,7 @@ pub(super) fn all() -> Vec<Check> {
         what: what.to_owned(),
         refused,
     };
-    // Nobody listens there, but a process that may connect learns that from the answer.
+    // Nothing listens there, but the refusal shows that the process could connect.
     let address = std::net::SocketAddr::from(([127, 0, 0, 1], 9));
     let connected = TcpStream::connect_timeout(&address, Duration::from_secs(1));
     let reached = connected.map_or_else(

@@ -3,7 +3,7 @@
 //! Decoders meet files that strangers made, and one day one of them will be taken over. What
 //! it can then do is what is left here: read its run's inputs, write its run's outputs, use
 //! the graphics card, talk to its parent through a pipe. The layers overlap on purpose; each is
-//! used where the kernel gives it, and [`Report`] says which it gave.
+//! used where the kernel gives it, and [`Report`] lists which it gave.
 //!
 //! | layer | takes away |
 //! | --- | --- |

@@ -18,7 +18,7 @@ pub(super) fn leave_network() -> Result<String, String> {
     let (user, group) = (geteuid().as_raw(), getegid().as_raw());
     unshare(UnshareFlags::NEWUSER | UnshareFlags::NEWNET)
         .map_err(|error| format!("no namespace can be made: {error}"))?;
-    // Without them the process would be nobody, which no file check minds: names only.
+    // Without them the process would have the user `nobody`; they change names, not access.
     let named = fs::write("/proc/self/setgroups", "deny")
         .and_then(|()| fs::write("/proc/self/uid_map", format!("{user} {user} 1")))
         .and_then(|()| fs::write("/proc/self/gid_map", format!("{group} {group} 1")));
@@ -30,7 +30,7 @@ pub(super) fn leave_network() -> Result<String, String> {
 
 fn unshare(flags: UnshareFlags) -> io::Result<()> {
     #[expect(unsafe_code, reason = "rustix leaves descriptor tables to its callers")]
-    // SAFETY: the flags hold no FILES: descriptors stay shared with nobody, as they were.
+    // SAFETY: the flags hold no FILES: descriptors are not shared, as before.
     unsafe { rustix::thread::unshare_unsafe(flags) }.map_err(io::Error::from)
 }
 
@@ -39,8 +39,8 @@ pub(super) fn drop_all() -> Result<String, String> {
     let failed = |what: &'static str| move |error: rustix::io::Errno| format!("{what}: {error}");
     set_no_new_privs(true).map_err(failed("no_new_privs"))?;
     let held = capabilities(None).map_err(failed("capabilities"))?;
-    // A server that runs as root may keep its data below a directory that is somebody
-    // else's. Landlock bounds what this one right reaches.
+    // A server that runs as root may keep its data below a directory of another
+    // user. Landlock bounds what this one right reaches.
     let kept = if geteuid().is_root() {
         held.effective & CapabilitySet::DAC_OVERRIDE
     } else {

@@ -12,7 +12,7 @@ pub(super) struct Made {
     pub(super) packets: Vec<Packet>,
     /// Pieces of packets that lie over chunks.
     pub(super) extents: Option<Vec<Extent>>,
-    /// Rate and channels that the frames themselves say.
+    /// Rate and channels from the frames themselves.
     pub(super) format: Option<(u32, u16)>,
 }
 

@@ -151,7 +151,7 @@ impl Stream {
                 }
                 if let (Detail::Audio(format), Some((rate, channels))) = (&mut detail, made.format)
                 {
-                    // A frame's own header knows better than the stream's.
+                    // A frame's own header is more exact than the stream's.
                     format.sample_rate = rate;
                     format.channels = channels;
                     clock = Clock::hertz(rate.max(1));

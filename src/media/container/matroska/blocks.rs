@@ -12,7 +12,7 @@ use crate::media::MediaError;
 
 /// Bytes of a block that its header and lacing may take.
 const HEAD: u64 = 4096;
-/// Bytes of a packet that say how long it lasts.
+/// Bytes of a packet that determine how long it lasts.
 const LOOK: usize = 32;
 /// Frames of one laced block.
 const MAX_LACES: usize = 256;
@@ -44,7 +44,7 @@ pub(super) struct Walked {
     pub(super) damage: Option<&'static str>,
 }
 
-/// A block's place, and what its group says of it.
+/// A block's place, and its properties from its group.
 #[derive(Debug, Clone, Copy, Default)]
 struct Block {
     body: u64,

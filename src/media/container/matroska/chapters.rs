@@ -1,5 +1,5 @@
 //! Ordered editions (RFC 9559 §20.2): chapters that play one behind another, each from its start to
-//! its end, instead of the whole file. They are what MP4 says by an edit list.
+//! its end, instead of the whole file. They correspond to an edit list of MP4.
 
 use super::super::{Clock, Edit, Track, TrackKind};
 use super::ebml::{child, children, unsigned};

@@ -137,7 +137,7 @@ pub(super) fn sound(
     }
 }
 
-/// An `AudioSpecificConfig` (ISO 14496-3 §1.6.2.1) from what old ids and the track's fields say.
+/// An `AudioSpecificConfig` (ISO 14496-3 §1.6.2.1) from old ids and the track's fields.
 fn audio_specific_config(id: &str, format: &AudioFormat) -> Vec<u8> {
     const RATES: [u32; 13] = [
         96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025,

@@ -12,7 +12,7 @@ use super::ebml::{child, children, float, text, unsigned};
 pub(super) struct Entry {
     pub(super) number: u64,
     pub(super) track: Track,
-    /// Nanoseconds that a packet lasts, where the track says so.
+    /// Nanoseconds that a packet lasts, where the track gives it.
     pub(super) default_duration: Option<u64>,
     /// Nanoseconds that sound comes late by its codec.
     pub(super) codec_delay: u64,

@@ -9,7 +9,7 @@ use super::super::{Codec, Description, Detail, Packet, Track, split_headers};
 
 const NANOS: i128 = 1_000_000_000;
 
-/// Says how many samples a packet gives, of one track.
+/// Counts the samples of each packet of one track.
 #[derive(Debug)]
 pub(super) struct Lengths {
     kind: Kind,
@@ -29,7 +29,7 @@ enum Kind {
 }
 
 impl Lengths {
-    /// `None`: packets of that codec do not say, or are no sound.
+    /// `None`: packets of that codec do not state it, or are no sound.
     pub(super) fn of(description: &Description) -> Option<Self> {
         let Detail::Audio(format) = &description.detail else {
             return None;
@@ -53,7 +53,7 @@ impl Lengths {
         (rate > 0).then_some(Self { kind, rate })
     }
 
-    /// Nanoseconds of a packet of `size` bytes that begins with `head`; `None`: it does not say.
+    /// Nanoseconds of a packet of `size` bytes that begins with `head`; `None`: not stated.
     pub(super) fn nanos(&mut self, head: &[u8], size: u64) -> Option<u32> {
         let samples = match &mut self.kind {
             Kind::Fixed(samples) => *samples,
@@ -93,7 +93,7 @@ impl Laced {
 }
 
 /// Replaces the times of `track`, in nanoseconds, by counted ones, as long as each lies within a
-/// `tick` of what its block says: the one time for the run that all blocks agree on.
+/// `tick` of its block's time: the one time for the run that all blocks agree on.
 pub(super) fn count(track: &mut Track, laced: &Laced, tick: i64) {
     let mut laced = laced.0.iter().peekable();
     let mut run = PacketRun::default();
@@ -108,7 +108,7 @@ pub(super) fn count(track: &mut Track, laced: &Laced, tick: i64) {
         }
         run.length = run.length.saturating_add(i64::from(duration));
         if duration == 0 {
-            // Nobody knows where the next one begins.
+            // Where the next one begins is unknown.
             run.settle(packets, index + 1);
             run = PacketRun {
                 is_over: true,

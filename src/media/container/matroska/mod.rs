@@ -257,7 +257,7 @@ fn held(input: &mut Input, one: &ebml::Element) -> Result<Vec<u8>, MediaError> {
     Ok(input.available(one.body, size)?.to_vec())
 }
 
-/// Where a seek head says that information and tracks lie.
+/// Where information and tracks lie according to a seek head.
 fn sought(body: &[u8], start: u64) -> Vec<u64> {
     children(body)
         .filter(|(id, _)| *id == 0x4dbb)

@@ -34,7 +34,7 @@ const BITRATES: [[u32; 14]; 5] = [
 
 impl Header {
     /// Reads a header; `None` where there is none, and for free bit rates, whose frames don't
-    /// say their length.
+    /// state their length.
     pub(in crate::media::container) fn read(bytes: [u8; 4]) -> Option<Self> {
         let [first, second, third, fourth] = bytes;
         if first != 0xff || second & 0xe0 != 0xe0 {

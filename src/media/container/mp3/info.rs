@@ -1,5 +1,5 @@
-//! The first frame of many files: no sound but what its encoder says of the file (`Xing`, `Info`
-//! with LAME's extension, `VBRI`).
+//! The first frame of many files: no sound but the encoder's description of the file (`Xing`,
+//! `Info` with LAME's extension, `VBRI`).
 
 use super::Header;
 

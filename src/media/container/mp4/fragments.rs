@@ -57,7 +57,7 @@ pub(super) fn add(
     file_length: u64,
     tracks: &mut [Traced],
 ) -> Result<(), MediaError> {
-    // Where the next run begins if nothing says so: behind the one before.
+    // Where the next run begins if the file does not state it: behind the one before.
     let mut behind = start;
     for traf in boxes(moof).filter(|one| one.kind == *b"traf") {
         let header = find(traf.body, b"tfhd").and_then(|body| head(body, start, behind, defaults));

@@ -1,5 +1,5 @@
 //! ISO base media and `QuickTime` files (ISO 14496-12, `QuickTime` File Format): boxes are walked
-//! one by one, and one that is odd or missing costs no more than what it says.
+//! one by one, and one that is odd or missing costs only its own contents.
 
 mod esds;
 mod fields;
@@ -227,7 +227,7 @@ fn one_default_a_group(traced: &mut [Traced]) {
     }
 }
 
-/// Delay and padding from the metadata, where no edit list says it.
+/// Delay and padding from the metadata, where no edit list gives them.
 fn apply_gapless(moov: &[u8], traced: &mut [Traced]) {
     let Some(gapless) = gapless::find_in(moov) else {
         return;

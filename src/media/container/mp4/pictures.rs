@@ -166,7 +166,7 @@ fn system_color(index: u32) -> u32 {
 fn details(inner: &[u8], format: &mut VideoFormat) {
     for one in boxes(inner) {
         let mut fields = Fields::new(one.body);
-        // A box that is too short says nothing.
+        // A box that is too short is ignored.
         let _: Option<()> = (|| {
             match &one.kind {
                 b"colr" => colour(one.body, &mut format.color),

@@ -177,7 +177,7 @@ impl<'a> Chunks<'a> {
     }
 }
 
-/// The packets of a sample table. `frames` says of each description whether its samples are
+/// The packets of a sample table. `frames` gives for each description whether its samples are
 /// single frames of uncompressed sound, which are cut into larger packets. Of a chunk only what
 /// lies within `file_length` is listed, so that a small file cannot claim many samples.
 ///

@@ -135,7 +135,7 @@ pub(super) fn entry(kind: [u8; 4], body: &[u8]) -> Option<Entry> {
         },
     };
     if codec == Codec::Alac {
-        // The cookie knows what the entry's 16-bit fields cannot hold.
+        // The cookie holds what the entry's 16-bit fields cannot.
         if let Some(rate) = config.get(20..24).and_then(|rate| rate.try_into().ok()) {
             format.sample_rate = u32::from_be_bytes(rate);
         }

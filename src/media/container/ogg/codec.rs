@@ -34,7 +34,7 @@ pub(in crate::media::container) enum Mapping {
     Other(String),
 }
 
-/// What a packet's first bytes say of it.
+/// Properties of a packet, from its first bytes.
 pub(in crate::media::container) struct About {
     pub(in crate::media::container) duration: u32,
     pub(super) is_sync: bool,

@@ -1,5 +1,5 @@
-//! Ogg (RFC 3533): pages are read one by one, their packets put together, and each codec says how
-//! long its packets last; granule positions say where they lie.
+//! Ogg (RFC 3533): pages are read one by one, their packets put together, and each codec gives how
+//! long its packets last; granule positions give where they lie.
 
 mod codec;
 mod stream;

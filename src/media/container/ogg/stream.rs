@@ -27,7 +27,7 @@ pub(super) struct Stream {
     number: Option<u32>,
     /// Samples, or pictures, so far.
     time: i64,
-    /// Whether a page has said where the first packets lie.
+    /// Whether a page has given the place of the first packets.
     is_placed: bool,
     lead: u64,
     tail: u64,
@@ -123,7 +123,7 @@ impl Stream {
             }
             return Ok(());
         }
-        // Of pictures or sound that are not read, the first packet says that there are any.
+        // Of pictures or sound that are not read, the first packet shows that there are any.
         let is_listed = |mapping: &&mut Mapping| {
             mapping.is_read() || mapping.kind() != TrackKind::Other && self.packets.is_empty()
         };
@@ -160,7 +160,7 @@ impl Stream {
         Ok(())
     }
 
-    /// A page's granule position says where its last whole packet ends.
+    /// A page's granule position gives where its last whole packet ends.
     fn placed(&mut self, granule: i64, first_new: usize, begun: i64) {
         let Some(mapping) = &self.mapping else { return };
         if granule < 0 || self.packets.len() == first_new || !mapping.is_sound() {
@@ -209,7 +209,7 @@ impl Stream {
         self.shift(first_new, -offset);
     }
 
-    /// The track, unless nothing says what the stream is.
+    /// The track, unless the kind of the stream is unknown.
     pub(super) fn finish(self, id: u64) -> Option<Track> {
         let mapping = self.mapping?;
         let described = mapping.describe(&self.headers)?;

@@ -121,7 +121,7 @@ fn ac3(bytes: &[u8]) -> Option<Frame> {
     // 1536 samples, in words; at 44.1 kHz every other size has one more.
     let words = kilobits * 1000 * 1536 / rate / 16 + u32::from(rate == 44_100 && index % 2 == 1);
     let mode = seventh >> 5;
-    // The low-frequency flag lies behind what the mode says of centre and surround.
+    // The low-frequency flag lies behind the mode's levels of centre and surround.
     let skipped = match mode {
         2 => 2,
         _ => u8::from(mode & 1 == 1 && mode != 1) * 2 + u8::from(mode & 4 != 0) * 2,

@@ -1,4 +1,4 @@
-//! Times of pictures whose packets of the stream say none.
+//! Times of pictures whose packets of the stream state none.
 
 use super::super::Packet;
 

@@ -149,7 +149,7 @@ fn codec(key: u16, bytes: &[u8]) -> Codec {
     }
 }
 
-/// Program streams seldom say what their pictures are; their first start codes do.
+/// Program streams seldom state what their pictures are; their first start codes do.
 fn picture_codec(bytes: &[u8]) -> Codec {
     let codes: Vec<u8> = bytes
         .windows(4)

@@ -52,7 +52,7 @@ pub(super) fn read(input: &mut Input) -> Result<Contents, MediaError> {
     let end = start.saturating_add(size).min(length);
     let is_cut = start.saturating_add(size) > length && size < 0xffff_ff00 && size != length;
     let (codec, config) = match format.codec() {
-        // Packets of those are of no fixed size, and nothing says where each begins.
+        // Packets of those are of no fixed size, and the file does not state where each begins.
         (codec @ (Codec::Aac | Codec::AacAdts | Codec::Ac3 | Codec::Flac), _) => {
             let name = format!("{} in a WAVE file", codec.name());
             (Codec::Other(name), Vec::new())
@@ -96,7 +96,7 @@ pub(super) fn read(input: &mut Input) -> Result<Contents, MediaError> {
 }
 
 /// Packets of blocks of a constant size: several frames of uncompressed sound, or one block of
-/// ADPCM, in each. Where a block's size is not known the codec is not read: one packet, which says
+/// ADPCM, in each. Where a block's size is not known the codec is not read: one packet, which shows
 /// that there is sound.
 pub(super) fn blocks(
     start: u64,

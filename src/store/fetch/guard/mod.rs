@@ -115,7 +115,7 @@ impl Guard {
     }
 
     /// The addresses a host may be reached at: all of its own, and none if one of them is
-    /// forbidden. Whoever connects, connects to these and resolves nothing again.
+    /// forbidden. Connections are made to these only, without resolving again.
     ///
     /// # Errors
     /// [`NoWay`] when there are none.
@@ -144,7 +144,7 @@ impl Guard {
     }
 
     fn admit_address(&self, address: IpAddr, host: &Host<&str>) -> Result<(), Forbidden> {
-        // Where clouds keep their machines' credentials is nobody's private network.
+        // Link-local addresses are never allowed: clouds serve their machines' credentials there.
         let is_open = self.allow_private && !ranges::is_link_local(address);
         if is_open || is_public(address) {
             return Ok(());

@@ -10,7 +10,7 @@ use url::Host;
 
 use super::Guard;
 
-/// Resolves names. The guard judges what comes of it; an implementation need not.
+/// Resolves names. The guard checks the results; an implementation need not.
 pub trait Names: std::fmt::Debug + Send + Sync + 'static {
     /// Every address of `name`.
     fn lookup(&self, name: String) -> BoxFuture<'_, io::Result<Vec<IpAddr>>>;

@@ -19,7 +19,7 @@ use crate::store::fetch::{FetchError, FetchLimits, Fetcher, Progress};
 /// Looks public, and leads to the test's own origin.
 const OUTSIDE: &str = "93.184.215.14";
 
-/// Names that answer what the test says: one list of addresses after the other, the last
+/// Names with the test's answers: one list of addresses after the other, the last
 /// one for good.
 #[derive(Debug, Default)]
 struct FakeNames {
@@ -262,7 +262,7 @@ async fn what_is_no_web_url_is_refused_even_where_private_networks_are_open() {
         "no url".to_owned(),
     ] {
         let error = bench.import(&url).await;
-        // `http:///a` has a host to some: `a`, which no name server knows.
+        // `http:///a` has a host to some: `a`, which no name server has.
         let expected = if url == "http:///a" {
             "source_unreachable"
         } else {
@@ -359,8 +359,11 @@ async fn a_client_of_the_guard_follows_no_redirect_and_no_private_name() {
 async fn a_refusal_does_not_tell_what_a_name_resolved_to() {
     let bench = Bench::new(&guard(Arc::new(names())));
     for (name, secret) in [("carrier.test", "100.64"), ("mixedlast.test", "10.0.0.1")] {
-        let said = bench.import(&format!("http://{name}/a")).await.to_string();
-        assert!(said.contains(name) && !said.contains(secret), "{said}");
+        let message = bench.import(&format!("http://{name}/a")).await.to_string();
+        assert!(
+            message.contains(name) && !message.contains(secret),
+            "{message}"
+        );
     }
 }
 

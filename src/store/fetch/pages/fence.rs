@@ -13,7 +13,7 @@ use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process_group, prlimit
 use tokio::process::{Child, Command};
 use tokio::runtime::Handle;
 
-/// The newest rules that are known here; an older kernel keeps to those it knows.
+/// The newest rules that are used here; an older kernel enforces those it has.
 const RULES: ABI = ABI::V5;
 
 /// What is left open.
@@ -35,7 +35,7 @@ pub(super) struct Group(Pid);
 
 impl Drop for Group {
     fn drop(&mut self) {
-        // Nobody may be left in it.
+        // No process may be left in it.
         let _ = kill_process_group(self.0, Signal::KILL);
     }
 }

@@ -1,7 +1,7 @@
 //! Web pages that show a video, by way of `yt-dlp`, a program that an operator may install.
 //!
-//! It is somebody else's code that talks to whatever a page names, so it is held: to the
-//! network guard by a proxy of ours, which is the only thing it can connect to; to a
+//! It is third-party code that connects to whatever a page names, so it is restricted: to the
+//! network guard by our own proxy, which is the only thing it can connect to; to a
 //! directory of its own; and to limits of time, bytes and memory.
 
 mod fence;
@@ -59,7 +59,7 @@ impl YtDlp {
         self.ffmpeg
     }
 
-    /// Its version, as it says itself.
+    /// Its version, as it reports it.
     ///
     /// # Errors
     /// The reason, when it cannot be run.

@@ -1,5 +1,5 @@
 //! A forward proxy that is held to the network guard, for one run of a program that we did
-//! not write. It listens on loopback and serves whoever knows this run's secret.
+//! not write. It listens on loopback and serves clients with this run's secret.
 
 use std::io;
 use std::net::SocketAddr;
@@ -177,7 +177,7 @@ impl Shared {
         refuse(client, "403 Forbidden").await
     }
 
-    /// Passes bytes both ways until the server has no more to say.
+    /// Passes bytes both ways until the server closes the connection.
     async fn relay(&self, client: TcpStream, server: TcpStream) -> io::Result<()> {
         let (mut from_client, mut to_client) = client.into_split();
         let (mut from_server, mut to_server) = server.into_split();
@@ -270,7 +270,7 @@ impl<'a> Request<'a> {
         self.method == "CONNECT"
     }
 
-    /// Where the client wants to, as far as the guard admits it.
+    /// The destination that the client asks for, if the guard admits it.
     fn destination(&self, guard: &Guard) -> Result<Url, Forbidden> {
         if self.is_connect() {
             let plain = !self.target.contains(['/', '?', '#', '@', '\\']);
@@ -297,9 +297,9 @@ impl<'a> Request<'a> {
         let authority = &url[url::Position::BeforeHost..url::Position::AfterPort];
         let _ = write!(head, "Host: {authority}\r\n");
         for (name, value) in &self.fields {
-            let ours = ["host", "connection", "keep-alive", "upgrade"];
+            let own_headers = ["host", "connection", "keep-alive", "upgrade"];
             let lower = name.to_ascii_lowercase();
-            if !ours.contains(&lower.as_str()) && !lower.starts_with("proxy-") {
+            if !own_headers.contains(&lower.as_str()) && !lower.starts_with("proxy-") {
                 let _ = write!(head, "{name}: {value}\r\n");
             }
         }

@@ -148,11 +148,11 @@ impl ProgramRun<'_> {
         let seconds = self.limits.idle.as_secs().max(1).to_string();
         // What the site sends as one file over HTTP, or pictures and sound where there is
         // something to join them with. Nothing that another program would have to download.
-        let ours = "[protocol~='^(https?|m3u8_native|http_dash_segments)$']";
+        let allowed = "[protocol~='^(https?|m3u8_native|http_dash_segments)$']";
         let formats = if self.tool.ffmpeg {
-            format!("bv*{ours}+ba{ours}/b{ours}/bv*{ours}/ba{ours}")
+            format!("bv*{allowed}+ba{allowed}/b{allowed}/bv*{allowed}/ba{allowed}")
         } else {
-            format!("b{ours}/bv*{ours}/ba{ours}")
+            format!("b{allowed}/bv*{allowed}/ba{allowed}")
         };
         command
             .args(["--ignore-config", "--no-cache-dir", "--no-playlist"])
@@ -171,7 +171,7 @@ impl ProgramRun<'_> {
             ])
             .args(["--no-mtime", "--no-warnings", "--no-progress"])
             .args(["--print-to-file", "after_move:%(title)j", TITLE])
-            // It runs in its home: a path of ours could look like a template.
+            // It runs in its home: an absolute path could look like a template.
             .args(["--no-simulate", "--output", "../out/video.%(ext)s"])
             .args(["--", self.page.as_str()]);
         command.env_clear();

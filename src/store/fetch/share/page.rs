@@ -1,5 +1,5 @@
 //! The pages that services of shared files show in place of a file: one asks for a click,
-//! the others say no.
+//! the others are refused.
 
 use url::Url;
 

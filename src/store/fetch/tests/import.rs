@@ -1,4 +1,4 @@
-//! Imports of direct links, judged by what they give.
+//! Imports of direct links, checked by their content.
 
 use super::*;
 

@@ -165,7 +165,7 @@ async fn a_line_that_breaks_every_few_bytes_is_enough_for_a_long_download() {
 
 #[tokio::test]
 async fn the_size_limit_holds_over_resumed_tries() {
-    // The first answer does not say how long it is, and neither part is too long.
+    // The first answer does not state its length, and neither part is too long.
     let mut first =
         b"HTTP/1.1 200 OK\r\nETag: \"x\"\r\nTransfer-Encoding: chunked\r\n\r\n".to_vec();
     first.extend_from_slice(b"BB8\r\n");

@@ -127,7 +127,7 @@ async fn an_upload_becomes_an_object_named_by_its_bytes_that_its_client_cannot_w
         .unwrap();
     assert_eq!(object.key, keys::source(digest(&picture())));
     assert_eq!(content_type, "image/png");
-    // Whoever still holds the link writes something else.
+    // A client that still has the link writes something else.
     world.put(keys::upload_raw(ID), b"changed").await;
     assert_eq!(world.store.get(&object.key).await.unwrap(), picture());
 }
