@@ -33,7 +33,7 @@ test: ## everything: units, properties, goldens, media, end to end with the real
 	ended=$$(date +%s) && \
 	echo "make test: ok; packages $$((installed - begun)) s, build $$((built - installed)) s, tests $$((ended - built)) s"
 
-check: ## everything that can be said without running the product; writes nothing
+check: ## everything that can be checked without running the product; writes nothing
 	cargo fmt --all --check
 	.ci/optional taplo taplo fmt --check
 	.ci/optional typos typos
