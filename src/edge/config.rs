@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::access::Quota;
-use super::signing::{hex, unhex};
 use crate::composition;
 
 /// The edge's configuration.
@@ -48,14 +47,14 @@ pub struct SigningKey {
 }
 
 impl SigningKey {
-    /// The bytes of lower-case hexadecimal; nothing if it is not that.
-    pub fn secret_from_hex(hex: &str) -> Option<Vec<u8>> {
-        unhex(hex)
+    /// The bytes of hexadecimal; `None` if it is not that.
+    pub fn secret_from_hex(text: &str) -> Option<Vec<u8>> {
+        hex::decode(text).ok()
     }
 
     /// The secret, as it is kept in a file.
     pub fn secret_as_hex(&self) -> String {
-        hex(&self.secret)
+        hex::encode(&self.secret)
     }
 }
 

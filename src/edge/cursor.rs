@@ -6,7 +6,6 @@ use sha2::{Digest, Sha256};
 
 use super::error::{ApiError, Code};
 use super::params::Params;
-use super::signing::{hex, unhex};
 
 const VERSION: u8 = 2;
 const CHECK_BYTES: usize = 4;
@@ -46,11 +45,11 @@ impl List {
         let mut bytes = vec![VERSION];
         bytes.extend(last.to_be_bytes());
         bytes.extend(self.check(&bytes));
-        hex(&bytes)
+        hex::encode(bytes)
     }
 
     fn read(&self, text: &str) -> Option<u128> {
-        let bytes = unhex(text)?;
+        let bytes = hex::decode(text).ok()?;
         let (payload, found) = bytes.split_last_chunk::<CHECK_BYTES>()?;
         let (version, id) = payload.split_first()?;
         let id: [u8; 16] = id.try_into().ok()?;

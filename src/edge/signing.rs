@@ -3,6 +3,7 @@
 
 use cluster::model::{JobId, LogTime};
 use hmac::{Hmac, KeyInit, Mac};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use sha2::Sha256;
 
 use super::config::SigningKey;
@@ -96,7 +97,7 @@ impl Signer {
             return Err(ApiError::internal());
         };
         let expires = (now.0 / 1000).saturating_add(self.ttl_seconds);
-        let signature = hex(&mac(key, file, expires).finalize().into_bytes());
+        let signature = hex::encode(mac(key, file, expires).finalize().into_bytes());
         let query = url::form_urlencoded::Serializer::new(String::new())
             .append_pair("expires", &expires.to_string())
             .append_pair("key", &key.id)
@@ -146,7 +147,7 @@ impl Signer {
         now: LogTime,
         mac: impl Fn(&SigningKey) -> Hmac<Sha256>,
     ) -> Result<(), ApiError> {
-        let genuine = unhex(claim.signature).is_some_and(|signature| {
+        let genuine = hex::decode(claim.signature).is_ok_and(|signature| {
             self.keys
                 .iter()
                 .filter(|key| key.id == claim.key)
@@ -187,7 +188,7 @@ pub(crate) fn signed_query(
     Ok(url::form_urlencoded::Serializer::new(String::new())
         .append_pair("expires", &expires.to_string())
         .append_pair("key", &key.id)
-        .append_pair("signature", &hex(&mac.finalize().into_bytes()))
+        .append_pair("signature", &hex::encode(mac.finalize().into_bytes()))
         .finish())
 }
 
@@ -210,43 +211,16 @@ fn mac(key: &SigningKey, file: FileName<'_>, expires: u64) -> Hmac<Sha256> {
     mac
 }
 
-/// Lower-case hexadecimal.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
-}
-
-/// The bytes of lower-case hexadecimal; nothing if it is not that.
-pub(super) fn unhex(text: &str) -> Option<Vec<u8>> {
-    let digit = |byte: u8| match byte {
-        b'0'..=b'9' => Some(byte - b'0'),
-        b'a'..=b'f' => Some(byte - b'a' + 10),
-        _ => None,
-    };
-    if !text.len().is_multiple_of(2) {
-        return None;
-    }
-    text.as_bytes()
-        .chunks_exact(2)
-        .map(|pair| Some(digit(pair[0])? << 4 | digit(pair[1])?))
-        .collect()
-}
+/// What stands for itself in a path segment and in RFC 8187's `filename*`.
+const PLAIN: AsciiSet = NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
 
 /// `text` as one path segment, and as the value of RFC 8187's `filename*`.
 pub(super) fn percent_encoded(text: &str) -> String {
-    text.bytes().fold(String::new(), |mut encoded, byte| {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            encoded.push(char::from(byte));
-        } else {
-            encoded.push('%');
-            encoded.push_str(&hex(&[byte]).to_ascii_uppercase());
-        }
-        encoded
-    })
+    utf8_percent_encode(text, &PLAIN).to_string()
 }
 
 #[cfg(test)]

@@ -75,11 +75,7 @@ pub fn fonts_digest() -> String {
     for file in BUNDLED {
         hash.update(Sha256::digest(file));
     }
-    hex(&hash.finalize())
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(hash.finalize())
 }
 
 /// One weight and slant of a family.
@@ -134,7 +130,7 @@ impl Fonts {
     /// Makes a font file usable and answers the family name it is used by.
     pub(super) fn load(&mut self, bytes: Vec<u8>) -> Result<String, RenderError> {
         let refuse = |why: &str| Err(RenderError::Font(why.to_owned()));
-        let name = format!("{LOADED}{}", hex(&Sha256::digest(&bytes)));
+        let name = format!("{LOADED}{}", hex::encode(Sha256::digest(&bytes)));
         if self.families.contains_key(&name) {
             return Ok(name);
         }
