@@ -227,6 +227,9 @@ async fn on_a_full_disk_the_former_snapshot_goes_on_counting_and_a_first_one_wai
     tokio::time::sleep(Duration::from_secs(60)).await;
     assert!(!build.is_finished(), "there was none to give");
     is_full.store(false, Ordering::SeqCst);
+    tokio::time::advance(LIMIT).await;
+    // From here on other threads are waited for, which take no paused time.
+    tokio::time::resume();
     let built = timeout(LIMIT, build).await.unwrap().unwrap();
     assert_eq!(built.last_log_id, Some(log_id(5)));
 
