@@ -1,4 +1,4 @@
-//! What an object store promises, tried on each of ours: the embedded one, and S3 against a
+//! What an object store promises, tried on each implementation: the embedded one, and S3 against a
 //! real server that checks signatures.
 #![expect(
     clippy::unwrap_used,

@@ -11,7 +11,7 @@
 //! ```
 //! Everything that decides is pure and takes time as an argument: [`backoff`], the
 //! scheduler's core, the job driver, the node's book. The actors carry out their decisions.
-//! Truth is the coordinator's applied state; whatever an actor knows beyond it is rebuilt
+//! Truth is the coordinator's applied state; whatever an actor holds beyond it is rebuilt
 //! from the next poll, so any actor may be restarted at any line.
 //!
 //! # Layout

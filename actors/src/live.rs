@@ -1,4 +1,4 @@
-//! What the leader knows of nodes and running attempts from their polls alone. Published
+//! The leader's records of nodes and running attempts, from their polls alone. Published
 //! by the scheduler, read by the job actors and by operators; never in the log.
 
 use std::collections::BTreeMap;

@@ -1,5 +1,5 @@
-//! The one place that knows how values become bytes: bincode behind a magic byte and a
-//! version, for log entries, votes, snapshots and whatever crosses the wire.
+//! The only encoding of values as bytes: bincode behind a magic byte and a version, for log
+//! entries, votes, snapshots and whatever crosses the wire.
 //!
 //! A later encoding gets a new version here; bytes of the old one keep decoding.
 

@@ -1,4 +1,4 @@
-//! The renderer's WGSL and the memory layout of its uniforms. Knows no graphics library:
+//! The renderer's WGSL and the memory layout of its uniforms. Uses no graphics library:
 //! what is here is text, and structs that are that text's other half.
 
 pub mod uniforms;

@@ -1,4 +1,4 @@
-//! The `OpenAPI` document says what is there, all of it and nothing else.
+//! The `OpenAPI` document describes all routes and answers that exist, and no others.
 
 use axum::body::Body;
 use axum::http::Request;

@@ -156,7 +156,9 @@ async fn a_method_a_route_does_not_take_is_a_405_that_names_those_it_does() {
         )
         .await;
     assert_eq!(answer.code(), "method_not_allowed");
-    let allow = answer.header("allow").expect("it says what is allowed");
+    let allow = answer
+        .header("allow")
+        .expect("the header lists what is allowed");
     assert!(allow.contains("GET") && allow.contains("POST"), "{allow}");
 }
 

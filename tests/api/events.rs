@@ -219,7 +219,7 @@ async fn a_stream_goes_on_after_any_event_that_was_seen() {
     let mut fresh = Stream::open(&world, id, None).await;
     assert_eq!(fresh.take(3).await, all[1..]);
 
-    // An id from beyond what this server knows hides nothing that is to come.
+    // An id larger than any applied one does not hide later events.
     let mut ahead = Stream::open(&world, id, Some(u64::MAX)).await;
     world.join(id, b"film").await;
     assert_eq!(short(&ahead.rest().await), ["status completed"]);

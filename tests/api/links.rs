@@ -1,4 +1,4 @@
-//! Signed links: they serve exactly what they name, for as long as they say.
+//! Signed links: they serve exactly the file they name, until they expire.
 
 use std::sync::atomic::Ordering;
 

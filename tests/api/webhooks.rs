@@ -97,7 +97,7 @@ fn is_signed(receiver: &Receiver, index: usize, secret: &Value) -> bool {
         .any(|one| one == want)
 }
 
-/// Says what a try came to, as the sender does.
+/// Commits the result of a try, as the sender does.
 fn settle(world: &World, delivery: &Delivery, status: Option<u16>, verdict: DeliveryVerdict) {
     world
         .coordinator

@@ -468,7 +468,7 @@ impl Sights {
     pub(crate) fn show(&self, job: JobId, progress: JobProgress) {
         let mut shown = self.progress.lock().expect("no test panics in here");
         shown.insert(job, progress);
-        // Nobody may be listening; that is fine.
+        // Fails if there is no subscriber, which is fine.
         let _ = self.changes.send(job);
     }
 }

@@ -54,14 +54,14 @@ async fn a_reader_that_is_gone_ends_the_output_and_not_the_command() -> Result<(
     let mut child = command.spawn()?;
     drop(child.stdout.take());
     let done = child.wait_with_output().await?;
-    let said = String::from_utf8_lossy(&done.stderr);
-    ensure!(done.status.success(), "{}: {said}", done.status);
-    ensure!(said.is_empty(), "{said}");
+    let output = String::from_utf8_lossy(&done.stderr);
+    ensure!(done.status.success(), "{}: {output}", done.status);
+    ensure!(output.is_empty(), "{output}");
     Ok(())
 }
 
 #[tokio::test]
-async fn validate_says_what_is_wrong_and_exits_with_failure() -> Result<()> {
+async fn validate_names_what_is_wrong_and_exits_with_failure() -> Result<()> {
     let turn = turn().await?;
     let file = turn.bench.file("c.json");
     tokio::fs::write(&file, plain("fine").to_string()).await?;
@@ -73,12 +73,12 @@ async fn validate_says_what_is_wrong_and_exits_with_failure() -> Result<()> {
     );
     tokio::fs::write(&file, r#"{"elements": [{"type": "text", "lenght": 1}]}"#).await?;
     let bad = framelane().arg("validate").arg(&file).output().await?;
-    let said = [bad.stdout, bad.stderr].concat();
-    let said = String::from_utf8_lossy(&said);
+    let output = [bad.stdout, bad.stderr].concat();
+    let output = String::from_utf8_lossy(&output);
     ensure!(!bad.status.success(), "it exits with success");
     ensure!(
-        said.contains("elements[0].lenght") && said.contains("duration"),
-        "{said}"
+        output.contains("elements[0].lenght") && output.contains("duration"),
+        "{output}"
     );
     Ok(())
 }
@@ -87,8 +87,8 @@ async fn validate_says_what_is_wrong_and_exits_with_failure() -> Result<()> {
 async fn doctor_finds_this_machine_fit() -> Result<()> {
     let _turn = turn().await?;
     let done = framelane().arg("doctor").output().await?;
-    let said = String::from_utf8_lossy(&done.stdout);
-    ensure!(done.status.success(), "{said}");
+    let output = String::from_utf8_lossy(&done.stdout);
+    ensure!(done.status.success(), "{output}");
     Ok(())
 }
 

@@ -65,7 +65,7 @@ fn check(warnings: &[Value]) -> Result<()> {
         .iter()
         .filter(|one| one["code"] == "source_damaged");
     let damaged: Vec<&Value> = damaged.collect();
-    ensure!(!damaged.is_empty(), "nothing is said: {warnings:?}");
+    ensure!(!damaged.is_empty(), "no damage is reported: {warnings:?}");
     for warning in damaged {
         ensure!(warning["path"] == "elements[0]", "{warning}");
         let from = warning["from"].as_f64().context("no begin")?;

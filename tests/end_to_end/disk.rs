@@ -24,7 +24,7 @@ struct Disk {
 }
 
 impl Disk {
-    /// Nothing, with the reason on standard error, where the system lets nobody mount.
+    /// `None`, with the reason on standard error, where the system allows no mounts.
     fn mount(at: &Path, size: &str) -> Result<Option<Self>> {
         std::fs::create_dir_all(at)?;
         let script = format!(

@@ -129,8 +129,11 @@ async fn rotate(data_dir: &Path, arguments: &[&str]) -> Result<()> {
         .args(arguments)
         .output()
         .await?;
-    let said: serde_json::Value = serde_json::from_slice(&done.stdout)?;
-    ensure!(done.status.success() && said["id"].is_string(), "{done:?}");
+    let answer: serde_json::Value = serde_json::from_slice(&done.stdout)?;
+    ensure!(
+        done.status.success() && answer["id"].is_string(),
+        "{done:?}"
+    );
     Ok(())
 }
 

@@ -12,7 +12,7 @@ use crate::support::server::{node, turn};
 
 const LIMIT: std::time::Duration = std::time::Duration::from_secs(180);
 
-/// An element whose source is at `url`, second in a composition so that its path says so.
+/// An element whose source is at `url`, second in a composition so that its path shows it.
 fn composition(kind: &str, url: &str) -> Value {
     json!({
         "width": 320, "height": 180, "duration": 1, "frame_rate": 30,
@@ -23,7 +23,7 @@ fn composition(kind: &str, url: &str) -> Value {
     })
 }
 
-/// A PNG that says it is 60,000 pixels wide and high, and is a hundred bytes long.
+/// A PNG that declares 60,000 pixels wide and high, and is a hundred bytes long.
 fn image_bomb() -> Vec<u8> {
     let mut bytes = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR".to_vec();
     bytes.extend(60_000_u32.to_be_bytes());

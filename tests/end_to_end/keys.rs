@@ -79,10 +79,10 @@ async fn the_first_key_closes_a_running_server_within_a_second() -> Result<()> {
 
     // From here on the admin key makes, lists and ends others.
     let refused = called(&["keys", "list", "--server", &base], None).await?;
-    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    let message = String::from_utf8_lossy(&refused.stderr).into_owned();
     ensure!(
-        refused.status.code() == Some(1) && said.contains("FRAMELANE_ADMIN_KEY"),
-        "{said}"
+        refused.status.code() == Some(1) && message.contains("FRAMELANE_ADMIN_KEY"),
+        "{message}"
     );
     let create = [
         "keys",
@@ -150,12 +150,12 @@ async fn a_public_listener_without_a_key_refuses_to_start_and_one_made_before_le
     let data = Path::new(&data).to_str().context("a path in UTF-8")?;
     let serve = ["serve", "--listen", "0.0.0.0:0", "--data-dir", data];
     let refused = called(&serve, None).await?;
-    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    let message = String::from_utf8_lossy(&refused.stderr).into_owned();
     ensure!(refused.status.code() == Some(1), "{:?}", refused.status);
     ensure!(refused.stdout.is_empty(), "it listened");
     ensure!(
-        said.contains("keys create") && said.contains("auth.required"),
-        "{said}"
+        message.contains("keys create") && message.contains("auth.required"),
+        "{message}"
     );
 
     let key = printed(&["keys", "create", "--data-dir", data], None).await?;

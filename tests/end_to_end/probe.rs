@@ -54,7 +54,7 @@ async fn a_file_is_described_with_its_edits_times_and_colours() -> Result<()> {
     let again = api.get(&format!("/v1/probe/{id}")).await?;
     ensure!(again.body == probe, "{}", again.body);
 
-    // The command line says the same, of the file and of the URL.
+    // The command line prints the same, for the file and for the URL.
     for subject in [file.display().to_string(), origin.url(&edited.name())] {
         let call = Command::new(env!("CARGO_BIN_EXE_framelane"))
             .args(["probe", &subject, "--json"])
@@ -65,8 +65,8 @@ async fn a_file_is_described_with_its_edits_times_and_colours() -> Result<()> {
             "{}",
             String::from_utf8_lossy(&call.stderr)
         );
-        let said: Value = serde_json::from_slice(&call.stdout)?;
-        ensure!(&said == report, "{said} instead of {report}");
+        let printed: Value = serde_json::from_slice(&call.stdout)?;
+        ensure!(&printed == report, "{printed} instead of {report}");
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Sources that send a byte a second hold up nobody but whoever names them.
+//! Sources that send a byte a second delay only the renders that name them.
 
 use std::time::{Duration, Instant};
 

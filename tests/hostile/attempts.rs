@@ -22,9 +22,9 @@ pub(crate) struct Targets {
     pub(crate) input: PathBuf,
     /// The directory that may be written to.
     pub(crate) output: PathBuf,
-    /// Somebody who listens.
+    /// The address of a listener.
     pub(crate) tcp: SocketAddr,
-    /// Somebody who receives.
+    /// The address of a receiver.
     pub(crate) udp: SocketAddr,
     /// A local socket.
     pub(crate) socket: PathBuf,

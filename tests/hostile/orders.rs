@@ -1,4 +1,4 @@
-//! What a worker does that a source took over: the source says which evil.
+//! What a worker does that a source took over: the source names the attack.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -14,8 +14,8 @@ use crate::attempts;
 /// What a source begins with that takes the worker over.
 const MARK: &[u8] = b"EVIL ";
 
-/// Does what the order's sources say, then lets the order be carried out. What was possible
-/// though it must not be ends the run as another failure than that of a bad source.
+/// Carries out the attacks of the order's sources, then lets the order be carried out. What was
+/// possible though it must not be ends the run as another failure than that of a bad source.
 pub(crate) fn obey(order: &[u8]) {
     let Ok(Order::Prepare(order)) = order::decode(order) else {
         return;
@@ -69,8 +69,8 @@ fn evil(attack: &str, argument: &str) {
                 },
             };
             let body = order::encode(&made)?;
-            let said = FromWorker::Output { output: 0, body };
-            write_message(pipe, &said).map_err(std::io::Error::other)?;
+            let message = FromWorker::Output { output: 0, body };
+            write_message(pipe, &message).map_err(std::io::Error::other)?;
             write_message(pipe, &FromWorker::Finished).map_err(std::io::Error::other)
         }),
         other => panic!("unknown evil `{other}`"),
@@ -78,7 +78,7 @@ fn evil(attack: &str, argument: &str) {
 }
 
 /// Finds the pipe to the parent among the open descriptors, and uses it.
-fn to_parent(say: &mut dyn FnMut(&mut File) -> std::io::Result<()>) {
+fn to_parent(send: &mut dyn FnMut(&mut File) -> std::io::Result<()>) {
     let names = fs::read_dir("/proc/self/fd").expect("a process sees its own descriptors");
     let open = names.flatten().filter_map(|entry| {
         let number: RawFd = entry.file_name().to_str()?.parse().ok()?;
@@ -99,6 +99,6 @@ fn to_parent(say: &mut dyn FnMut(&mut File) -> std::io::Result<()>) {
             continue;
         };
         // A pipe for reading refuses; the one for writing is among them.
-        let _ = say(&mut File::from(copy));
+        let _ = send(&mut File::from(copy));
     }
 }

@@ -80,7 +80,7 @@ fn with_second_description(file: &Path, kind: &[u8; 4], unit: u32, to: &Path) ->
     usize::try_from(packets[middle].offset).unwrap()
 }
 
-/// Clicks, of which the second half is stored with its bytes the other way round, and says so.
+/// Clicks, of which the second half is stored with its bytes the other way round, and described so.
 fn sound_of_two_orders(dir: &Path) -> PathBuf {
     let clip = sound_clip(dir, "whole.mov", &clicks(6), &["-c:a", "pcm_s16le"]);
     let joined = dir.join("joined.mov");
@@ -117,6 +117,9 @@ fn pictures_whose_codec_changes_are_refused_by_both_names() {
     with_second_description(&film, b"apcn", 0, &joined);
     let error = engine().probe(&joined).unwrap_err();
     assert!(matches!(error, MediaError::Unsupported(_)), "{error}");
-    let said = error.to_string();
-    assert!(said.contains("h264") && said.contains("prores"), "{said}");
+    let message = error.to_string();
+    assert!(
+        message.contains("h264") && message.contains("prores"),
+        "{message}"
+    );
 }

@@ -159,7 +159,7 @@ fn a_second_program_is_noted() {
 fn a_pause_that_is_stated_as_a_packets_length_is_no_damage() {
     let dir = tempfile::tempdir().unwrap();
     let dir = dir.path();
-    // Without an edit list the first packet of sound is said to last until the pictures begin.
+    // Without an edit list the first packet of sound is declared to last until the pictures begin.
     let film = film(dir, "a.mp4", "30", 60);
     let fragments = [
         "-c:v",

@@ -11,14 +11,14 @@ use futures::{StreamExt, TryStreamExt};
 
 use super::bench::{Bench, PART, bytes, key};
 
-/// Bytes of a stream that somebody still holds, and the most that it ever was.
+/// Bytes of a stream that are still held, and the most that it ever was.
 #[derive(Debug, Default)]
 struct Held {
     now: AtomicUsize,
     most: AtomicUsize,
 }
 
-/// A piece of a stream that says when it is let go of.
+/// A piece of a stream that counts its release.
 struct Piece {
     bytes: Vec<u8>,
     held: Arc<Held>,
@@ -105,7 +105,7 @@ pub(super) async fn an_abandoned_put_leaves_nothing(bench: &Bench) {
         let whole = bytes(length);
         let (stalls, stalled) = tokio::sync::oneshot::channel();
         let silence = stream::once(async move {
-            stalls.send(()).expect("somebody waits");
+            stalls.send(()).expect("a receiver waits");
             futures::future::pending().await
         });
         let bytes = pieces(&whole, &held).chain(silence).boxed();

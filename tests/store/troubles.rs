@@ -110,7 +110,7 @@ async fn a_full_server_is_full() {
 
 #[tokio::test]
 async fn a_server_that_is_not_there_is_an_error_soon() {
-    // One that nobody listens on, and one that takes connections and says nothing.
+    // A port without a listener, and one that takes connections and never answers.
     let mut bench = Bench::s3().await;
     let options = options(bench.server());
     drop(bench.server.take());

@@ -79,7 +79,7 @@ pub(crate) fn output_of(tool: &str, arguments: &[&str], file: &Path) -> Vec<u8> 
 }
 
 /// A numbered clip of `frames` frames at `rate` (as `ffmpeg` spells it), B-frames, GOP 250 unless
-/// `extra` says otherwise. The container follows from the name.
+/// `extra` sets another. The container follows from the name.
 pub(crate) fn numbered_clip(
     dir: &Path,
     name: &str,

@@ -292,7 +292,10 @@ fn against_stored(name: &str, reference: &Pixels) {
 fn on_gpu(_: &str, _: &DrawList, _: &[Picture], _: &Pixels) {}
 
 #[cfg(feature = "gpu")]
-#[expect(clippy::print_stderr, reason = "says why half of a test was skipped")]
+#[expect(
+    clippy::print_stderr,
+    reason = "reports why half of a test was skipped"
+)]
 fn on_gpu(name: &str, list: &DrawList, pictures: &[Picture], reference: &Pixels) {
     use framelane::render::gpu::GpuCompositor;
     static GPU: OnceLock<Result<Mutex<GpuCompositor>, String>> = OnceLock::new();

@@ -28,7 +28,7 @@ pub(crate) fn hostile() -> PathBuf {
     program
 }
 
-/// Somebody to connect to, and somebody's files.
+/// Listeners to connect to, and files of others.
 struct World {
     data: tempfile::TempDir,
     tcp: TcpListener,

@@ -75,7 +75,7 @@ async fn a_worker_that_is_taken_over_costs_its_render_and_never_the_node() -> Re
         }
     }
     ensure!(wrong.is_empty(), "{}", wrong.join("\n"));
-    ensure!(listener.accept().is_err(), "somebody connected");
+    ensure!(listener.accept().is_err(), "a worker connected");
     api.completed(&beside, LIMIT).await?;
     let after = api.submit(&plain("after them")).await?;
     api.completed(&after, LIMIT).await?;

@@ -16,7 +16,7 @@ use crate::config::Timings;
 use crate::testkit::{object, planned};
 
 const JOB: JobId = JobId(1);
-const OURS: Fingerprint = Fingerprint(Digest([1; 32]));
+const OWN: Fingerprint = Fingerprint(Digest([1; 32]));
 const OTHER: Fingerprint = Fingerprint(Digest([2; 32]));
 
 fn sight(job: &Arc<Job>, stamp: u64, units: &[(u32, u64, u64)], nodes: &[Fingerprint]) -> JobEvent {
@@ -73,7 +73,7 @@ fn only_live_attempts_count_and_progress_never_falls() {
         ("the attempt was lost", &[(1, second, 5)], None),
     ];
     for (what, units, want) in cases {
-        let effects = driver.on(sight(job, 0, units, &[OURS]), now);
+        let effects = driver.on(sight(job, 0, units, &[OWN]), now);
         assert_eq!(frames(&effects), want, "{what}");
     }
     assert!(driver.progress().fraction < 1.0);
@@ -103,10 +103,10 @@ fn limits_in_time_are_proposed_once_until_answered() {
             "a day is over",
             day,
             Duration::ZERO,
-            &[OURS],
+            &[OWN],
             Some("render_timeout"),
         ),
-        ("just under a day", day - 1, Duration::ZERO, &[OURS], None),
+        ("just under a day", day - 1, Duration::ZERO, &[OWN], None),
         (
             "no node for ten minutes",
             0,
@@ -126,7 +126,7 @@ fn limits_in_time_are_proposed_once_until_answered() {
             "its own as well",
             0,
             timings.fingerprint_gone,
-            &[OTHER, OURS],
+            &[OTHER, OWN],
             None,
         ),
     ];
@@ -157,7 +157,7 @@ fn a_node_that_comes_back_starts_the_wait_anew() {
     let mut driver = JobDriver::new(JOB, timings);
     let start = Instant::now();
     driver.on(sight(job, 0, &[], &[]), start);
-    driver.on(sight(job, 0, &[], &[OURS]), start + timings.no_node / 2);
+    driver.on(sight(job, 0, &[], &[OWN]), start + timings.no_node / 2);
     let effects = driver.on(sight(job, 0, &[], &[]), start + timings.no_node);
     assert!(proposals(&effects).is_empty());
 }
@@ -181,7 +181,7 @@ fn a_damaged_input_of_the_join_is_made_anew_once() {
             object: object("segment", 10),
             epoch: mark_epoch,
             from_cache: false,
-            fingerprint: OURS,
+            fingerprint: OWN,
         }));
         made.history = vec![(attempt.clone(), LogTime(1), AttemptOutcome::Done)];
         let failure = Failure {
@@ -233,7 +233,7 @@ fn a_damaged_input_of_the_join_is_made_anew_once() {
         spoil(&mut job, mark_epoch, path);
         let mut driver = JobDriver::new(JOB, Timings::default());
         let effects = driver.on(
-            sight(&Arc::new(job.clone()), 0, &[], &[OURS]),
+            sight(&Arc::new(job.clone()), 0, &[], &[OWN]),
             Instant::now(),
         );
         let want: Vec<&Command> = reopened.iter().filter(|_| wants).collect();
@@ -257,7 +257,7 @@ fn all_damaged_inputs_of_a_join_are_made_anew_at_once() {
             // The third was made anew since.
             epoch: if index == 2 { Epoch(101) } else { epochs[1] },
             from_cache: false,
-            fingerprint: OURS,
+            fingerprint: OWN,
         }));
         last = made.live.pop().or(last);
     }
@@ -278,7 +278,7 @@ fn all_damaged_inputs_of_a_join_are_made_anew_at_once() {
         .unwrap();
     join.history = vec![(failed, LogTime(2), AttemptOutcome::Failed(failure))];
     let mut driver = JobDriver::new(JOB, Timings::default());
-    let effects = driver.on(sight(&Arc::new(job), 0, &[], &[OURS]), Instant::now());
+    let effects = driver.on(sight(&Arc::new(job), 0, &[], &[OWN]), Instant::now());
     let want = Command::ReopenTasks {
         job: JOB,
         generation: state.jobs[&JOB].generation,
@@ -314,7 +314,7 @@ fn sources_that_are_gone_are_fetched_again() {
         vec![(attempt, LogTime(2), AttemptOutcome::Failed(failure))]
     };
     let timings = Timings::default();
-    let (ours, other) = ((FETCHER, OURS), (NodeId(2), OURS));
+    let (own, other) = ((FETCHER, OWN), (NodeId(2), OWN));
     type Case<'a> = (
         &'a str,
         Vec<(NodeId, Fingerprint)>,
@@ -324,12 +324,12 @@ fn sources_that_are_gone_are_fetched_again() {
     );
     let lost = Some(crate::ports::LOST_SOURCES);
     let cases: [Case<'_>; 6] = [
-        ("its node polls", vec![ours, other], 1, None, false),
+        ("its node polls", vec![own, other], 1, None, false),
         ("only others poll", vec![other], 1, None, true),
-        ("nobody polls", vec![], 1, None, false),
-        ("they are not there", vec![ours], 1, lost, true),
-        ("they were fetched since", vec![ours], 0, lost, false),
-        ("another failure", vec![ours], 1, Some("elements[0]"), false),
+        ("no node polls", vec![], 1, None, false),
+        ("they are not there", vec![own], 1, lost, true),
+        ("they were fetched since", vec![own], 0, lost, false),
+        ("another failure", vec![own], 1, Some("elements[0]"), false),
     ];
     for (what, nodes, epoch, path, wants) in cases {
         let prepare = job.tasks.get_mut(&TaskKind::Prepare).map(Arc::make_mut);

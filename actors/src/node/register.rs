@@ -14,7 +14,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 /// How registration ended.
 #[derive(Debug)]
 pub(crate) enum Registered {
-    /// The cluster knows this incarnation.
+    /// The cluster has registered this incarnation.
     Accepted,
     /// It never will.
     Refused(Rejection),
@@ -31,7 +31,7 @@ pub(super) async fn register(args: NodeArgs, node: ActorRef<NodeMsg>) {
             boot: args.boot,
         }));
         match tokio::time::timeout(args.timings.propose, proposal).await {
-            // The leader raises the level as soon as every voter knows the next.
+            // The leader raises the level as soon as every voter supports the next.
             Ok(Ok(Outcome::Rejected(Rejection::WrongLevel))) => {
                 tracing::debug!("level has no registrations yet");
             }

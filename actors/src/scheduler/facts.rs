@@ -63,7 +63,7 @@ pub(super) struct LeaseFacts {
     pub(super) run: RunNumber,
     /// When its node last listed it, or when this leader first saw it: renewal.
     pub(super) renewed: Instant,
-    /// The node has listed it at least once: it knows.
+    /// The node has listed it at least once, so the grant has arrived.
     pub(super) is_listed: bool,
     /// Polls in a row, an interval apart, that should have listed it and did not.
     pub(super) misses: u32,

@@ -1,7 +1,7 @@
 //! The leader's scheduler: the only actor that grants, renews and releases leases.
 //!
-//! A thin shell: polls and applied state go into the pure [`core::SchedulerCore`], which says what
-//! to propose and what to answer. At most one proposal is in flight; whatever arrives
+//! A thin shell: polls and applied state go into the pure [`core::SchedulerCore`], which decides
+//! what to propose and what to answer. At most one proposal is in flight; whatever arrives
 //! meanwhile goes into the next round. Everything here is rebuilt from applied state and
 //! from the next poll of each node.
 

@@ -1,8 +1,8 @@
 //! The worker child process: start, write to, kill, reap. Its stdout is read by a thread
 //! that passes every message on; its stderr goes to the log line by line.
 //!
-//! The child is not trusted: it gets no variable that is not its own, and what it says, on
-//! either pipe, takes a bounded amount of memory.
+//! The child is not trusted: it gets no variable that is not its own, and its output on
+//! either pipe takes a bounded amount of memory.
 
 use std::io::{self, BufReader};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -36,7 +36,7 @@ pub(super) enum Input {
     },
     /// Nothing more comes from the child of this generation.
     Gone { generation: u64 },
-    /// The node wants the run to end before this output.
+    /// The run is to end before this output.
     StopBefore { run: RunId, output: u32 },
     /// The slot is to end.
     Close,

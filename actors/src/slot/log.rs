@@ -61,23 +61,23 @@ mod tests {
     #[test]
     fn a_flood_is_cut_to_lines_of_bounded_length_and_number() {
         let endless = vec![b'x'; 3 << 20];
-        let (mut said, mut left) = (Vec::new(), 0);
+        let (mut lines, mut left) = (Vec::new(), 0);
         each_line(
             endless.as_slice(),
-            |line| said.push(line.len()),
+            |line| lines.push(line.len()),
             |count| left += count,
         );
-        assert!(said.iter().all(|length| *length == 2048));
+        assert!(lines.iter().all(|length| *length == 2048));
         let pieces = (3 << 20) / 2048;
-        assert_eq!(said.len() + usize::try_from(left).unwrap(), pieces);
+        assert_eq!(lines.len() + usize::try_from(left).unwrap(), pieces);
         assert!(left > 0, "reading 3 MiB takes no second per hundred lines");
     }
 
     #[test]
     fn ordinary_lines_all_come_through() {
-        let mut said = Vec::new();
+        let mut lines = Vec::new();
         let input = b"one\n\ntwo\r\nthree".as_slice();
-        each_line(input, |line| said.push(line.to_owned()), |_| panic!());
-        assert_eq!(said, ["one", "two", "three"]);
+        each_line(input, |line| lines.push(line.to_owned()), |_| panic!());
+        assert_eq!(lines, ["one", "two", "three"]);
     }
 }

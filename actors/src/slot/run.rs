@@ -120,7 +120,7 @@ impl Slot {
         inputs.recv_timeout(wait)
     }
 
-    /// Takes in what came while nobody received: that the child is ready, or has died.
+    /// Handles messages that arrived between runs: that the child is ready, or has died.
     fn catch_up(&mut self) {
         while let Ok(input) = self.receive(Duration::ZERO) {
             match input {

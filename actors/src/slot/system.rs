@@ -1,5 +1,5 @@
-//! The actix system that slots live in, on a thread of its own: actix wants to own its
-//! runtime, and ours is tokio's multi-threaded one.
+//! The actix system that slots live in, on a thread of its own: actix needs a runtime
+//! of its own, and this process has tokio's multi-threaded one.
 
 use std::io;
 use std::sync::mpsc;
@@ -22,7 +22,7 @@ impl SlotSystem {
         let (sender, started) = mpsc::channel();
         let thread = Builder::new().name("slots".to_owned()).spawn(move || {
             let runner = System::new();
-            // The starter gave up if nobody receives; the system then ends with its handle.
+            // Fails if the starter has given up; the system then ends with its handle.
             if sender.send(System::current()).is_ok()
                 && let Err(error) = runner.run()
             {

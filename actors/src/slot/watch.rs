@@ -208,9 +208,9 @@ mod tests {
         assert!(is_output(&behaves.observe(made(0))));
         assert!(is_output(&behaves.observe(made(1))));
         assert_eq!(behaves.observe(FromWorker::Finished), Observed::Finished);
-        for (said, then) in [(vec![0], 0), (vec![], 1), (vec![0, 1], 2)] {
+        for (outputs, then) in [(vec![0], 0), (vec![], 1), (vec![0, 1], 2)] {
             let mut lies = watch(2);
-            for output in said {
+            for output in outputs {
                 lies.observe(made(output));
             }
             let observed = lies.observe(made(then));

@@ -1,6 +1,6 @@
 //! A worker child for tests: speaks the protocol, renders nothing. Its order is one line an
 //! output: the number of frames, then tricks. Arguments: `never-ready` and `crash` spoil
-//! the start, `version` says a wrong one.
+//! the start, `version` announces a wrong one.
 
 use std::io::{self, Read, Write};
 use std::sync::mpsc::{Receiver, channel};
@@ -34,11 +34,11 @@ fn main() {
         // Our parent is gone.
         std::process::exit(0);
     });
-    say(&FromWorker::Ready { version });
+    send(&FromWorker::Ready { version });
     while let Ok(message) = orders.recv() {
         if let ToWorker::Run { order } = message {
             run(&String::from_utf8_lossy(&order), &orders);
-            say(&FromWorker::Ready { version });
+            send(&FromWorker::Ready { version });
         }
     }
 }
@@ -58,7 +58,7 @@ fn run(order: &str, orders: &Receiver<ToWorker>) {
                 end = end.min(output);
             }
             if output >= end {
-                say(&FromWorker::Finished);
+                send(&FromWorker::Finished);
                 return;
             }
             match trick {
@@ -71,22 +71,22 @@ fn run(order: &str, orders: &Receiver<ToWorker>) {
                         path: None,
                         permanent: true,
                     };
-                    say(&FromWorker::Failed { output, failure });
+                    send(&FromWorker::Failed { output, failure });
                     return;
                 }
                 _ => {}
             }
-            say(&FromWorker::Progress {
+            send(&FromWorker::Progress {
                 output,
                 units: frame + 1,
             });
         }
-        say(&FromWorker::Output {
+        send(&FromWorker::Output {
             output,
             body: b"made".to_vec(),
         });
     }
-    say(&FromWorker::Finished);
+    send(&FromWorker::Finished);
 }
 
 /// Waits until killed and ignores all messages.
@@ -97,7 +97,7 @@ fn wait_for_end() -> ! {
     std::process::exit(0)
 }
 
-fn say(message: &FromWorker) {
+fn send(message: &FromWorker) {
     let mut output = io::stdout().lock();
     if write_message(&mut output, message).is_err() || output.flush().is_err() {
         std::process::exit(0);

@@ -40,7 +40,7 @@ pub enum Command {
     CancelJob {
         /// The job.
         job: JobId,
-        /// Who asks; another workspace's job is unknown to them.
+        /// The workspace of the request; a job of another workspace is rejected as unknown.
         workspace: String,
     },
     /// Ends a job that cannot be rendered.
@@ -112,7 +112,7 @@ pub enum Command {
     AbandonAsset {
         /// The asset.
         asset: AssetId,
-        /// Who asks; another workspace's asset is unknown to them.
+        /// The workspace of the request; an asset of another workspace is rejected as unknown.
         workspace: String,
     },
     /// Ends the pending uploads whose time is over, by log time.
@@ -130,14 +130,14 @@ pub enum Command {
     DeleteEndpoint {
         /// The endpoint.
         endpoint: EndpointId,
-        /// Who asks.
+        /// The workspace of the request.
         workspace: String,
     },
     /// Gives an endpoint a new secret; the old one signs too for a while.
     RotateSecret {
         /// The endpoint.
         endpoint: EndpointId,
-        /// Who asks.
+        /// The workspace of the request.
         workspace: String,
         /// The new secret.
         secret: Sealed,
@@ -153,11 +153,11 @@ pub enum Command {
     },
     /// Leases and results of webhook deliveries.
     DeliveryRound(DeliveryRound),
-    /// A client wants a settled delivery tried again, now.
+    /// Tries a settled delivery again, now, at a client's request.
     RetryDelivery {
         /// The delivery.
         delivery: DeliveryId,
-        /// Who asks.
+        /// The workspace of the request.
         workspace: String,
     },
     /// Drops what retention no longer keeps beside jobs.

@@ -33,6 +33,6 @@ pub enum DeliveryVerdict {
     Retry(RanTime),
     /// It is not tried again.
     GiveUp,
-    /// The receiver wants nothing more, ever: its endpoint is disabled.
+    /// The receiver refused all further events: its endpoint is disabled.
     Gone,
 }

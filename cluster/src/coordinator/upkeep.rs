@@ -1,5 +1,5 @@
 //! What the leader does for the state itself, whatever is in it: keeps its log time true to
-//! the voters' wall clocks, and raises its level once every voter knows the next.
+//! the voters' wall clocks, and raises its level once every voter supports the next.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -54,11 +54,11 @@ pub(super) async fn round(member: &Member, clocks: &Clocks, term: u64) {
     }
 }
 
-/// What the leader knows of a voter.
+/// What the leader has read from a voter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Voter {
     /// Its wall clock; `None`: it does not answer.
     pub(crate) wall: Option<crate::model::LogTime>,
-    /// The newest level that its build knows; `None`: it does not answer.
+    /// The newest level that its build supports; `None`: it does not answer.
     pub(crate) level: Option<Level>,
 }

@@ -105,7 +105,7 @@ pub struct PartLayout {
 pub struct NewAsset {
     /// Chosen by the edge.
     pub asset: AssetId,
-    /// Who asks.
+    /// The workspace of the request.
     pub workspace: String,
     /// The declared media type of an upload.
     pub content_type: Option<String>,

@@ -112,7 +112,7 @@ counter! {
 }
 
 impl Level {
-    /// The newest level that this build knows.
+    /// The newest level that this build supports.
     pub const NEWEST: Self = Self(1);
 }
 

@@ -31,7 +31,7 @@ impl JobStatus {
 pub struct Submission {
     /// Chosen by the edge.
     pub job: JobId,
-    /// Who asks.
+    /// The workspace of the request.
     pub workspace: String,
     /// −10…10; higher goes first.
     pub priority: i8,
@@ -49,7 +49,7 @@ pub enum JobKind {
     Render,
     /// Takes in an asset: fetch or copy its bytes, and look at them. Gone when it has ended.
     Ingest(AssetId),
-    /// Copies a completed render's file to where its client wants it. Gone when it has ended.
+    /// Copies a completed render's file to its client's destination. Removed when it has ended.
     Deliver(JobId),
 }
 

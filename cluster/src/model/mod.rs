@@ -1,4 +1,4 @@
-//! What the coordinator knows about: plain values, serialisable, totally ordered where
+//! The values of the replicated state: plain, serialisable, totally ordered where
 //! they are keys. Nothing here waits, reads a clock or draws a random number.
 
 mod access;

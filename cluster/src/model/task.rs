@@ -138,7 +138,7 @@ pub enum TaskOutput {
     },
 }
 
-/// What the coordinator knows of a plan.
+/// What the coordinator uses of a plan.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlanFacts {
     /// Output frames.

@@ -69,7 +69,7 @@ impl State {
         Outcome::Accepted
     }
 
-    /// The endpoint wants nothing more.
+    /// Disables the endpoint, because its receiver refused all further events.
     pub(super) fn disable_endpoint(&mut self, id: EndpointId, why: Disabled) {
         let now = self.now;
         if let Some(endpoint) = self.endpoints.get_mut(&id)

@@ -1,4 +1,4 @@
-//! How much of the store a workspace takes, as far as the log knows.
+//! How much of the store a workspace takes, by the records of the log.
 
 use std::collections::BTreeMap;
 

@@ -153,7 +153,7 @@ impl Piece {
             epoch: self.assignment.granted.epoch,
             generation: self.assignment.granted.generation,
             result,
-            // The leader sets it: it knows how often the task has failed.
+            // The leader sets it, because it counts how often the task has failed.
             retry_after_millis: 0,
         }
     }

@@ -1,5 +1,5 @@
 //! The state as bytes, for snapshots: written in the shape of its level, so that every build
-//! that knows the level can read it; earlier shapes are read and brought up to date.
+//! that supports the level can read it; earlier shapes are read and brought up to date.
 
 mod first;
 mod second;
