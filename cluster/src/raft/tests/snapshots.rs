@@ -215,3 +215,20 @@ async fn the_log_is_purged_and_goes_on_only_once_a_durable_snapshot_covers_it() 
     assert_eq!(state.last_purged_log_id, Some(log_id(500)));
     assert_eq!(state.last_log_id, Some(log_id(501)));
 }
+
+#[tokio::test]
+async fn replication_reads_nothing_rather_than_what_follows_a_purge() {
+    let directory = tempfile::tempdir().unwrap();
+    let (mut log, mut machine) = open(directory.path()).unwrap();
+    log.blocking_append((1..=8).map(submit)).await.unwrap();
+    machine.apply((1..=5).map(submit)).await.unwrap();
+    let mut builder = machine.get_snapshot_builder().await;
+    builder.build_snapshot().await.unwrap();
+    let mut log = CoveredLog::new(log, machine.covered());
+    let mut reader = log.get_log_reader().await;
+    log.purge(log_id(5)).await.unwrap();
+    let read = reader.limited_get_log_entries(4, 8).await.unwrap();
+    assert_eq!(read, vec![], "4 and 5 are gone");
+    let read = reader.limited_get_log_entries(6, 8).await.unwrap();
+    assert_eq!(read, vec![submit(6), submit(7)]);
+}
