@@ -95,16 +95,18 @@ impl Client {
         for _ in 0..TRIES {
             let running = self.leader().await;
             let stamped = stamp(&running.member, &running.clocks, command.clone());
-            let reading = Reading {
+            let mut reading = Reading {
                 elapsed: world.elapsed(),
                 leader: running.life.start,
                 at: stamped.at,
-                ran: stamped.ran,
+                ran: None,
             };
             let answer = running.member.propose(stamped.clone()).await;
             // A member that crashed meanwhile has answered nobody.
             match answer {
                 Ok(outcome) if running.life.is_current() => {
+                    let state = running.member.state();
+                    reading.ran = (state.level > Level(0)).then_some(state.ran);
                     world.lock().checker.answered(&stamped, &outcome);
                     return Some((outcome, reading));
                 }

@@ -49,13 +49,14 @@ impl WallFaults {
 pub(super) struct SimulatedClock {
     life: Life,
     /// What its boot clock showed when the run began: differs from machine to machine, and
-    /// when a machine is started again.
+    /// when a machine is started again. Running time begins with log time, so it is as often
+    /// ahead of that as behind.
     boot: Duration,
 }
 
 impl SimulatedClock {
     pub(super) fn new(life: Life) -> Self {
-        let boot = Duration::from_millis(life.world.draw(0..400 * 24 * HOUR));
+        let boot = Duration::from_millis(life.world.draw(0..2 * FOUNDED));
         Self { life, boot }
     }
 }
