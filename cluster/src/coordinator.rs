@@ -1,14 +1,14 @@
 //! The handle through which the rest of the product proposes commands and reads applied
 //! state. It decides nothing about jobs (that is `state`) and names no raft type.
 
-mod clock;
+pub(crate) mod clock;
 mod error;
 mod full;
 mod identity;
 mod lock;
 mod read_barrier;
 mod status;
-mod upkeep;
+pub(crate) mod upkeep;
 
 #[cfg(test)]
 mod tests;
@@ -99,7 +99,7 @@ impl Coordinator {
         let leadership = member.leadership();
         let leading = *leadership.borrow();
         if let Leadership::Leader { term } = leading
-            && member.voters().len() == 1
+            && member.voters().await.len() == 1
         {
             clocks.start_alone(term, &member.state());
             upkeep::round(&member, &clocks, term).await;
@@ -234,6 +234,11 @@ async fn propose(
     clocks: &Clocks,
     command: Command,
 ) -> Result<Outcome, ProposeError> {
+    member.propose(stamp(member, clocks, command)).await
+}
+
+/// `command` with the cluster's clocks as this process has them.
+pub(crate) fn stamp(member: &raft::Member, clocks: &Clocks, command: Command) -> Stamped {
     let state = member.state();
     let leadership = *member.leadership().borrow();
     let (at, ran) = match leadership {
@@ -241,7 +246,7 @@ async fn propose(
         // If the entry is appended after all, stamps that are already applied move no clock.
         Leadership::Other => (state.now, (state.level > Level(0)).then_some(state.ran)),
     };
-    member.propose(Stamped { at, ran, command }).await
+    Stamped { at, ran, command }
 }
 
 fn create(directory: &Path) -> Result<(), Error> {

@@ -154,7 +154,7 @@ pub(super) fn believed_at_start(
 
 /// Both clocks of one process, anchored anew whenever it begins to lead.
 #[derive(Debug)]
-pub(super) struct Clocks {
+pub(crate) struct Clocks {
     machine: Arc<dyn MachineClock>,
     accept_wall: bool,
     leading: Mutex<Option<Leading>>,
@@ -170,7 +170,7 @@ struct Leading {
 }
 
 impl Clocks {
-    pub(super) fn new(machine: Arc<dyn MachineClock>, accept_wall: bool) -> Self {
+    pub(crate) fn new(machine: Arc<dyn MachineClock>, accept_wall: bool) -> Self {
         Self {
             machine,
             accept_wall,
@@ -217,14 +217,19 @@ impl Clocks {
         self.set(term, log);
     }
 
-    /// Takes what the voters of a larger cluster agree on, if they do.
+    /// Takes what the voters of a larger cluster agree on, if they do. Asking them takes a
+    /// while: what they said to the leader of an earlier term is of no use to a later one.
     pub(super) fn follow(&self, term: u64, state: &State, walls: &[Option<LogTime>]) {
         let boot = self.machine.boot();
         let known = lock(&self.leading)
             .as_ref()
-            .filter(|leading| leading.term == term)
-            .map(|leading| leading.log);
-        let mut log = known.unwrap_or_else(|| LogClock::new(state.now, boot));
+            .filter(|leading| leading.term >= term)
+            .map(|leading| (leading.term, leading.log));
+        let mut log = match known {
+            Some((later, _)) if later > term => return,
+            Some((_, log)) => log,
+            None => LogClock::new(state.now, boot),
+        };
         match agreed(walls) {
             Some(reality) => log.anchor(reality, boot),
             None => tracing::warn!("the voters' wall clocks do not agree on the time"),

@@ -16,7 +16,7 @@ use crate::raft::Member;
 const PERIOD: Duration = Duration::from_secs(10);
 
 /// Looks after the state until the member ends.
-pub(super) async fn run(
+pub(crate) async fn run(
     member: Arc<Member>,
     clocks: Arc<Clocks>,
     mut leadership: watch::Receiver<Leadership>,
@@ -36,7 +36,7 @@ pub(super) async fn run(
 
 /// One look. The wall clock of the only voter counts at its start alone, which is not here.
 pub(super) async fn round(member: &Member, clocks: &Clocks, term: u64) {
-    let voters = member.voters();
+    let voters = member.voters().await;
     if voters.len() > 1 {
         let walls: Vec<_> = voters.iter().map(|voter| voter.wall).collect();
         clocks.follow(term, &member.state(), &walls);

@@ -76,14 +76,14 @@ impl<L: RaftLogStorage<TypeConfig>> RaftLogReader<TypeConfig> for CoveredLog<L> 
 }
 
 impl<L: RaftLogStorage<TypeConfig>> RaftLogStorage<TypeConfig> for CoveredLog<L> {
-    type LogReader = L::LogReader;
+    type LogReader = GaplessReader<L::LogReader>;
 
     async fn get_log_state(&mut self) -> Result<LogState<TypeConfig>, RaftStorageError> {
         self.log.get_log_state().await
     }
 
-    async fn get_log_reader(&mut self) -> L::LogReader {
-        self.log.get_log_reader().await
+    async fn get_log_reader(&mut self) -> Self::LogReader {
+        GaplessReader(self.log.get_log_reader().await)
     }
 
     async fn save_vote(&mut self, vote: &RaftVote) -> Result<(), RaftStorageError> {
@@ -131,5 +131,36 @@ impl<L: RaftLogStorage<TypeConfig>> RaftLogStorage<TypeConfig> for CoveredLog<L>
         }
         self.purge = self.purge.max(Some(log_id));
         Ok(())
+    }
+}
+
+/// Reads for replication. openraft hands what it gets to a follower as what comes after the
+/// entry before `start`, checked in debug builds only: entries after a gap would be written
+/// there, and be lost to it for good. A replication whose leader has stepped down still reads
+/// while the follower that it has become purges. Nothing read is a heartbeat.
+#[derive(Debug)]
+pub(super) struct GaplessReader<R>(R);
+
+impl<R: RaftLogReader<TypeConfig>> RaftLogReader<TypeConfig> for GaplessReader<R> {
+    async fn try_get_log_entries<RB: RangeBounds<u64> + Clone + Debug + OptionalSend>(
+        &mut self,
+        range: RB,
+    ) -> Result<Vec<Entry<TypeConfig>>, RaftStorageError> {
+        self.0.try_get_log_entries(range).await
+    }
+
+    async fn limited_get_log_entries(
+        &mut self,
+        start: u64,
+        end: u64,
+    ) -> Result<Vec<Entry<TypeConfig>>, RaftStorageError> {
+        let mut entries = self.0.limited_get_log_entries(start, end).await?;
+        if entries
+            .first()
+            .is_some_and(|entry| entry.log_id.index != start)
+        {
+            entries.clear();
+        }
+        Ok(entries)
     }
 }

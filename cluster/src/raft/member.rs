@@ -17,7 +17,7 @@ use super::log_store::{LogStore, LogVolume};
 use super::snapshot::{Records, Snapshots};
 use super::state_machine::{Published, StateMachine};
 use super::writer::SNAPSHOT;
-use super::{Raft, RaftMetrics, Reserve, Router, StoreError, leadership};
+use super::{Peers, Raft, RaftMetrics, Reserve, Router, StoreError, leadership};
 use crate::command::{Outcome, Stamped};
 use crate::coordinator::{
     Error, Leadership, MachineClock, Member as GroupMember, ProposeError, RaftRole, RaftStatus,
@@ -65,7 +65,7 @@ pub(crate) struct Member {
     id: NodeId,
     cluster_id: String,
     raft: Raft,
-    router: Router,
+    peers: Peers,
     state: watch::Receiver<Arc<State>>,
     applied: watch::Receiver<LogIndex>,
     leadership: watch::Receiver<Leadership>,
@@ -78,7 +78,7 @@ pub(super) struct Parts {
     pub(super) id: NodeId,
     pub(super) cluster_id: String,
     pub(super) raft: Raft,
-    pub(super) router: Router,
+    pub(super) peers: Peers,
     pub(super) state: watch::Receiver<Arc<State>>,
     pub(super) applied: watch::Receiver<LogIndex>,
     /// Of the log: decides when a snapshot is taken.
@@ -142,7 +142,7 @@ impl Member {
             id: options.id,
             cluster_id: options.cluster_id,
             raft,
-            router,
+            peers: Peers::InProcess(router),
             state,
             applied,
             volume: log.volume().clone(),
@@ -158,7 +158,7 @@ impl Member {
             id,
             cluster_id,
             raft,
-            router,
+            peers,
             state,
             applied,
             volume,
@@ -173,7 +173,7 @@ impl Member {
             id,
             cluster_id,
             raft,
-            router,
+            peers,
             state,
             applied,
             leadership,
@@ -288,14 +288,17 @@ impl Member {
     }
 
     /// The voters of the group, as far as they answer.
-    pub(crate) fn voters(&self) -> Vec<Voter> {
-        let receiver = self.raft.metrics();
-        let metrics = receiver.borrow();
-        metrics
-            .membership_config
-            .voter_ids()
-            .map(|id| self.router.voter(id))
-            .collect()
+    pub(crate) async fn voters(&self) -> Vec<Voter> {
+        let ids: Vec<u64> = {
+            let receiver = self.raft.metrics();
+            let metrics = receiver.borrow();
+            metrics.membership_config.voter_ids().collect()
+        };
+        let mut voters = Vec::new();
+        for id in ids {
+            voters.push(self.peers.voter(id).await);
+        }
+        voters
     }
 
     pub(crate) fn status(&self) -> RaftStatus {
@@ -355,7 +358,7 @@ impl Member {
 
     /// Stops the core and waits until the log is closed.
     pub(crate) async fn shutdown(&self) {
-        self.router.disconnect(self.id.0);
+        self.peers.disconnect(self.id.0);
         if let Err(error) = self.raft.shutdown().await {
             tracing::warn!(%error, "raft core did not stop in order");
         }

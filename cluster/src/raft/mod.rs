@@ -23,6 +23,7 @@ mod tests;
 
 pub(crate) use durable_file::write_durably;
 pub(crate) use member::{Member, MemberOptions};
+use network::Peers;
 pub(crate) use network::Router;
 pub(crate) use reserve::Reserve;
 pub(crate) use snapshot_file::SnapshotFile;

@@ -62,6 +62,36 @@ impl Router {
     }
 }
 
+/// Where a member finds the others of its group.
+#[derive(Debug)]
+pub(super) enum Peers {
+    /// In this process.
+    InProcess(Router),
+    /// On the network of a simulation.
+    #[cfg(test)]
+    Simulated(super::simulation::SimulatedVoters),
+}
+
+impl Peers {
+    /// What is known of a voter.
+    pub(super) async fn voter(&self, id: u64) -> Voter {
+        match self {
+            Self::InProcess(router) => router.voter(id),
+            #[cfg(test)]
+            Self::Simulated(voters) => voters.voter(id).await,
+        }
+    }
+
+    /// Makes a member of this process unreachable.
+    pub(super) fn disconnect(&self, id: u64) {
+        match self {
+            Self::InProcess(router) => router.disconnect(id),
+            #[cfg(test)]
+            Self::Simulated(_) => {}
+        }
+    }
+}
+
 impl RaftNetworkFactory<TypeConfig> for Router {
     type Network = Link;
 

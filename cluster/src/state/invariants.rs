@@ -1,7 +1,7 @@
 //! What holds after every command, whatever the history. Checked by the property tests and,
 //! in debug builds, by `apply`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use super::fail::{MAX_FAILURES, MAX_LOSSES};
@@ -24,6 +24,7 @@ pub struct Violation {
 /// Checks every rule.
 pub fn check(state: &State) -> Result<(), Violation> {
     let mut epochs = BTreeSet::new();
+    let mut runs = BTreeMap::new();
     for (id, job) in &state.jobs {
         require(*id == job.id, "a job is filed under its id", id)?;
         require(
@@ -50,6 +51,12 @@ pub fn check(state: &State) -> Result<(), Violation> {
                     id,
                 )?;
                 require(epochs.insert(attempt.epoch), "an epoch has one attempt", id)?;
+                let slot = (*id, attempt.node, attempt.incarnation, attempt.generation);
+                require(
+                    *runs.entry(attempt.run).or_insert(slot) == slot,
+                    "a run is of one job, on one start of one node",
+                    id,
+                )?;
             }
         }
     }

@@ -1,15 +1,17 @@
 //! What must hold in a run, whatever goes wrong: checked after every entry that any copy
 //! applies, every answer to a client and every read.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use openraft::Entry;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
+use super::run_rules::RunRules;
+use super::time_rules::TimeRules;
 use crate::codec;
 use crate::command::{Outcome, Stamped};
-use crate::model::{Digest, LogTime};
+use crate::model::{Digest, Epoch, RunNumber};
 use crate::raft::{Reply, TypeConfig};
 use crate::state::{State, encode_into, invariants};
 
@@ -27,18 +29,21 @@ pub(super) struct Checker {
     entries: BTreeMap<u64, Fact>,
     /// Digest of the applied state by index.
     states: BTreeMap<u64, Digest>,
-    /// Where a command, known by its unique stamp, was applied, and what came of it there.
-    commands: BTreeMap<LogTime, Vec<(u64, Digest)>>,
+    /// Where a command, known by its digest with its stamps, was applied, and what came of it
+    /// there.
+    commands: BTreeMap<Digest, Vec<(u64, Digest)>>,
     /// The highest index that was acknowledged, by the term of its entry.
     acknowledged: BTreeMap<u64, u64>,
-    /// Stamps in use.
-    stamps: BTreeSet<LogTime>,
     /// How far each running copy has applied.
     applied: BTreeMap<u64, u64>,
     /// Who led in which term.
     leaders: BTreeMap<u64, u64>,
     violation: Option<String>,
     history: Sha256,
+    /// What must hold of both clocks.
+    pub(super) time: TimeRules,
+    /// What must hold of runs.
+    runs: RunRules,
     /// Counts of what happened, to see that runs exercise what they should.
     pub(super) counts: Counts,
 }
@@ -58,6 +63,14 @@ pub(super) struct Counts {
     /// Installs that ran while the same member built a snapshot.
     pub(super) installs_beside_builds: u64,
     pub(super) terms: u64,
+    /// Members that openraft ended because it had a snapshot for a replication that was over.
+    pub(super) closed_replications: u64,
+    /// Runs at whose end both clocks of one leader were read twice.
+    pub(super) settled_clocks: u64,
+    /// Runs of several segments that a node was given.
+    pub(super) runs: u64,
+    /// Such runs that it was given again, because an answer had not reached it.
+    pub(super) runs_again: u64,
 }
 
 impl Counts {
@@ -73,6 +86,10 @@ impl Counts {
         self.installs += other.installs;
         self.installs_beside_builds += other.installs_beside_builds;
         self.terms += other.terms;
+        self.closed_replications += other.closed_replications;
+        self.settled_clocks += other.settled_clocks;
+        self.runs += other.runs;
+        self.runs_again += other.runs_again;
     }
 }
 
@@ -93,6 +110,13 @@ impl Checker {
         }
     }
 
+    /// Takes what a rule says.
+    pub(super) fn expect(&mut self, kept: Result<(), String>) {
+        if let Err(what) = kept {
+            self.violate(what);
+        }
+    }
+
     /// Adds an event to the history, by whose digest two runs are compared.
     pub(super) fn note(&mut self, event: &str, detail: &impl Serialize) {
         self.history.update(event.as_bytes());
@@ -102,14 +126,6 @@ impl Checker {
     /// The digest of all that happened.
     pub(super) fn history(&self) -> Digest {
         Digest(self.history.clone().finalize().into())
-    }
-
-    /// The stamp nearest to `at` that no command has.
-    pub(super) fn unique(&mut self, mut at: LogTime) -> LogTime {
-        while !self.stamps.insert(at) {
-            at.0 += 1;
-        }
-        at
     }
 
     /// A copy begins with what its snapshot holds.
@@ -151,8 +167,11 @@ impl Checker {
             let what = format!("member {member} applied another entry at {index} than others");
             self.violate(what);
         }
-        if let openraft::EntryPayload::Normal(Stamped { at, .. }) = &entry.payload {
-            let places = self.commands.entry(*at).or_default();
+        if let openraft::EntryPayload::Normal(stamped) = &entry.payload {
+            if let Some(outcome) = &reply.0 {
+                self.runs.applied(&stamped.command, outcome);
+            }
+            let places = self.commands.entry(digest(stamped)).or_default();
             if places.iter().all(|(known, _)| *known != index) {
                 places.push((index, fact.reply));
             }
@@ -179,6 +198,8 @@ impl Checker {
         self.require(state.applied.0 == index, || {
             format!("member {member} says {} at {index}", state.applied.0)
         });
+        let kept = self.time.look(member, state);
+        self.expect(kept);
         if let Err(violation) = invariants::check(state) {
             self.violate(format!("member {member} at {index}: {violation:?}"));
         }
@@ -193,19 +214,33 @@ impl Checker {
     }
 
     /// A client was answered.
-    pub(super) fn answered(&mut self, at: LogTime, outcome: Outcome) {
+    pub(super) fn answered(&mut self, stamped: &Stamped, outcome: &Outcome) {
         self.counts.answers += 1;
-        let reply = digest(&Reply(Some(outcome)));
-        let places = self.commands.get(&at).cloned().unwrap_or_default();
+        let reply = digest(&Reply(Some(outcome.clone())));
+        let command = digest(stamped);
+        let places = self.commands.get(&command).cloned().unwrap_or_default();
         let found = places.iter().find(|(_, known)| *known == reply);
         let Some((index, _)) = found else {
-            self.violate(format!("an answer to {at:?} that no copy gave: {places:?}"));
+            self.violate(format!(
+                "an answer that no copy gave: {stamped:?}: {places:?}"
+            ));
             return;
         };
         let term = self.entries[index].term;
         let highest = self.acknowledged.entry(term).or_default();
         *highest = (*highest).max(*index);
-        self.note("answered", &(at, *index));
+        self.note("answered", &(stamped.at, *index));
+    }
+
+    /// A node was given these attempts as one run, perhaps not for the first time.
+    pub(super) fn received(&mut self, run: RunNumber, epochs: &[Epoch], is_again: bool) {
+        if epochs.len() > 1 {
+            self.counts.runs += 1;
+            self.counts.runs_again += u64::from(is_again);
+        }
+        let kept = self.runs.received(run, epochs);
+        self.expect(kept);
+        self.note("received", &(run, epochs));
     }
 
     /// The highest index that any client knows to be committed.

@@ -8,9 +8,10 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
 use super::group::{Group, MEMBERS, Running};
 use super::history::{Step, any_history};
-use crate::command::{Command, Stamped};
-use crate::coordinator::ProposeError;
-use crate::model::{Level, LogTime, RanTime};
+use super::time_rules::Reading;
+use crate::command::{Command, Outcome};
+use crate::coordinator::{ProposeError, stamp};
+use crate::model::Level;
 
 /// A client gives up on a command after so many tries.
 const TRIES: u32 = 6;
@@ -42,7 +43,7 @@ impl Client {
         loop {
             self.group.world.pause(10..250).await;
             if self.group.world.chance(15) {
-                self.read().await;
+                drop(self.read().await);
             } else {
                 self.propose().await;
             }
@@ -70,33 +71,44 @@ impl Client {
         }
     }
 
-    /// Proposes one command until it knows what came of it.
-    pub(super) async fn propose(&mut self) {
+    /// Proposes one command until it knows what came of it; then, how the leader stamped it.
+    pub(super) async fn propose(&mut self) -> Option<Reading> {
         let step = self.step();
         let running = self.leader().await;
         let state = running.member.state();
-        let world = self.group.world.clone();
-        let wall = LogTime(world.wall(running.life.member));
-        let at = world.lock().checker.unique(wall.max(state.now));
         let mut command = step.command(&state).command;
         // A level that the build does not know ends every member, as it should.
         if let Command::RaiseLevel(level) = &mut command {
             *level = (*level).min(Level::NEWEST);
         }
+        self.tried(command).await.map(|(_, reading)| reading)
+    }
+
+    /// Proposes `command` until it knows what came of it. A try with an unknown end may be
+    /// committed beside the one that is answered.
+    pub(super) async fn commit(&mut self, command: Command) -> Option<Outcome> {
+        self.tried(command).await.map(|(outcome, _)| outcome)
+    }
+
+    async fn tried(&mut self, command: Command) -> Option<(Outcome, Reading)> {
+        let world = self.group.world.clone();
         for _ in 0..TRIES {
             let running = self.leader().await;
-            let ran = u64::try_from(world.elapsed().as_millis()).unwrap();
-            let stamped = Stamped {
-                at,
-                ran: (state.level > Level(0)).then_some(RanTime(ran)),
-                command: command.clone(),
+            let stamped = stamp(&running.member, &running.clocks, command.clone());
+            let mut reading = Reading {
+                elapsed: world.elapsed(),
+                leader: running.life.start,
+                at: stamped.at,
+                ran: None,
             };
-            let answer = running.member.propose(stamped).await;
+            let answer = running.member.propose(stamped.clone()).await;
             // A member that crashed meanwhile has answered nobody.
             match answer {
                 Ok(outcome) if running.life.is_current() => {
-                    world.lock().checker.answered(at, outcome);
-                    return;
+                    let state = running.member.state();
+                    reading.ran = (state.level > Level(0)).then_some(state.ran);
+                    world.lock().checker.answered(&stamped, &outcome);
+                    return Some((outcome, reading));
                 }
                 Err(ProposeError::NoLeader | ProposeError::DiskFull) => {}
                 Ok(_) | Err(ProposeError::Unknown | ProposeError::Stopped) => {
@@ -106,24 +118,26 @@ impl Client {
             self.leader = world.draw(*MEMBERS.start()..MEMBERS.end() + 1);
             world.pause(10..400).await;
         }
+        None
     }
 
-    /// Reads through the barrier.
-    pub(super) async fn read(&mut self) {
+    /// Reads through the barrier; then, the member that was read.
+    pub(super) async fn read(&mut self) -> Option<Running> {
         let world = self.group.world.clone();
         let floor = world.lock().checker.acknowledged();
         let running = self.leader().await;
         let passed = running.barrier.pass().await;
         if !running.life.is_current() {
-            return;
+            return None;
         }
         if passed.is_ok() {
             let state = running.member.state();
             let mut world = world.lock();
             world.checker.read(running.life.member, floor, &state);
-        } else {
-            self.leader = world.draw(*MEMBERS.start()..MEMBERS.end() + 1);
-            tokio::time::sleep(Duration::from_millis(20)).await;
+            return Some(running);
         }
+        self.leader = world.draw(*MEMBERS.start()..MEMBERS.end() + 1);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        None
     }
 }

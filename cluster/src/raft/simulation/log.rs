@@ -201,7 +201,14 @@ impl RaftLogStorage<TypeConfig> for SimulatedLog {
         I: IntoIterator<Item = Entry<TypeConfig>> + OptionalSend,
         I::IntoIter: OptionalSend,
     {
-        let entries = entries.into_iter().collect();
+        let entries: Vec<Entry<TypeConfig>> = entries.into_iter().collect();
+        for entry in &entries {
+            let leader = &entry.log_id.leader_id;
+            let elapsed = self.life.world.elapsed();
+            let mut world = self.life.world.lock();
+            let time = &mut world.checker.time;
+            time.written(leader.term, leader.node_id, elapsed);
+        }
         self.write(Change::Append(entries)).await;
         callback.log_io_completed(Ok(()));
         Ok(())

@@ -23,7 +23,9 @@ impl WatchedMachine {
     pub(super) fn new(life: Life, inner: StateMachine) -> Self {
         let state = inner.state();
         let applied = state.applied.0;
+        let elapsed = life.world.elapsed();
         let mut world = life.world.lock();
+        world.checker.time.started(life.member, elapsed);
         world.checker.started(life.member, applied, state);
         drop(world);
         Self { life, inner }
@@ -59,10 +61,14 @@ impl RaftStateMachine<TypeConfig> for WatchedMachine {
             };
             let reply = applied?.remove(0);
             if self.life.is_current() {
+                let elapsed = self.life.world.elapsed();
                 let mut world = self.life.world.lock();
                 let member = self.life.member;
                 let state = self.inner.state();
                 world.checker.applied(member, &entry, &reply, state);
+                let term = entry.log_id.leader_id.term;
+                let kept = world.checker.time.applied(term, elapsed, state);
+                world.checker.expect(kept);
             }
             replies.push(reply);
         }

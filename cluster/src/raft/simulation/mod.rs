@@ -1,19 +1,37 @@
 //! Three members over a simulated network, disk and clock, for as many seeds as wanted.
 //!
 //! A run is one thread with a paused clock: openraft, [`Member`](super::member::Member), the
-//! read barrier, the state machine and the snapshot files are the product's; the log, the
-//! network, how long a disk takes and what a crash leaves of it are simulated. All of that is
-//! drawn from the seed, so the same seed gives the same run. (openraft draws election
-//! timeouts from a generator of its own; each start of a member gets a range of one value.
-//! Its one `select!` without an order, in the back-off of replication, decides between a
-//! timer and an event of the same millisecond, which both orders treat alike.)
+//! read barrier, the state machine, the snapshot files, the cluster's clocks and what keeps
+//! them are the product's; the log, the network, the machines' clocks, how long a disk takes
+//! and what a crash leaves of it are simulated. All of that is drawn from the seed, so the
+//! same seed gives the same run. (openraft draws election timeouts from a generator of its
+//! own; each start of a member gets a range of one value. Its one `select!` without an order,
+//! in the back-off of replication, decides between a timer and an event of the same
+//! millisecond, which both orders treat alike.)
+//!
+//! Clients propose random histories; nodes poll, lose answers and start anew. Of three runs,
+//! one has one wall clock that is set again and again, one has two that are hours ahead and
+//! put right, and one has three that show anything.
 //!
 //! `SEED=7` runs one seed, `FRAMELANE_SEEDS=5000` so many of them.
 //!
 //! # Mutants
 //! To see that the runs find what they are for, change the product as follows and count the
 //! seeds of 300 that fail:
-//! - snapshots go backwards: in `Snapshots::keep`, `let is_newer = true;` (8 fail);
+//! - snapshots go backwards: in `Snapshots::keep`, `let is_newer = true;` (3 fail);
+//! - every attempt is a run of its own: in `State::grant_task`, the attempt's
+//!   `run: RunNumber(epoch.0)` (179 fail);
+//! - the leader's wall clock is taken unguarded: in `Clocks::stamp`, `self.machine.wall()` for
+//!   `current.log.at(boot).max(state.now)` (39 fail);
+//! - running time is counted over the terms of others: in `Clocks::stamp`, keep `leading` of
+//!   an earlier term with the new term's number (84 fail);
+//! - running time is the boot clock, whosever: in `Clocks::stamp`, `RanTime(millis(boot))`
+//!   (not counted since a run's end looks at running time as applied);
+//! - log time may go back: in `State::apply`, `self.now = stamped.at;` (245 fail);
+//! - log time that is ahead stands still: in `LogClock::at`, `real` for `real.max(slow)`
+//!   (69 fail).
+//!
+//! Counted before nodes polled and clocks were simulated:
 //! - the log is purged before the snapshot is durable: in `CoveredLog::purge`, call
 //!   `self.log.purge(log_id)` whatever is covered (62 fail);
 //! - a restarted leader answers reads before it has applied its log: in `Member::confirm`,
@@ -21,22 +39,29 @@
 
 mod checker;
 mod client;
+mod clock;
 mod group;
 #[path = "../../../tests/support/history.rs"]
 mod history;
 mod log;
 mod machine;
 mod network;
+mod poller;
+mod run_rules;
 mod tests;
+mod time_rules;
 mod world;
 
 use std::time::Duration;
 
+pub(super) use clock::SimulatedVoters;
 pub(super) use log::SimulatedLog;
 
 use checker::Counts;
 use client::Client;
 use group::{Group, MEMBERS};
+use poller::Poller;
+use time_rules::check_settled;
 use world::World;
 
 use crate::model::Digest;
@@ -46,6 +71,12 @@ const WITH_FAULTS: Duration = Duration::from_secs(40);
 
 /// Once all faults have ended, the members agree within this.
 const SETTLED_WITHIN: Duration = Duration::from_secs(60);
+
+/// A leader has asked the voters for their clocks since the last fault after this.
+const VOTERS_ASKED_WITHIN: Duration = Duration::from_secs(13);
+
+/// Between the two readings of the clocks at the end.
+const BETWEEN_READINGS: Duration = Duration::from_secs(10);
 
 /// How often the members are looked at.
 const LOOK: Duration = Duration::from_millis(50);
@@ -58,20 +89,29 @@ struct Run {
     violation: Option<String>,
 }
 
-/// Runs one seed.
-fn run(seed: u64) -> Run {
+/// Runs a future on a clock that stands still while anything is to be done.
+fn in_simulated_time<F: Future>(future: F) -> F::Output {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
         .build()
         .unwrap();
-    runtime.block_on(async {
+    runtime.block_on(future)
+}
+
+/// Runs one seed.
+fn run(seed: u64) -> Run {
+    in_simulated_time(async {
         let world = World::new(seed);
         let group = Group::found(world.clone()).await;
         let mut tasks = vec![tokio::spawn(faults(group.clone()))];
         for client in 0..3 {
             let client = Client::new(group.clone(), seed ^ (client << 48));
             tasks.push(tokio::spawn(client.run()));
+        }
+        for node in [10, 11] {
+            let poller = Poller::new(group.clone(), node, seed ^ (node << 48));
+            tasks.push(tokio::spawn(poller.run()));
         }
         let is_ended = watch(&group, WITH_FAULTS, |_| false).await;
         for task in tasks {
@@ -112,6 +152,7 @@ async fn settle(group: &Group, seed: u64) {
         world.cut.clear();
         world.loss = 0;
     }
+    group.world.put_walls_right();
     for id in MEMBERS {
         group.start(id).await;
     }
@@ -140,6 +181,21 @@ async fn settle(group: &Group, seed: u64) {
         };
         let how = format!("{what} long after the last fault: {status:#?}");
         world.checker.violate(how);
+        return;
+    }
+    watch(group, VOTERS_ASKED_WITHIN, |_| false).await;
+    let first = client.propose().await;
+    watch(group, BETWEEN_READINGS, |_| false).await;
+    let second = client.propose().await;
+    if let (Some(first), Some(second)) = (first, second)
+        && first.leader == second.leader
+    {
+        let mut world = group.world.lock();
+        let is_one_wrong = world.checker.time.is_one_wrong;
+        world
+            .checker
+            .expect(check_settled(&first, &second, is_one_wrong));
+        world.checker.counts.settled_clocks += 1;
     }
 }
 
@@ -152,11 +208,11 @@ async fn faults(group: Group) {
         match world.draw(0..100) {
             0..20 => {
                 group.crash(id);
-                restart_later(&group, vec![id]);
+                group.restart_later(vec![id]);
             }
             20..23 => {
                 MEMBERS.for_each(|id| group.crash(id));
-                restart_later(&group, MEMBERS.collect());
+                group.restart_later(MEMBERS.collect());
             }
             23..45 => {
                 let others = MEMBERS.filter(|other| *other != id);
@@ -179,10 +235,7 @@ async fn faults(group: Group) {
                 world.lock().loss = 0;
             }
             50..60 => {
-                let hours = world.draw(0..49).cast_signed() - 24;
-                let mut world = world.lock();
-                world.checker.counts.clock_jumps += 1;
-                world.wall_offsets.insert(id, hours * 3_600_000);
+                world.set_walls(id);
             }
             _ => {
                 if let Some(running) = group.running(id) {
@@ -191,14 +244,4 @@ async fn faults(group: Group) {
             }
         }
     }
-}
-
-fn restart_later(group: &Group, ids: Vec<u64>) {
-    let group = group.clone();
-    drop(tokio::spawn(async move {
-        for id in ids {
-            group.world.pause(50..3_000).await;
-            group.start(id).await;
-        }
-    }));
 }

@@ -33,10 +33,7 @@ impl RaftNetworkFactory<TypeConfig> for SimulatedNetwork {
     type Network = Link;
 
     async fn new_client(&mut self, target: u64, _node: &BasicNode) -> Link {
-        Link {
-            life: self.0.clone(),
-            target,
-        }
+        Link::new(self.0.clone(), target)
     }
 }
 
@@ -48,6 +45,21 @@ pub(super) struct Link {
 }
 
 impl Link {
+    pub(super) fn new(life: Life, target: u64) -> Self {
+        Self { life, target }
+    }
+
+    /// Asks the target's process something that it answers at once.
+    pub(super) async fn ask<T>(&self, answer: impl FnOnce() -> T) -> Answer<T, Plain> {
+        self.travel(self.life.member, self.target).await?;
+        if !self.life.world.lock().reachable.contains_key(&self.target) {
+            return Err(lost());
+        }
+        let answer = answer();
+        self.travel(self.target, self.life.member).await?;
+        Ok(answer)
+    }
+
     /// Takes one request there and its answer back.
     async fn carry<T, E, F>(&self, twice: bool, call: impl Fn(Raft) -> F) -> Answer<T, E>
     where

@@ -3,9 +3,14 @@
 use std::io::Write;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use super::checker::Counts;
-use super::run;
+use super::client::Client;
+use super::group::Group;
+use super::time_rules::{NEAR, check_settled};
+use super::world::World;
+use super::{in_simulated_time, run, watch};
 
 /// Seeds run by default.
 const SEEDS: u64 = 300;
@@ -64,6 +69,8 @@ fn nothing_that_was_answered_is_lost_whatever_goes_wrong() {
             "{counts:#?}"
         );
         assert!(counts.answers > seeds.end * 50, "{counts:#?}");
+        assert!(counts.runs_again > seeds.end / 2, "{counts:#?}");
+        assert!(counts.settled_clocks > seeds.end / 2, "{counts:#?}");
     }
     let summary = format!("{} seeds: {counts:#?}\n", seeds.end - seeds.start);
     std::io::stderr().write_all(summary.as_bytes()).unwrap();
@@ -76,4 +83,34 @@ fn a_seed_gives_the_same_run_again() {
         assert_eq!(first.history, second.history, "seed {seed}");
         assert_ne!(first.history, run(seed + 1).history);
     }
+}
+
+#[test]
+fn after_a_wrong_majority_log_time_is_right_again_as_fast_as_half_rate_allows() {
+    const AHEAD: i64 = 600_000;
+    in_simulated_time(async {
+        let world = World::new(1);
+        world.lock().upgraded_at = Duration::ZERO;
+        let group = Group::found(world.clone()).await;
+        let mut client = Client::new(group.clone(), 1);
+        let wait = async |seconds| watch(&group, Duration::from_secs(seconds), |_| false).await;
+        wait(15).await;
+        assert!(client.propose().await.unwrap().lead().abs() < NEAR);
+        world.lock().wall_offsets.extend([(1, AHEAD), (2, AHEAD)]);
+        wait(15).await;
+        assert!((client.propose().await.unwrap().lead() - AHEAD).abs() < NEAR);
+        world.put_walls_right();
+        wait(15).await;
+        let mut last = client.propose().await.unwrap();
+        for _ in 0..20 {
+            wait(60).await;
+            let next = client.propose().await.unwrap();
+            assert_eq!(next.leader, last.leader, "nothing went wrong");
+            check_settled(&last, &next, false).unwrap();
+            last = next;
+        }
+        assert!(last.lead().abs() < NEAR, "{last:?}");
+        group.stop().await;
+        assert_eq!(world.lock().checker.violation(), None);
+    });
 }

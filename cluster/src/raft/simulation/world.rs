@@ -11,6 +11,7 @@ use rand::{Rng, SeedableRng};
 use tokio::time::Instant;
 
 use super::checker::Checker;
+use super::clock::WallFaults;
 use crate::raft::Raft;
 use crate::raft::disk::{Disk, Step};
 
@@ -34,6 +35,12 @@ pub(super) struct Inner {
     pub(super) loss: u32,
     /// How far each machine's wall clock is off, in milliseconds.
     pub(super) wall_offsets: BTreeMap<u64, i64>,
+    /// What may happen to wall clocks.
+    pub(super) wall_faults: WallFaults,
+    /// Whether the clocks of [`WallFaults::AllBut`] are wrong now.
+    pub(super) are_walls_wrong: bool,
+    /// When the last member runs a build that knows the newest level.
+    pub(super) upgraded_at: Duration,
     /// Builds under way, by member and start.
     pub(super) building: BTreeMap<(u64, u64), u32>,
 }
@@ -54,19 +61,28 @@ pub(in crate::raft) struct Life {
 
 impl World {
     pub(super) fn new(seed: u64) -> Self {
-        Self {
+        let mut random = StdRng::seed_from_u64(seed);
+        let wall_faults = WallFaults::draw(seed);
+        let mut checker = Checker::default();
+        checker.time.is_one_wrong = matches!(wall_faults, WallFaults::One(_));
+        let world = Self {
             begun: Instant::now(),
             inner: Arc::new(Mutex::new(Inner {
-                random: StdRng::seed_from_u64(seed),
-                checker: Checker::default(),
+                upgraded_at: Duration::from_millis(random.random_range(0..15_000)),
+                random,
+                checker,
                 current: BTreeMap::new(),
                 reachable: BTreeMap::new(),
                 cut: BTreeSet::new(),
                 loss: 0,
                 wall_offsets: BTreeMap::new(),
+                wall_faults,
+                are_walls_wrong: false,
                 building: BTreeMap::new(),
             })),
-        }
+        };
+        world.put_walls_right();
+        world
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -91,13 +107,6 @@ impl World {
     /// Time since the run began: what a clock shows that nobody sets.
     pub(super) fn elapsed(&self) -> Duration {
         self.begun.elapsed()
-    }
-
-    /// What the wall clock of a member shows, in milliseconds since the epoch.
-    pub(super) fn wall(&self, member: u64) -> u64 {
-        let offset = self.lock().wall_offsets.get(&member).copied().unwrap_or(0);
-        let elapsed = u64::try_from(self.elapsed().as_millis()).unwrap();
-        elapsed.saturating_add_signed(offset)
     }
 }
 

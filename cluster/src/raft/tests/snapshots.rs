@@ -242,3 +242,20 @@ async fn on_a_full_disk_the_former_snapshot_goes_on_counting_and_a_first_one_wai
     let built = second.build_snapshot().await.unwrap().meta;
     assert_eq!(built.last_log_id, Some(log_id(6)));
 }
+
+#[tokio::test]
+async fn replication_reads_nothing_rather_than_what_follows_a_purge() {
+    let directory = tempfile::tempdir().unwrap();
+    let (mut log, mut machine) = open(directory.path()).unwrap();
+    log.blocking_append((1..=8).map(submit)).await.unwrap();
+    machine.apply((1..=5).map(submit)).await.unwrap();
+    let mut builder = machine.get_snapshot_builder().await;
+    builder.build_snapshot().await.unwrap();
+    let mut log = CoveredLog::new(log, machine.covered());
+    let mut reader = log.get_log_reader().await;
+    log.purge(log_id(5)).await.unwrap();
+    let read = reader.limited_get_log_entries(4, 8).await.unwrap();
+    assert_eq!(read, vec![], "4 and 5 are gone");
+    let read = reader.limited_get_log_entries(6, 8).await.unwrap();
+    assert_eq!(read, vec![submit(6), submit(7)]);
+}
