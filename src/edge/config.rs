@@ -27,7 +27,7 @@ pub struct EdgeConfig {
     pub limits: EdgeLimits,
     /// What workspaces may have rendered.
     pub quota: Quota,
-    /// Build version, as told to clients and operators.
+    /// Build version, as shown to clients and operators.
     pub version: String,
     /// Font families that render without a download.
     pub fonts: Vec<String>,

@@ -1,4 +1,4 @@
-//! Where a page of a list ended. Opaque to clients: they hand it back, nothing else. It names
+//! Where a page of a list ended. Opaque to clients: they only send it back. It names
 //! the last item shown, so arrivals in front of it move nothing. One list's cursor is none of
 //! another's: what a list is of and what it is filtered by go into the check.
 
@@ -56,8 +56,8 @@ impl List {
         (*version == VERSION && *found == self.check(payload)).then(|| u128::from_be_bytes(id))
     }
 
-    /// Tells a cursor that was mistyped or is another list's from a real one; it guards
-    /// nothing.
+    /// A checksum that detects cursors that were mistyped or belong to another list; it is no
+    /// protection against forgery.
     fn check(&self, bytes: &[u8]) -> [u8; CHECK_BYTES] {
         let mut hasher = Sha256::new();
         hasher.update(bytes);

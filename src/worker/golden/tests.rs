@@ -11,7 +11,7 @@ fn the_composition_is_valid_and_uses_both_files() {
 
 #[cfg(all(feature = "gst", feature = "gpu"))]
 #[test]
-#[expect(clippy::print_stderr, reason = "says why the test was skipped")]
+#[expect(clippy::print_stderr, reason = "reports why the test was skipped")]
 fn every_run_makes_the_same_bytes() {
     let settings = WorkerSettings::default();
     let first = render(&mut Tools::new(&settings));
