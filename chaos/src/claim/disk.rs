@@ -32,7 +32,7 @@ pub async fn check(bench: &Bench, scale: Scale) -> Result<Figures> {
     let step = scale.pick(2 << 20, 8 << 20);
     let origin = bench.origin().await?;
     let clip = noise(bench, scale).await?;
-    let mut figures = Vec::new();
+    let (mut figures, mut failed) = (Vec::new(), Vec::new());
     for way in [Way::Uploads, Way::Sources, Way::Outputs, Way::Outside] {
         let at = bench.file(way.name());
         let disk = match SmallDisk::mount(&at, size)? {
@@ -41,32 +41,56 @@ pub async fn check(bench: &Bench, scale: Scale) -> Result<Figures> {
                 return Ok(vec![Figure::new("SKIPPED: no disk may be mounted", reason)]);
             }
         };
-        let mut place = Place::start(bench, &disk, way).await?;
-        let before = place.process()?;
-        let filled = match way {
-            Way::Uploads => uploads(&place.filler, step).await,
-            Way::Sources => sources(bench, &place.filler, &origin, &clip, step).await,
-            Way::Outputs => outputs(&place.filler, &origin.url("noise.mp4")).await,
-            Way::Outside => outside(&mut place, &disk).await,
+        let field = Field {
+            bench,
+            origin: &origin,
+            clip: &clip,
+            step,
         };
-        let told = || format!("{}; its log ends: {}", way.name(), disk.log_tail());
-        let filled = filled.with_context(told)?;
-        let mut longest = Duration::ZERO;
-        for _ in 0..OTHERS {
-            let render = place.other.rendered(&plain("beside"), LIMIT).await;
-            longest = longest.max(render.with_context(told)?);
+        match fill(&field, &disk, way).await {
+            Ok(seen) => figures.extend(seen),
+            Err(error) => failed.push(format!("{}: {error:#}", way.words())),
         }
-        let lives = way == Way::Outside || before == place.process()?;
-        ensure!(lives && place.process()?.is_alive(), "{}", told());
-        figures.push(Figure::new(
-            format!("filled {} of {size}", way.words()),
-            format!("{filled}; {OTHERS} renders of another workspace, {longest:.1?} at most"),
-        ));
-        let mut peak = place.peaks.figure().with_context(told)?;
-        peak.what = format!("{}, {}", peak.what, way.name());
-        figures.push(peak);
     }
+    ensure!(failed.is_empty(), "{}", failed.join("\n     "));
     Ok(figures)
+}
+
+/// What a disk is filled with.
+struct Field<'a> {
+    bench: &'a Bench,
+    origin: &'a Origin,
+    clip: &'a [u8],
+    step: usize,
+}
+
+/// Fills a disk and has renders of another workspace made beside.
+async fn fill(field: &Field<'_>, disk: &SmallDisk, way: Way) -> Result<Figures> {
+    let mut place = Place::start(field.bench, disk, way).await?;
+    let before = place.process()?;
+    let url = field.origin.url("noise.mp4");
+    let filled = match way {
+        Way::Uploads => uploads(&place.filler, field.step).await,
+        Way::Sources => sources(field, &place.filler).await,
+        Way::Outputs => outputs(&place.filler, &url).await,
+        Way::Outside => outside(&mut place, disk).await,
+    };
+    let told = || format!("the server's log ends: {}", disk.log_tail());
+    let filled = filled.with_context(told)?;
+    let mut longest = Duration::ZERO;
+    for _ in 0..OTHERS {
+        let render = place.other.rendered(&plain("beside"), LIMIT).await;
+        longest = longest.max(render.with_context(|| filled.clone())?);
+    }
+    let lives = way == Way::Outside || before == place.process()?;
+    ensure!(lives && place.process()?.is_alive(), "{}", told());
+    let mut peak = place.peaks.figure().with_context(told)?;
+    peak.what = format!("{}, {}", peak.what, way.words());
+    let filled = Figure::new(
+        format!("filled {}", way.words()),
+        format!("{filled}; {OTHERS} renders of another workspace, {longest:.1?} at most"),
+    );
+    Ok(vec![filled, peak])
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -174,25 +198,23 @@ async fn uploads(filler: &Client, step: usize) -> Result<String> {
 }
 
 /// Renders that each need a large file of their own, all at once.
-async fn sources(
-    bench: &Bench,
-    filler: &Client,
-    origin: &Origin,
-    clip: &[u8],
-    step: usize,
-) -> Result<String> {
+async fn sources(field: &Field<'_>, filler: &Client) -> Result<String> {
     let mut ids = Vec::new();
     for number in 0..40_u32 {
         let name = format!("source-{number}.mp4");
-        let mut file = clip.to_vec();
-        let padding = u32::try_from(step)?;
+        let mut file = field.clip.to_vec();
+        let padding = u32::try_from(field.step)?;
         file.extend(padding.to_be_bytes());
         file.extend(b"free");
         file.extend(number.to_be_bytes());
-        file.resize(clip.len() + step, 0);
-        tokio::fs::write(bench.file(&name), file).await?;
+        file.resize(field.clip.len() + field.step, 0);
+        tokio::fs::write(field.bench.file(&name), file).await?;
         let answer = filler
-            .call("POST", "/v1/renders", Some(&film(&origin.url(&name))))
+            .call(
+                "POST",
+                "/v1/renders",
+                Some(&thumbnail(&field.origin.url(&name))),
+            )
             .await?;
         match answer.status {
             202 => ids.push(answer.id()?),
@@ -202,6 +224,14 @@ async fn sources(
     }
     tokio::time::sleep(Duration::from_secs(5)).await;
     told(filler, &ids).await
+}
+
+/// A tiny film of a large source.
+fn thumbnail(url: &str) -> Value {
+    json!({
+        "width": 64, "height": 64, "duration": 2, "frame_rate": 30,
+        "elements": [{"type": "video", "id": "film", "source_url": url, "out_point": 2}],
+    })
 }
 
 /// Two seconds of a film of noise, as large as they come.
