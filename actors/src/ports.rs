@@ -18,7 +18,7 @@ use tokio::sync::watch;
 
 /// The replicated coordinator, as the actors see it.
 pub trait Coordinator: Send + Sync + 'static {
-    /// Proposes and waits for what applying it came to.
+    /// Proposes and waits for the outcome of applying it.
     fn propose(&self, command: Command) -> BoxFuture<'static, Result<Outcome, ProposeError>>;
     /// This process's applied state: a cheap, immutable clone.
     fn state(&self) -> Arc<State>;
@@ -132,7 +132,7 @@ pub struct Staged {
     pub scratch: PathBuf,
 }
 
-/// What the part of a transfer task that needs no child came to.
+/// Result of the part of a transfer task that needs no child.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Transferred {
     /// The task is done.

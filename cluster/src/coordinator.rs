@@ -137,7 +137,7 @@ impl Coordinator {
         data_dir.join("raft").join("log.redb").is_file()
     }
 
-    /// Commits `command` and gives what applying it came to. While [`Self::is_disk_full`], only
+    /// Commits `command` and returns the outcome of applying it. While [`Self::is_disk_full`], only
     /// what ends work or deletes.
     pub async fn propose(&self, command: Command) -> Result<Outcome, ProposeError> {
         if self.is_disk_full() && !full::may_use_reserve(&command) {

@@ -32,7 +32,7 @@ pub(super) fn with_server<T>(
     settings.limits.requests_per_minute = 0;
     settings.limits.burst = 0;
     settings.quota = Quota::default();
-    // What is fetched is the caller's own business.
+    // The caller may fetch from any address.
     settings.media.allow_private_networks = true;
     if std::env::var_os("FRAMELANE__LOG__FILTER").is_none() {
         settings.log.filter = "warn".into();

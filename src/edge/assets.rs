@@ -166,7 +166,7 @@ async fn id_of_path(parts: &mut Parts, edge: &Edge) -> Option<AssetId> {
     text.parse().ok()
 }
 
-/// What a request to make an asset came to.
+/// Result of a request to make an asset.
 #[derive(Debug)]
 pub(super) enum Created {
     /// It is new.

@@ -23,7 +23,7 @@ pub struct EdgeConfig {
     pub admin_on_edge: bool,
     /// Origins whose pages may use /v1 from a browser; `*`: all. Signed links need none.
     pub cors_origins: Vec<String>,
-    /// What requests are held to.
+    /// The limits of requests.
     pub limits: EdgeLimits,
     /// What workspaces may have rendered.
     pub quota: Quota,
@@ -75,7 +75,7 @@ pub struct Access {
     pub is_on_loopback: bool,
 }
 
-/// What requests are held to.
+/// The limits of requests.
 #[derive(Debug, Clone)]
 pub struct EdgeLimits {
     /// Largest request body.

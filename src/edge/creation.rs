@@ -47,7 +47,7 @@ pub(super) struct Creation<'a> {
     pub(super) body: JsonBody,
 }
 
-/// What the request came to.
+/// Result of the request.
 #[derive(Debug)]
 pub(super) enum Prologue<T, Id> {
     /// It is new: its body, and the row to commit with what it makes.

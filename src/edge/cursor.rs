@@ -1,6 +1,6 @@
 //! Where a page of a list ended. Opaque to clients: they only send it back. It names
-//! the last item shown, so arrivals in front of it move nothing. One list's cursor is none of
-//! another's: what a list is of and what it is filtered by go into the check.
+//! the last item shown, so arrivals in front of it move nothing. A cursor is valid for
+//! one list only: the list's kind and filters go into the check.
 
 use sha2::{Digest, Sha256};
 

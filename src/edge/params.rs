@@ -1,5 +1,5 @@
-//! Query parameters, held to the names and ranges a route declares: what is unknown, doubled
-//! or out of range is a 400 that names it, never ignored.
+//! Query parameters, checked against the names and ranges a route declares: what is unknown,
+//! doubled or out of range is a 400 that names it, never ignored.
 
 use std::ops::RangeInclusive;
 use std::str::FromStr;

@@ -56,7 +56,7 @@ pub(super) struct Shares<'a> {
     pub(super) concurrent_per_workspace: u32,
 }
 
-/// What a selection came to.
+/// Result of a selection.
 #[derive(Debug, Default)]
 pub(super) struct Selection {
     pub(super) grants: Vec<Grant>,

@@ -79,7 +79,7 @@ impl Bench {
         let round = self.core.round(&self.state, self.now, times, &mut || 1.0)?;
         let outcome = match self.apply(Command::Round(round.clone())) {
             Outcome::Round(outcome) => outcome,
-            other => panic!("a round came to {other:?}"),
+            other => panic!("unexpected outcome of a round: {other:?}"),
         };
         self.core.settled(Ok(outcome), self.now);
         Some(round)

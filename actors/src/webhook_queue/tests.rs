@@ -116,7 +116,7 @@ impl World {
         let ids: Vec<_> = command.leases.iter().map(|(id, _)| *id).collect();
         match self.apply(Command::DeliveryRound(command)) {
             Outcome::Leased(given) => self.core.settled(&ids, Some(&given)),
-            other => panic!("the command came to {other:?}"),
+            other => panic!("unexpected outcome of the command: {other:?}"),
         }
     }
 

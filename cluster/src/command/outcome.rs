@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{AssetId, Epoch, FrameRange, Generation, JobId, RunNumber, TaskRef};
 
-/// What applying a command came to. A rejection is an answer, not an error.
+/// Outcome of applying a command. A rejection is an answer, not an error.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Outcome {
     /// Done, or already so.

@@ -49,7 +49,7 @@ impl std::fmt::Debug for Disk {
 }
 
 impl Disk {
-    /// Runs one step and gives what it came to.
+    /// Runs one step and returns its result.
     #[cfg_attr(
         not(test),
         expect(unused_variables, reason = "only tests stop at a step")

@@ -71,7 +71,7 @@ struct Log {
     length: u64,
 }
 
-/// What the last look came to.
+/// Result of the last look.
 struct Seen {
     at: Option<Instant>,
     is_full: bool,

@@ -45,7 +45,7 @@ const LINGER: Duration = Duration::from_secs(1);
 /// Before the next connection is accepted when that failed for want of something.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 
-/// What connections are held to.
+/// The limits of connections.
 #[derive(Debug, Clone, Copy)]
 pub struct ServeLimits {
     /// Open connections.

@@ -38,7 +38,7 @@ use crate::store::fetch::Fetcher;
 /// What of the node's settings matters to its tasks.
 #[derive(Debug, Clone)]
 pub struct HostSettings {
-    /// What compositions are held to.
+    /// The limits of compositions.
     pub limits: Limits,
     /// How outputs are cut.
     pub cuts: CutSettings,

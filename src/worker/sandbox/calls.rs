@@ -76,7 +76,7 @@ const REFUSED: &[c_long] = &[
     libc::SYS_name_to_handle_at,
     libc::SYS_open_by_handle_at,
     libc::SYS_fanotify_init,
-    // Corners of the kernel that drivers of pictures and sound have no business in.
+    // Parts of the kernel that drivers of pictures and sound do not need.
     libc::SYS_bpf,
     libc::SYS_perf_event_open,
     libc::SYS_userfaultfd,

@@ -304,7 +304,7 @@ fn a_misfit_report_of_level_0_is_rejected() {
     };
     let outcome = world.apply(batch(vec![report], vec![]));
     let Outcome::Batch(outcome) = outcome else {
-        panic!("a batch came to {outcome:?}");
+        panic!("unexpected outcome of a batch: {outcome:?}");
     };
     assert_eq!(outcome.reports, [Err(Rejection::MisfitReport)]);
 }

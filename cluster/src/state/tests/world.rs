@@ -84,7 +84,7 @@ impl World {
     pub(in crate::state) fn round(&mut self, round: Round) -> RoundOutcome {
         match self.apply(Command::Round(round)) {
             Outcome::Round(outcome) => outcome,
-            other => panic!("a round came to {other:?}"),
+            other => panic!("unexpected outcome of a round: {other:?}"),
         }
     }
 

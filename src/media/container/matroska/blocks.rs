@@ -38,7 +38,7 @@ struct Sound {
     laced: Laced,
 }
 
-/// What walking one cluster came to.
+/// Result of walking one cluster.
 pub(super) struct Walked {
     pub(super) end: u64,
     pub(super) damage: Option<&'static str>,

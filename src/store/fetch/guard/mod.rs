@@ -131,7 +131,7 @@ impl Guard {
         Ok(self.really(found))
     }
 
-    /// The start of an HTTP client that is held to this guard: guarded names, no proxy (it
+    /// The start of an HTTP client that is restricted by this guard: guarded names, no proxy (it
     /// would resolve names where the guard cannot see it), no redirects. Addresses in place
     /// of names are not resolved and so not seen by it: [`Guard::admit_url`] comes before
     /// each request, and before each redirect followed by hand.

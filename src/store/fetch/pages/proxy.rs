@@ -1,4 +1,4 @@
-//! A forward proxy that is held to the network guard, for one run of a program that we did
+//! A forward proxy that is restricted by the network guard, for one run of a program that we did
 //! not write. It listens on loopback and serves clients with this run's secret.
 
 use std::io;

@@ -478,7 +478,7 @@ async fn the_proxy_serves_its_own_run_and_leads_outside_only() {
         let given = answer.split(' ').nth(1).unwrap_or_default();
         assert_eq!(given, status, "{line}{answer}");
     }
-    // What is asked through a tunnel is the client's own business.
+    // Requests through a tunnel are not inspected.
     let tunnelled = format!(
         "CONNECT {outside} HTTP/1.1\r\n{known}\r\nGET /nothing HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
     );
