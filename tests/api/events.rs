@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use axum::body::{Body, BodyDataStream};
 use axum::http::{Request, StatusCode};
 use cluster::model::JobId;
-use framelane::edge::JobProgress;
+use framelane::edge::ObservedProgress;
 use futures::{FutureExt, StreamExt};
 use serde_json::{Value, json};
 use tower::ServiceExt;
@@ -291,7 +291,7 @@ async fn progress_comes_at_most_once_a_second_without_an_id_and_never_goes_back(
     let mut stream = Stream::open(&world, id, None).await;
     stream.take(1).await;
     let show = |frames_done: u64, fraction: f64| {
-        let progress = JobProgress {
+        let progress = ObservedProgress {
             frames_done,
             fraction,
             fps: Some(25.0),

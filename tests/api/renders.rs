@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use axum::http::StatusCode;
 use cluster::model::JobId;
-use framelane::edge::JobProgress;
+use framelane::edge::ObservedProgress;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use serde_json::{Value, json};
@@ -49,11 +49,11 @@ async fn progress_never_goes_back_and_is_1_only_when_completed() {
     let uri = format!("/v1/renders/{id}");
     let mut last = 0.0;
     for fraction in [0.2, 0.5, 0.1, 7.0] {
-        let progress = JobProgress {
+        let progress = ObservedProgress {
             frames_done: 3,
             fraction,
             eta_seconds: Some(2.0),
-            ..JobProgress::default()
+            ..ObservedProgress::default()
         };
         world.observer.show(id, progress);
         let render = world.get(&uri).await.json();

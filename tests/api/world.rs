@@ -18,8 +18,8 @@ use cluster::command::{Command, Outcome, Stamped};
 use cluster::model::{JobId, Level, LogIndex, LogTime, NodeId, RanTime};
 use framelane::composition::Limits;
 use framelane::edge::{
-    Access, ActorBody, Edge, EdgeConfig, EdgeLimits, JobProgress, NodeHealth, NodeSight, Observer,
-    Parts, Quota, RaftBody, Sealer, SigningKey, draw_key, publish_changes, router,
+    Access, ActorBody, Edge, EdgeConfig, EdgeLimits, NodeHealth, NodeSight, ObservedProgress,
+    Observer, Parts, Quota, RaftBody, Sealer, SigningKey, draw_key, publish_changes, router,
 };
 use framelane::store::fetch::Guard;
 use framelane::telemetry::metrics::Exposition;
@@ -446,7 +446,7 @@ impl Clock for StillClock {
 
 /// What the edge sees of the work, as tests set it.
 pub(crate) struct Sights {
-    progress: Mutex<BTreeMap<JobId, JobProgress>>,
+    progress: Mutex<BTreeMap<JobId, ObservedProgress>>,
     changes: broadcast::Sender<JobId>,
     pub(crate) is_leaderless: AtomicBool,
     pub(crate) is_node_gone: AtomicBool,
@@ -465,7 +465,7 @@ impl Default for Sights {
 
 impl Sights {
     /// From now on the job has got this far.
-    pub(crate) fn show(&self, job: JobId, progress: JobProgress) {
+    pub(crate) fn show(&self, job: JobId, progress: ObservedProgress) {
         let mut shown = self.progress.lock().expect("no test panics in here");
         shown.insert(job, progress);
         // Fails if there is no subscriber, which is fine.
@@ -478,7 +478,7 @@ impl Observer for Sights {
         None
     }
 
-    fn progress(&self, job: JobId) -> Option<JobProgress> {
+    fn progress(&self, job: JobId) -> Option<ObservedProgress> {
         self.progress
             .lock()
             .expect("no test panics in here")
