@@ -19,7 +19,7 @@ use serde::de::DeserializeOwned;
 pub const OWN: &str = "/proc/self/exe";
 
 /// What process lists show; they would show the last part of [`OWN`] otherwise.
-const NAME: &str = "framelane";
+pub(super) const NAME: &str = "framelane";
 
 /// Why a process that was to answer one question did not.
 #[derive(Debug, thiserror::Error)]

@@ -14,7 +14,7 @@ use tokio::process::Command;
 
 use crate::support::server::turn;
 
-const LIMIT: Duration = Duration::from_secs(120);
+const LIMIT: Duration = Duration::from_secs(60);
 
 /// Kills every worker, so that what comes is rendered by new ones, and has something rendered.
 async fn render_with_new_workers(node: &Node, word: &str) -> Result<()> {

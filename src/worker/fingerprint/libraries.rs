@@ -6,7 +6,7 @@
 //! temporary file whose content is never the same twice. Names come without their directories, and
 //! nothing says where or in which order files were mapped: neither changes what they compute.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -80,56 +80,71 @@ struct Mapped {
 
 /// The files with code in the text of a `/proc/<pid>/maps`.
 fn parse(maps: &str) -> Vec<Mapped> {
-    let mut starts: BTreeMap<(&str, &str, &str), (u64, u64)> = BTreeMap::new();
-    let mut with_code = Vec::new();
-    for line in maps.lines() {
-        let Some((range, access, offset, file)) = fields(line) else {
-            continue;
-        };
-        if access.contains('x') {
-            with_code.push(file);
-        }
-        if offset == 0 {
-            starts.entry(file).or_insert(range);
-        }
+    let lines: Vec<_> = maps.lines().filter_map(Line::parse).collect();
+    let code = lines.iter().filter(|line| line.access.contains('x'));
+    let with_code: BTreeSet<_> = code.map(|line| line.file).collect();
+    let mut starts = BTreeMap::new();
+    for line in lines.iter().filter(|line| line.offset == 0) {
+        starts.entry(line.file).or_insert((line.from, line.to));
     }
     let files = starts
         .into_iter()
         .filter(|(file, _)| with_code.contains(file));
     files
-        .map(|((_, _, path), (from, to))| Mapped {
-            path: path.to_owned(),
+        .map(|(file, (from, to))| Mapped {
+            path: file.path.to_owned(),
             address: from,
             length: to.saturating_sub(from),
         })
         .collect()
 }
 
-/// Addresses, access rights, offset, and the file as device, inode and path; of a line that
-/// belongs to a file.
-#[expect(
-    clippy::type_complexity,
-    reason = "the line's own columns, taken apart at once"
-)]
-fn fields(line: &str) -> Option<((u64, u64), &str, u64, (&str, &str, &str))> {
-    let mut rest = line;
-    let mut next = || {
-        let (field, after) = rest.trim_start().split_once(' ')?;
-        rest = after;
-        Some(field)
-    };
-    let (range, access, offset, device, inode) = (next()?, next()?, next()?, next()?, next()?);
-    let path = rest.trim_start();
-    let number = |digits| u64::from_str_radix(digits, 16).ok();
-    let (from, to) = range.split_once('-')?;
-    // Devices hold no libraries, and the memory of some cannot be read.
-    (path.starts_with('/') && !path.starts_with("/dev/")).then_some(())?;
-    Some((
-        (number(from)?, number(to)?),
-        access,
-        number(offset)?,
-        (device, inode, path),
-    ))
+/// A line that maps a part of a file.
+struct Line<'a> {
+    from: u64,
+    to: u64,
+    /// Like `r-xp`.
+    access: &'a str,
+    /// Where in the file the part begins, in bytes.
+    offset: u64,
+    file: FileId<'a>,
+}
+
+/// Two files of one path are two files: the older one was replaced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct FileId<'a> {
+    device: &'a str,
+    inode: &'a str,
+    path: &'a str,
+}
+
+impl<'a> Line<'a> {
+    fn parse(line: &'a str) -> Option<Self> {
+        let mut rest = line;
+        let mut next = || {
+            let (field, after) = rest.trim_start().split_once(' ')?;
+            rest = after;
+            Some(field)
+        };
+        let (range, access, offset) = (next()?, next()?, next()?);
+        let (device, inode) = (next()?, next()?);
+        let path = rest.trim_start();
+        // Devices hold no libraries, and the memory of some cannot be read.
+        (path.starts_with('/') && !path.starts_with("/dev/")).then_some(())?;
+        let number = |digits| u64::from_str_radix(digits, 16).ok();
+        let (from, to) = range.split_once('-')?;
+        Some(Self {
+            from: number(from)?,
+            to: number(to)?,
+            access,
+            offset: number(offset)?,
+            file: FileId {
+                device,
+                inode,
+                path,
+            },
+        })
+    }
 }
 
 /// Identifies each file: `start` reads its beginning as it is mapped, `digest` the whole of one
@@ -147,7 +162,7 @@ fn list(
             continue;
         }
         let id = match build_id(&start) {
-            Some(id) => format!("build-id:{}", hex(id)),
+            Some(id) => format!("build-id:{}", hex::encode(id)),
             None => format!("sha256:{}", digest(file)?),
         };
         let path = file.path.strip_suffix(DELETED).unwrap_or(&file.path);
@@ -206,14 +221,10 @@ fn digest(path: &str) -> io::Result<String> {
     let mut piece = vec![0; 1 << 20];
     loop {
         match io::Read::read(&mut file, &mut piece).map_err(named)? {
-            0 => return Ok(hex(&hasher.finalize())),
+            0 => return Ok(hex::encode(hasher.finalize())),
             read => hasher.update(piece.get(..read).unwrap_or_default()),
         }
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

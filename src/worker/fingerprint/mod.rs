@@ -6,11 +6,12 @@
 //! differ where a library takes another way on another processor.
 
 mod libraries;
+mod plugins;
 #[cfg(test)]
 mod tests;
 
 use std::path::Path;
-use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::Duration;
 
@@ -25,6 +26,7 @@ use super::tools::Tools;
 use crate::render::text::fonts_digest;
 
 pub use libraries::Library;
+use plugins::PluginList;
 
 /// Longest that finding out may take: drivers are slow to start on a loaded machine.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -37,7 +39,7 @@ const GOLDEN_LIMIT: Duration = Duration::from_secs(30);
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RenderFacts {
     /// Digest of everything below but `reserved` and the words of a failure.
-    #[serde(with = "hex")]
+    #[serde(with = "as_hex")]
     pub fingerprint: Fingerprint,
     /// The adapter in words, or why there is none.
     pub gpu: String,
@@ -65,30 +67,6 @@ struct Found {
 }
 
 impl RenderFacts {
-    /// Finds out about this process's own machine and libraries.
-    ///
-    /// # Errors
-    /// When the kernel does not say which libraries are mapped, or no thread can be started.
-    pub fn of_this_process(settings: &WorkerSettings) -> anyhow::Result<Self> {
-        let (found, golden) = look(settings)?;
-        let (golden, golden_failure) = match golden {
-            Ok(digest) => (Some(digest.to_string()), None),
-            Err(why) => (None, Some(why)),
-        };
-        let mut facts = Self {
-            fingerprint: Fingerprint(Digest([0; 32])),
-            gpu: found.gpu,
-            media: found.media,
-            fonts: fonts_digest(),
-            golden,
-            golden_failure,
-            libraries: libraries::of_this_process()?,
-            reserved: found.reserved,
-        };
-        facts.fingerprint = facts.digest();
-        Ok(facts)
-    }
-
     /// Asks a worker process of `program` (`framelane worker --fingerprint`).
     ///
     /// # Errors
@@ -117,28 +95,63 @@ impl RenderFacts {
     }
 }
 
-/// Starts the tools and has them make the golden render, on a thread that is left behind where
-/// it hangs.
-fn look(settings: &WorkerSettings) -> anyhow::Result<(Found, Result<Digest, String>)> {
-    let (to_found, found) = mpsc::channel();
-    let (to_golden, golden) = mpsc::channel();
-    let settings = settings.clone();
-    thread::Builder::new()
-        .name("golden".to_owned())
-        .spawn(move || start_and_render(&settings, &to_found, &to_golden))?;
-    // The parent has the patience for drivers that are slow to start.
-    let found = found.recv()?;
-    let golden = match golden.recv_timeout(GOLDEN_LIMIT) {
-        Ok(result) => result.map_err(|failure| failure.message),
-        Err(RecvTimeoutError::Timeout) => Err(format!("it did not end in {GOLDEN_LIMIT:?}")),
-        Err(RecvTimeoutError::Disconnected) => Err("it panicked".to_owned()),
-    };
-    Ok((found, golden))
+/// Tools that are started, on a thread of their own that makes the golden render and is left
+/// behind where it hangs.
+struct Look {
+    found: Found,
+    /// The golden render begins when something is sent here.
+    go: Sender<()>,
+    golden: Receiver<Result<Digest, Failure>>,
+}
+
+impl Look {
+    /// Starts the tools; the parent has the patience for drivers that are slow.
+    fn begin(settings: &WorkerSettings) -> anyhow::Result<Self> {
+        let (to_found, found) = mpsc::channel();
+        let (to_golden, golden) = mpsc::channel();
+        let (go, wait) = mpsc::channel();
+        let settings = settings.clone();
+        thread::Builder::new()
+            .name("golden".to_owned())
+            .spawn(move || start_and_render(&settings, &to_found, &wait, &to_golden))?;
+        Ok(Self {
+            found: found.recv()?,
+            go,
+            golden,
+        })
+    }
+
+    /// Waits for the golden render and gives the facts of this process.
+    fn finish(self) -> anyhow::Result<RenderFacts> {
+        self.go.send(())?;
+        let golden = match self.golden.recv_timeout(GOLDEN_LIMIT) {
+            Ok(result) => result.map_err(|failure| failure.message),
+            Err(RecvTimeoutError::Timeout) => Err(format!("it did not end in {GOLDEN_LIMIT:?}")),
+            Err(RecvTimeoutError::Disconnected) => Err("it panicked".to_owned()),
+        };
+        let (golden, golden_failure) = match golden {
+            Ok(digest) => (Some(digest.to_string()), None),
+            Err(why) => (None, Some(why)),
+        };
+        let mut facts = RenderFacts {
+            fingerprint: Fingerprint(Digest([0; 32])),
+            gpu: self.found.gpu,
+            media: self.found.media,
+            fonts: fonts_digest(),
+            golden,
+            golden_failure,
+            libraries: libraries::of_this_process()?,
+            reserved: self.found.reserved,
+        };
+        facts.fingerprint = facts.digest();
+        Ok(facts)
+    }
 }
 
 fn start_and_render(
     settings: &WorkerSettings,
     to_found: &Sender<Found>,
+    go: &Receiver<()>,
     to_golden: &Sender<Result<Digest, Failure>>,
 ) {
     let mut tools = Tools::new(settings);
@@ -152,8 +165,9 @@ fn start_and_render(
         media: media.unwrap_or_else(words),
         reserved: reserved(),
     };
-    // The receiver waits for both, the second for a limited time.
-    if to_found.send(found).is_ok() {
+    // A process that starts over instead must leave no directory behind.
+    if to_found.send(found).is_ok() && go.recv().is_ok() {
+        // The receiver waits for a limited time.
         let _ = to_golden.send(golden::render(&mut tools));
     }
     // Their drivers would leave with them, and be missing from the list. The process ends soon.
@@ -171,19 +185,34 @@ fn reserved() -> u64 {
 /// Prints this process's facts as JSON: `framelane worker --fingerprint`.
 ///
 /// # Errors
-/// When stdout cannot be had or written, or as [`RenderFacts::of_this_process`].
+/// When stdout cannot be had or written, the kernel does not say which libraries are mapped, or
+/// no thread can be started.
 pub fn print() -> anyhow::Result<()> {
     use std::io::Write;
     // Libraries that print while they are asked must not spoil the answer.
     let mut output = super::child::take_stdout()?;
-    let facts = RenderFacts::of_this_process(&WorkerSettings::from_environment()?)?;
+    let settings = WorkerSettings::from_environment()?;
+    let list = PluginList::now(&settings);
+    let look = Look::begin(&settings)?;
+    if list.has_changed() {
+        plugins::start_over(&output)?;
+    }
+    let facts = look.finish()?;
     serde_json::to_writer(&mut output, &facts)?;
     writeln!(output)?;
+    if facts.golden_failure.is_some() {
+        #[expect(unsafe_code, reason = "the standard library has no such call")]
+        // SAFETY: it does not return. Exit handlers of libraries are left out, because they may wait
+        // for a thread of a golden render that hangs.
+        unsafe {
+            libc::_exit(0)
+        }
+    }
     Ok(())
 }
 
 /// A fingerprint as lowercase hexadecimal.
-mod hex {
+mod as_hex {
     use cluster::model::{Digest, Fingerprint};
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
 
@@ -198,15 +227,8 @@ mod hex {
         deserializer: D,
     ) -> Result<Fingerprint, D::Error> {
         let text = String::deserialize(deserializer)?;
-        let malformed = || D::Error::custom("not 64 hexadecimal digits");
-        if text.len() != 64 || !text.is_ascii() {
-            return Err(malformed());
-        }
         let mut bytes = [0_u8; 32];
-        for (index, byte) in bytes.iter_mut().enumerate() {
-            let digits = text.get(index * 2..index * 2 + 2).ok_or_else(malformed)?;
-            *byte = u8::from_str_radix(digits, 16).map_err(|_| malformed())?;
-        }
+        hex::decode_to_slice(text, &mut bytes).map_err(D::Error::custom)?;
         Ok(Fingerprint(Digest(bytes)))
     }
 }
