@@ -33,7 +33,13 @@ pub async fn check(bench: &Bench, scale: Scale) -> Result<Figures> {
     let origin = bench.origin().await?;
     let clip = noise(bench, scale).await?;
     let (mut figures, mut failed) = (Vec::new(), Vec::new());
-    for way in [Way::Uploads, Way::Sources, Way::Outputs, Way::Outside] {
+    for way in [
+        Way::Uploads,
+        Way::Sources,
+        Way::Outputs,
+        Way::Everything,
+        Way::Outside,
+    ] {
         let at = bench.file(way.name());
         let disk = match SmallDisk::mount(&at, size)? {
             Mounted::Disk(disk) => disk,
@@ -71,8 +77,9 @@ async fn fill(field: &Field<'_>, disk: &SmallDisk, way: Way) -> Result<Figures> 
     let url = field.origin.url("noise.mp4");
     let filled = match way {
         Way::Uploads => uploads(&place.filler, field.step).await,
-        Way::Sources => sources(field, &place.filler).await,
+        Way::Sources => sources(field, &place.filler, thumbnail).await,
         Way::Outputs => outputs(&place.filler, &url).await,
+        Way::Everything => sources(field, &place.filler, film).await,
         Way::Outside => outside(&mut place, disk).await,
     };
     let told = || format!("the server's log ends: {}", disk.log_tail());
@@ -98,6 +105,7 @@ enum Way {
     Uploads,
     Sources,
     Outputs,
+    Everything,
     Outside,
 }
 
@@ -107,6 +115,7 @@ impl Way {
             Self::Uploads => "uploads",
             Self::Sources => "sources",
             Self::Outputs => "outputs",
+            Self::Everything => "everything",
             Self::Outside => "outside",
         }
     }
@@ -116,6 +125,7 @@ impl Way {
             Self::Uploads => "by uploads",
             Self::Sources => "by fetched sources",
             Self::Outputs => "by outputs",
+            Self::Everything => "by sources and outputs at once",
             Self::Outside => "from outside",
         }
     }
@@ -197,8 +207,12 @@ async fn uploads(filler: &Client, step: usize) -> Result<String> {
     bail!("everything fits")
 }
 
-/// Renders that each need a large file of their own, all at once.
-async fn sources(field: &Field<'_>, filler: &Client) -> Result<String> {
+/// Renders that each need a large file of their own, all at once; they go on meanwhile.
+async fn sources(
+    field: &Field<'_>,
+    filler: &Client,
+    composition: fn(&str) -> Value,
+) -> Result<String> {
     let mut ids = Vec::new();
     for number in 0..40_u32 {
         let name = format!("source-{number}.mp4");
@@ -213,7 +227,7 @@ async fn sources(field: &Field<'_>, filler: &Client) -> Result<String> {
             .call(
                 "POST",
                 "/v1/renders",
-                Some(&thumbnail(&field.origin.url(&name))),
+                Some(&composition(&field.origin.url(&name))),
             )
             .await?;
         match answer.status {
