@@ -6,6 +6,10 @@
 //! and is old, an id that is unknown behind a read barrier and old, a source that no job can have
 //! used.
 
+mod relief;
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +17,7 @@ use actors::ports::{Clock, Coordinator, Leadership};
 use cluster::command::{Command, Retention};
 use cluster::model::{JobId, LogTime, ObjectKey};
 use cluster::state::Job;
-use tokio::time::Instant;
+use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
 use super::orphans::{Barrier, Orphans};
@@ -48,6 +52,8 @@ pub(super) struct Janitor {
     source_bytes: u64,
     /// Jobs whose attempt files are gone already.
     cleaned: std::collections::BTreeSet<JobId>,
+    /// Ended jobs whose working files were removed since the disk became full.
+    relieved: std::collections::BTreeSet<JobId>,
     /// Jobs whose finished files are gone already.
     emptied: std::collections::BTreeSet<JobId>,
 }
@@ -80,6 +86,7 @@ impl Janitor {
             artifacts: settings.retention.artifacts,
             source_bytes: settings.cache.max_bytes.as_u64(),
             cleaned: std::collections::BTreeSet::new(),
+            relieved: std::collections::BTreeSet::new(),
             emptied: std::collections::BTreeSet::new(),
         }
     }
@@ -228,12 +235,15 @@ impl Janitor {
 /// Cleans until `stop` is cancelled.
 pub(super) async fn run(mut janitor: Janitor, stop: CancellationToken) {
     let mut rounds = tokio::time::interval(ROUND);
+    let mut reliefs = tokio::time::interval(relief::ROUND);
+    reliefs.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        tokio::select! {
+        let cleaned = tokio::select! {
             () = stop.cancelled() => return,
-            _ = rounds.tick() => {}
-        }
-        if let Err(error) = janitor.round().await {
+            _ = rounds.tick() => janitor.round().await,
+            _ = reliefs.tick() => janitor.relieve().await,
+        };
+        if let Err(error) = cleaned {
             tracing::warn!(%error, "clean-up met a problem");
         }
     }
@@ -251,6 +261,3 @@ pub(super) fn millis(age: Duration) -> u64 {
 fn ended_before(job: &Job, time: LogTime) -> bool {
     job.finished_at.is_some_and(|finished| finished < time)
 }
-
-#[cfg(test)]
-mod tests;

@@ -17,9 +17,12 @@ pub fn marker() -> ObjectKey {
     ObjectKey(format!("{MARKERS}time"))
 }
 
+/// How the key of a client's request ends.
+pub(super) const COMPOSITION: &str = "/composition.json";
+
 /// The client's request, as accepted.
 pub fn composition(job: JobId) -> ObjectKey {
-    ObjectKey(format!("jobs/{job}/composition.json"))
+    ObjectKey(format!("jobs/{job}{COMPOSITION}"))
 }
 
 /// The plan's findings for clients: see `plan::Findings`. A fresh key for each try

@@ -11,6 +11,7 @@ use cluster::disk_space::DiskSpace;
 use cluster::model::ObjectKey;
 
 use super::StoreError;
+use super::keys::COMPOSITION;
 
 /// On a large disk the marks are these, in bytes, whatever the percentage.
 const MOST_FOR_SOURCES: u64 = 64 << 30;
@@ -26,6 +27,9 @@ pub enum Purpose {
     Source,
     /// What renders make: plans, segments, sound, artifacts.
     Render,
+    /// What clients ask for. Goes on a little longer than rendering, so that on a disk that one
+    /// workspace filled the others are still let in and wait for room.
+    Request,
     /// Small things without which nothing ends: bodies of events, probes of the store.
     Record,
 }
@@ -34,6 +38,7 @@ impl Purpose {
     /// What an object is for, by its key.
     pub fn of(key: &ObjectKey) -> Self {
         match key.0.split('/').next() {
+            Some("jobs") if key.0.ends_with(COMPOSITION) => Self::Request,
             Some("jobs") => Self::Render,
             Some("uploads" | "sources") => Self::Source,
             _ => Self::Record,
@@ -126,6 +131,7 @@ impl Marks {
         let (percent, most) = match purpose {
             Purpose::Source => (self.sources_percent, MOST_FOR_SOURCES),
             Purpose::Render => (self.renders_percent, MOST_FOR_RENDERS),
+            Purpose::Request => (self.renders_percent / 2, MOST_FOR_RENDERS / 2),
             Purpose::Record => return 0,
         };
         (total / 100).saturating_mul(percent.into()).min(most)
@@ -158,15 +164,22 @@ mod tests {
     fn sources_stop_before_renders_and_records_last() {
         let (marks, free) = disk(1000);
         let cases = [
-            (260, [true, true, true]),
-            (259, [false, true, true]),
-            (110, [false, true, true]),
-            (109, [false, false, true]),
-            (0, [false, false, true]),
+            (260, [true, true, true, true]),
+            (259, [false, true, true, true]),
+            (110, [false, true, true, true]),
+            (109, [false, false, true, true]),
+            (60, [false, false, true, true]),
+            (59, [false, false, false, true]),
+            (0, [false, false, false, true]),
         ];
         for (available, expected) in cases {
             free.store(available, Ordering::Relaxed);
-            let purposes = [Purpose::Source, Purpose::Render, Purpose::Record];
+            let purposes = [
+                Purpose::Source,
+                Purpose::Render,
+                Purpose::Request,
+                Purpose::Record,
+            ];
             let found = purposes.map(|purpose| admits(&marks, purpose, 10));
             assert_eq!(found, expected, "{available}");
         }
@@ -193,7 +206,8 @@ mod tests {
     #[test]
     fn keys_say_what_objects_are_for() {
         for (key, purpose) in [
-            ("jobs/render_1/composition.json", Purpose::Render),
+            ("jobs/render_1/composition.json", Purpose::Request),
+            ("jobs/render_1/join/1-0.mp4", Purpose::Render),
             ("uploads/upload_1/raw", Purpose::Source),
             ("sources/00", Purpose::Source),
             ("webhooks/evt_1.json", Purpose::Record),

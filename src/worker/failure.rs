@@ -78,7 +78,7 @@ pub(super) fn of_render(error: &RenderError, path: Option<&str>) -> Failure {
 pub(super) fn of_store(error: &StoreError) -> Failure {
     match error {
         StoreError::Io(source) => of_io(source),
-        StoreError::Full => passing("storage_unavailable", error.to_string(), None),
+        StoreError::Full => no_space(),
         StoreError::NotFound(_) | StoreError::Damaged(_) => {
             passing("storage_unavailable", error.to_string(), None)
         }
@@ -99,10 +99,16 @@ pub(super) fn damaged_inputs(inputs: &[usize], first: &StoreError) -> Failure {
     }
 }
 
+/// There is no room for what was to be written.
+fn no_space() -> Failure {
+    let path = Some(Failure::NO_SPACE);
+    passing("storage_unavailable", "storage is full", path)
+}
+
 /// A scratch file that could not be read or written.
 pub(super) fn of_io(error: &std::io::Error) -> Failure {
     if is_full(error) {
-        return passing("storage_unavailable", "storage is full", None);
+        return no_space();
     }
     passing(
         "storage_unavailable",

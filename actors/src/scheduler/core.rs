@@ -30,6 +30,9 @@ use crate::ports::{ProposeError, Times};
 const MISSES_BEFORE_RESEND: u32 = 2;
 const MISSES_BEFORE_RELEASE: u32 = 4;
 
+/// Least delay before a task that found no room in the store is tried again.
+const WANT_OF_SPACE: Duration = Duration::from_secs(5);
+
 /// How long after a proposal without outcome the next one waits.
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(250);
 
@@ -341,13 +344,19 @@ impl SchedulerCore {
         for (&id, node) in &self.nodes {
             for report in &node.reports {
                 let mut report = report.clone();
-                if report.result.is_err() {
+                if let Err(failure) = &report.result {
                     let failures = state
                         .jobs
                         .get(&report.task.job)
                         .and_then(|job| job.tasks.get(&report.task.kind))
                         .map_or(0, |task| task.failures);
                     let (base, cap) = (self.timings.retry_base, self.timings.retry_cap);
+                    // Not charged, so the number of failures does not slow it down.
+                    let base = if failure.is_for_want_of_space() {
+                        base.max(WANT_OF_SPACE)
+                    } else {
+                        base
+                    };
                     let delay = backoff::delay(base, cap, failures, jitter());
                     report.retry_after_millis =
                         u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);

@@ -88,6 +88,16 @@ pub struct Failure {
     pub permanent: bool,
 }
 
+impl Failure {
+    /// The `path` of a failure for want of space in the store. It names no element.
+    pub const NO_SPACE: &str = "storage";
+
+    /// Whether there was no room for what was to be written.
+    pub fn is_for_want_of_space(&self) -> bool {
+        !self.permanent && self.path.as_deref() == Some(Self::NO_SPACE)
+    }
+}
+
 /// What an accepted report leaves behind.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum TaskOutput {

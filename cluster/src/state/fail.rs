@@ -5,7 +5,9 @@ use super::job::task_mut;
 use super::job_editor::JobEditor;
 use super::{Job, State};
 use crate::command::{Outcome, Rejection};
-use crate::model::{Attempt, AttemptOutcome, Epoch, Failure, JobError, JobId, RanTime, TaskKind};
+use crate::model::{
+    Attempt, AttemptOutcome, Epoch, Failure, JobError, JobId, Level, RanTime, TaskKind,
+};
 
 /// Reported failures of one task that end its job.
 pub(super) const MAX_FAILURES: u32 = 3;
@@ -26,7 +28,9 @@ impl State {
     }
 }
 
-/// Ends the attempt as failed; a permanent failure, or one too many, ends the job with it.
+/// Ends the attempt as failed; a permanent failure, or one too many, ends the job with it. At
+/// level 1, a failure of rendering for want of space counts for nothing: whoever filled the disk,
+/// it is not this render's fault, and it goes on once there is room.
 pub(super) fn count_failure(
     job: &mut Job,
     editor: &mut JobEditor<'_>,
@@ -42,8 +46,12 @@ pub(super) fn count_failure(
         return;
     };
     task.record(attempt, editor.now, AttemptOutcome::Failed(failure.clone()));
-    task.failures += 1;
     task.not_before = task.not_before.max(retry_at);
+    let is_for_want_of_space = failure.is_for_want_of_space() && editor.level > Level(0);
+    if is_for_want_of_space && is_rendering(kind) {
+        return;
+    }
+    task.failures += 1;
     if failure.permanent || task.failures >= MAX_FAILURES {
         let Failure {
             code,
@@ -54,7 +62,7 @@ pub(super) fn count_failure(
         let error = JobError {
             code,
             message,
-            path,
+            path: path.filter(|_| !is_for_want_of_space),
         };
         editor.fail(job, error);
     }
@@ -82,6 +90,14 @@ pub(super) fn count_loss(
             path: None,
         };
         editor.fail(job, error);
+    }
+}
+
+/// Whether a task of this kind makes a render from what is here already.
+fn is_rendering(kind: TaskKind) -> bool {
+    match kind {
+        TaskKind::Prepare | TaskKind::Segment(_) | TaskKind::Audio | TaskKind::Join => true,
+        TaskKind::Fetch | TaskKind::Ingest | TaskKind::Deliver => false,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::State;
+use super::{Job, State};
 use crate::model::{Arrival, Asset, AssetKind, AssetStatus, LogTime};
 
 impl State {
@@ -28,6 +28,16 @@ impl State {
         kept
     }
 
+    /// The same with the files that renders under way have made so far.
+    pub fn held_by_workspace(&self, artifacts_before: LogTime) -> BTreeMap<&str, u64> {
+        let mut held = self.stored_by_workspace(artifacts_before);
+        for job in self.queues.begun().filter_map(|id| self.jobs.get(&id)) {
+            let sum = held.entry(&job.workspace).or_default();
+            *sum = sum.saturating_add(job.working_bytes());
+        }
+        held
+    }
+
     fn stored(&self, artifacts_before: LogTime) -> impl Iterator<Item = (&str, u64)> {
         let assets = self.assets.values();
         let assets = assets.map(|asset| (asset.new.workspace.as_str(), bytes_of(asset)));
@@ -39,6 +49,16 @@ impl State {
             Some((job.workspace.as_str(), bytes))
         });
         assets.chain(artifacts).filter(|(_, bytes)| *bytes > 0)
+    }
+}
+
+impl Job {
+    /// Bytes of the segments and the sound that it has made so far.
+    pub fn working_bytes(&self) -> u64 {
+        let marks = self.tasks.values().filter_map(|task| task.mark());
+        marks
+            .map(|mark| mark.object.size)
+            .fold(0, u64::saturating_add)
     }
 }
 

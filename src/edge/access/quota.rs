@@ -83,7 +83,7 @@ pub(super) fn within_share(edge: &Shared, workspace: &str) -> Result<(), ApiErro
         return Ok(());
     }
     let state = edge.state();
-    let kept = state.stored_by_workspace(artifacts_before(edge));
+    let kept = state.held_by_workspace(artifacts_before(edge));
     let own = kept.get(workspace).copied().unwrap_or(0);
     let all = kept.values().copied().fold(0, u64::saturating_add);
     if own.saturating_mul(kept.len() as u64) <= all {

@@ -90,3 +90,26 @@ fn the_history_of_a_task_is_short() {
     assert_eq!(task.attempts, 20);
     assert_eq!(task.history.last().unwrap().0.number, 20);
 }
+
+#[test]
+fn want_of_space_counts_against_no_render() {
+    let kind = TaskKind::Segment(0);
+    let mut world = World::planned();
+    let no_space = || Failure {
+        code: "storage_unavailable".to_owned(),
+        message: "storage is full".to_owned(),
+        path: Some(Failure::NO_SPACE.to_owned()),
+        permanent: false,
+    };
+    for _ in 0..10 {
+        let granted = world.grant(kind).unwrap();
+        let mut failed = report(&granted, Err(no_space()));
+        failed.retry_after_millis = 500;
+        world.try_report(failed).unwrap();
+        let task = world.task(kind);
+        assert_eq!(task.failures, 0);
+        assert!(!task.is_grantable(RanTime(world.time + 499)));
+        world.time += 500;
+    }
+    assert_eq!(world.job().status, JobStatus::Processing);
+}
