@@ -3,7 +3,7 @@
 
 use std::ops::Deref;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use actors::ports::{Clock, Coordinator};
 use axum::http::{HeaderMap, Uri, header, uri};
@@ -165,10 +165,12 @@ impl Shared {
         JobId::from_ulid(self.fresh_ulid())
     }
 
-    /// A fresh ULID, larger than every one this process made before.
+    /// A fresh ULID, larger than every one this process made before. Its time is the log's: lists
+    /// are ordered by ids, and files without a record are old by theirs.
     pub(super) fn fresh_ulid(&self) -> Ulid {
+        let now = UNIX_EPOCH + Duration::from_millis(self.now().0);
         let mut ids = self.ids.lock().unwrap_or_else(PoisonError::into_inner);
-        match ids.generate() {
+        match ids.generate_from_datetime(now) {
             Ok(ulid) => ulid,
             Err(overflow) => overflow.commit_overflow_increment(),
         }
