@@ -136,7 +136,7 @@ pub struct Staged {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Transferred {
     /// The task is done.
-    Done(TaskOutput),
+    Done(Box<TaskOutput>),
     /// The bytes are in the store, and a child is to look at them. What [`TaskHost::stage`]
     /// is to know of them, opaque to the actors.
     ToProbe(Vec<u8>),

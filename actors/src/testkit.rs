@@ -294,8 +294,8 @@ impl TaskHost for FakeHost {
             }
             Ok(match task.kind {
                 TaskKind::Ingest => Transferred::ToProbe(b"file".to_vec()),
-                TaskKind::Deliver => Transferred::Done(TaskOutput::Delivered),
-                _ => Transferred::Done(TaskOutput::Fetched),
+                TaskKind::Deliver => Transferred::Done(Box::new(TaskOutput::Delivered)),
+                _ => Transferred::Done(Box::new(TaskOutput::Fetched)),
             })
         }
         .boxed()

@@ -200,7 +200,9 @@ async fn all_ended(api: &Api, wanted: &Wanted) -> Result<Ended> {
     ensure!(doubled.is_empty(), "keys with several renders: {doubled:?}");
     for (key, id) in &wanted.renders {
         ensure!(
-            by_key.get(key).is_some_and(|ids| ids == &[id.clone()]),
+            by_key
+                .get(key)
+                .is_some_and(|ids| ids.as_slice() == std::slice::from_ref(id)),
             "{key} lost {id}"
         );
     }

@@ -46,7 +46,7 @@ pub(super) async fn transfer(
     let scratch = scratch.path();
     if kind == TaskKind::Fetch {
         fetch(shared, assignment, scratch, progress).await?;
-        return Ok(Transferred::Done(TaskOutput::Fetched));
+        return Ok(Transferred::Done(Box::new(TaskOutput::Fetched)));
     }
     if let Some(asset) = &assignment.ingest {
         let taken = ingest::take_in(shared, asset, scratch, progress).await?;
@@ -58,7 +58,7 @@ pub(super) async fn transfer(
     };
     let request = &assignment.request;
     deliver::deliver(shared, *render, artifact, request, scratch, progress).await?;
-    Ok(Transferred::Done(TaskOutput::Delivered))
+    Ok(Transferred::Done(Box::new(TaskOutput::Delivered)))
 }
 
 /// Brings the remote sources of a render into the store, and keeps where they are.

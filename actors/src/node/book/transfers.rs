@@ -61,7 +61,7 @@ impl Book {
                 run.to_probe = Some(to_probe);
                 return self.start_probes(now);
             }
-            Ok(Transferred::Done(output)) => output,
+            Ok(Transferred::Done(output)) => *output,
             Err(failure) => {
                 run.phase = Phase::Over;
                 return self.fail(id, 0, failure);

@@ -189,6 +189,10 @@ async fn unread_lists(field: &Field<'_>) -> Result<()> {
         "GET /v1/renders?limit=100 HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {}\r\n\r\n",
         field.client.key()
     );
+    #[expect(
+        clippy::collection_is_never_read,
+        reason = "connections stay open while they are in it"
+    )]
     let mut unread = Vec::new();
     for _ in 0..UNREAD {
         let mut stream = connect(host(3), field.server).await?;
@@ -222,6 +226,10 @@ async fn hanging_receivers(field: &Field<'_>) -> Result<()> {
 
 /// Takes every connection and never says anything.
 async fn hold(listener: &TcpListener) {
+    #[expect(
+        clippy::collection_is_never_read,
+        reason = "connections stay open while they are in it"
+    )]
     let mut held = Vec::new();
     while let Ok((stream, _)) = listener.accept().await {
         held.push(stream);

@@ -85,7 +85,7 @@ async fn a_render_is_prepared_from_what_was_fetched_and_nothing_is_asked_for_aga
     let (serving, url) = server().await;
     let request = request(&world, &url).await;
     let done = transfer(&world, &request).await;
-    assert_eq!(done, Ok(Transferred::Done(TaskOutput::Fetched)));
+    assert_eq!(done, Ok(Transferred::Done(Box::new(TaskOutput::Fetched))));
     serving.abort();
 
     let staged = stage(&world, &request, EPOCH).await.unwrap();
