@@ -336,3 +336,16 @@ fn what_a_run_has_not_begun_is_handed_back_and_the_rest_goes_on() {
     let again = book.reply(hand_back(), now);
     assert!(again.is_empty(), "nothing is left to hand back: {again:?}");
 }
+
+#[test]
+fn a_run_that_finds_its_slot_down_is_handed_back_at_once() {
+    let now = Instant::now();
+    let mut book = Book::new(Timings::default(), 1, 0, 0);
+    // The leader counted the slot before its child went down.
+    let effects = book.reply(assigned(2), now);
+    assert!(matches!(effects[..], [Effect::Poll]), "{effects:?}");
+    assert_eq!(book.handed_back(), [segment(0), segment(1)]);
+    assert!(held(&book).is_empty());
+    assert!(book.reply(assigned(2), now).is_empty(), "sent once more");
+    assert_eq!(book.handed_back().len(), 2);
+}

@@ -327,8 +327,9 @@ impl Book {
         effects
     }
 
-    /// Begins a run in a free slot, or a transfer without one. One that finds no room is
-    /// ignored: the leader sends it once more, then releases it.
+    /// Begins a run in a free slot, or a transfer without one. One that finds no room is handed
+    /// back: since the poll that counted its slot, the slot's child may have gone down for a
+    /// moment, and a lease that is not listed would block its task for several polls.
     fn begin(&mut self, mut run: Vec<Assignment>, now: Instant) -> Option<Effect> {
         let held = self.held();
         run.retain(|assignment| {
@@ -337,27 +338,26 @@ impl Book {
                 || self
                     .reports
                     .iter()
-                    .any(|report| (report.task, report.epoch) == lease);
+                    .any(|report| (report.task, report.epoch) == lease)
+                || self.handed_back.contains(&lease);
             !is_known
         });
         if run.is_empty() {
             return None;
         }
         if self.is_draining {
-            let leases = run.iter().map(|one| (one.granted.task, one.granted.epoch));
-            self.handed_back.extend(leases);
-            return Some(Effect::Poll);
+            return Some(self.refuse(&run));
         }
         if run.iter().any(|one| one.granted.task.kind.is_transfer()) {
             return self.begin_transfer(run, now);
         }
         let id = RunId(self.next_run);
-        let slot = match self.slots.take(id, SlotClass::Render) {
-            Some(slot) => slot,
-            None => {
-                let ending = self.ending().next()?;
-                self.slots.take_over(ending, id)?
-            }
+        let slot = self.slots.take(id, SlotClass::Render).or_else(|| {
+            let ending = self.ending().next()?;
+            self.slots.take_over(ending, id)
+        });
+        let Some(slot) = slot else {
+            return Some(self.refuse(&run));
         };
         self.next_run += 1;
         let known = Run::new(&run, Some(slot), Phase::Staging, now);
@@ -370,6 +370,13 @@ impl Book {
             to_probe: None,
             fetched,
         })
+    }
+
+    /// Hands back a run that does not begin here.
+    fn refuse(&mut self, run: &[Assignment]) -> Effect {
+        let leases = run.iter().map(|one| (one.granted.task, one.granted.epoch));
+        self.handed_back.extend(leases);
+        Effect::Poll
     }
 
     /// Inputs are here, or cannot be had.

@@ -22,10 +22,10 @@ impl Book {
 
     /// Begins to move the bytes of a transfer; `run` is that one task.
     pub(super) fn begin_transfer(&mut self, run: Vec<Assignment>, now: Instant) -> Option<Effect> {
-        let assignment = run.into_iter().next()?;
         if self.free_transfers() == 0 {
-            return None;
+            return Some(self.refuse(&run));
         }
+        let assignment = run.into_iter().next()?;
         let id = RunId(self.next_run);
         self.next_run += 1;
         let known = Run::new(

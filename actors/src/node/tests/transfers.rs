@@ -62,6 +62,7 @@ fn transfers_take_no_slot_and_no_more_than_their_own_room() {
     );
     assert_eq!((book.free_slots(), book.free_transfers()), (1, 0));
     assert!(described(&book.reply(transfer(3, TaskKind::Deliver), now)).is_empty());
+    assert_eq!(book.handed_back().len(), 1);
     assert_eq!(held(&book), [TaskKind::Fetch, TaskKind::Ingest]);
     let done = Ok(Transferred::Done(Box::new(TaskOutput::Fetched)));
     book.transferred(RUN, done, now);
