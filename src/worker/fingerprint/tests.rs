@@ -37,18 +37,19 @@ fn facts_survive_the_way_through_json() {
 
 #[test]
 fn any_part_changes_the_fingerprint() {
-    let changes: [(&str, fn(&mut RenderFacts)); 9] = [
+    type Change = fn(&mut RenderFacts);
+    let changes: [(&str, Change); 9] = [
         ("adapter", |facts| facts.gpu.push('2')),
         ("media engine", |facts| facts.media.push('2')),
         ("fonts", |facts| facts.fonts.push('2')),
         ("golden render", |facts| {
-            facts.golden = Some("4567".to_owned())
+            facts.golden = Some("4567".to_owned());
         }),
         ("no golden render", |facts| facts.golden = None),
         ("program", |facts| facts.libraries[0].id.push('2')),
         ("library", |facts| facts.libraries[1].id.push('2')),
         ("name of a library", |facts| {
-            facts.libraries[1].name.push('2')
+            facts.libraries[1].name.push('2');
         }),
         ("number of libraries", |facts| drop(facts.libraries.pop())),
     ];
