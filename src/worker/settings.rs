@@ -93,6 +93,9 @@ impl WorkerSettings {
         variables.push((VARIABLE.to_owned(), json));
         // One software rasteriser thread a worker: there is a worker a core.
         variables.push(("LP_NUM_THREADS".to_owned(), "1".to_owned()));
+        // A join has a thread an input, and without this each thread reserves 64 MiB of address
+        // space for allocations of its own, which count against the limit of address space.
+        variables.push(("MALLOC_ARENA_MAX".to_owned(), "2".to_owned()));
         if let Some(registry) = self.registry.as_deref().and_then(Path::to_str) {
             variables.push(("GST_REGISTRY".to_owned(), registry.to_owned()));
         }
