@@ -2,7 +2,7 @@
 //! out, so that the server itself never opens a driver.
 //!
 //! Nobody has to remember to raise a number: the fingerprint holds the identity of every file
-//! whose code ran while the [golden render](super::golden) was made, and that render's bytes, which
+//! whose code ran while the golden render (`worker::golden`) was made, and that render's bytes, which
 //! differ where a library takes another way on another processor.
 
 mod libraries;
