@@ -110,10 +110,10 @@ mod tests {
 
     const BODY: usize = 2 << 20;
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn one_workspace_leaves_as_much_as_it_has_and_gets_more_when_it_gives_back() {
         let arrivals = Arc::new(Arrivals::new(BODY));
-        let limit = Duration::from_secs(1);
+        let limit = Duration::from_millis(200);
         let mut held = Vec::new();
         while let Ok(room) = tokio::time::timeout(limit, arrivals.take("hostile", BODY)).await {
             held.push(room);
@@ -130,7 +130,7 @@ mod tests {
         tokio::time::sleep(limit).await;
         assert!(!waiting.is_finished());
         held.pop();
-        let taken = tokio::time::timeout(limit, waiting).await;
+        let taken = tokio::time::timeout(Duration::from_secs(30), waiting).await;
         assert!(taken.expect("in time").expect("no panic"));
         held.clear();
         assert_eq!(arrivals.lock().total, 0);
