@@ -1,109 +1,20 @@
 //! A data directory on a disk that fills up: by uploads, and from outside.
 
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::io::Write as _;
+use std::path::Path;
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use chaos::api::Api;
 use chaos::compositions::plain;
-use chaos::node::NodeOptions;
+use chaos::small_disk::{Mounted, SmallDisk};
 use serde_json::{Value, json};
 
 use crate::support::server::turn;
 
 /// A render of a short text takes a second or two on an idle machine.
 const LIMIT: Duration = Duration::from_secs(60);
-
-/// A small disk of its own: a `tmpfs` in a mount namespace, which a process holds.
-struct Disk {
-    holder: Child,
-    mounted: PathBuf,
-}
-
-impl Disk {
-    /// `None`, with the reason on standard error, where the system allows no mounts.
-    fn mount(at: &Path, size: &str) -> Result<Option<Self>> {
-        std::fs::create_dir_all(at)?;
-        let script = format!(
-            "mount -t tmpfs -o size={size} tmpfs '{}' && echo mounted && exec sleep 600",
-            at.display()
-        );
-        let mut holder = Command::new("unshare")
-            .args(["--user", "--map-root-user", "--mount", "sh", "-c", &script])
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .context("failed to start unshare")?;
-        let mut line = String::new();
-        let stdout = holder.stdout.take().context("no stdout")?;
-        BufReader::new(stdout).read_line(&mut line)?;
-        if line.trim() == "mounted" {
-            return Ok(Some(Self {
-                holder,
-                mounted: at.to_owned(),
-            }));
-        }
-        let ended = holder.wait_with_output()?;
-        let reason = String::from_utf8_lossy(&ended.stderr).trim().to_owned();
-        let is_forbidden = [
-            "Operation not permitted",
-            "Permission denied",
-            "No space left",
-        ]
-        .iter()
-        .any(|text| reason.contains(text));
-        ensure!(is_forbidden, "no disk was mounted: {reason}");
-        let mut stderr = std::io::stderr();
-        writeln!(
-            stderr,
-            "SKIPPED: this system forbids user namespaces: {reason}"
-        )?;
-        Ok(None)
-    }
-
-    /// Its directory as this process sees it.
-    fn path(&self) -> PathBuf {
-        let root = PathBuf::from(format!("/proc/{}/root", self.holder.id()));
-        root.join(self.mounted.strip_prefix("/").unwrap_or(&self.mounted))
-    }
-
-    /// A program that is `framelane serve` with its data on this disk.
-    fn server(&self, script: &Path) -> Result<NodeOptions> {
-        let text = format!(
-            "#!/bin/sh\nexec nsenter --target {} --user --mount --preserve-credentials \
-             '{}' serve --listen 127.0.0.1:0 --data-dir '{}/data'\n",
-            self.holder.id(),
-            env!("CARGO_BIN_EXE_framelane"),
-            self.mounted.display(),
-        );
-        std::fs::write(script, text)?;
-        std::fs::set_permissions(script, std::fs::Permissions::from_mode(0o755))?;
-        Ok(NodeOptions::new(script).slots(1))
-    }
-
-    /// Writes a file until nothing more fits.
-    fn fill(&self) -> Result<PathBuf> {
-        let path = self.path().join("fill");
-        let mut file = std::fs::File::create(&path)?;
-        for size in [1 << 20, 4096] {
-            let chunk = vec![1; size];
-            while file.write_all(&chunk).is_ok() {}
-        }
-        Ok(path)
-    }
-}
-
-impl Drop for Disk {
-    fn drop(&mut self) {
-        // It may have ended already.
-        let _ = self.holder.kill();
-        let _ = self.holder.wait();
-    }
-}
 
 /// Sends uploads of 2 MiB until one is refused, and gives how many arrived and the refusal.
 async fn upload_until_refused(api: &Api) -> Result<(usize, String)> {
@@ -133,10 +44,15 @@ async fn upload_until_refused(api: &Api) -> Result<(usize, String)> {
 #[tokio::test]
 async fn a_disk_that_fills_up_ends_nothing_and_work_goes_on_once_there_is_space() -> Result<()> {
     let turn = turn().await?;
-    let Some(disk) = Disk::mount(&turn.bench.file("disk"), "64m")? else {
-        return Ok(());
+    let disk = match SmallDisk::mount(&turn.bench.file("disk"), "64m")? {
+        Mounted::Disk(disk) => disk,
+        Mounted::Forbidden(reason) => {
+            let skipped = format!("SKIPPED: this system forbids user namespaces: {reason}\n");
+            return Ok(std::io::stderr().write_all(skipped.as_bytes())?);
+        }
     };
-    let server = disk.server(&turn.bench.file("serve.sh"))?;
+    let binary = Path::new(env!("CARGO_BIN_EXE_framelane"));
+    let server = disk.server(binary, &turn.bench.file("serve.sh"))?.slots(1);
     let mut node = server.start().await?;
     let api = node.api()?;
 
