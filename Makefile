@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test demo test check fix bench acceptance chaos corpus fuzz layers sizes clean-demo
+.PHONY: help setup setup-test demo test check fix bench acceptance chaos mutants corpus fuzz layers sizes clean-demo
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 14
@@ -64,6 +64,9 @@ chaos: setup-test ## simulate 5000 seeds (SEEDS=n), kill things at random for a 
 	FRAMELANE_SEEDS=$(or $(SEEDS),5000) cargo test -p cluster --lib --locked raft::simulation -- --nocapture
 	cargo build --release --locked -p framelane -p chaos --bins
 	@bin="$${CARGO_TARGET_DIR:-target}/release" && "$$bin/chaos" --binary "$$bin/framelane"
+
+mutants: setup-test ## undo what the simulation holds, one thing at a time: each time seeds must fail (SEEDS=n)
+	@.ci/mutants $(or $(SEEDS),300)
 
 corpus: setup-test ## write the corpus of media files to target/corpus (OUT=dir, ONLY=text)
 	@cargo run --release --locked -p chaos --bin corpus -- --out $(or $(OUT),target/corpus) $(if $(ONLY),--only $(ONLY))

@@ -26,8 +26,10 @@ pub(super) type Pause =
 pub(super) enum Step {
     /// A temporary file is made.
     Create,
-    /// A temporary file is filled and made durable.
-    Write,
+    /// A temporary file is filled with this member's state and made durable.
+    Build,
+    /// A file that was received is read and made durable.
+    Install,
     /// A temporary file gets the name it will be recorded by.
     Name,
     /// Files that do not count are removed.
@@ -71,7 +73,7 @@ impl Disk {
             #[cfg(test)]
             Self::Full(is_full) => {
                 let is_full = is_full.load(std::sync::atomic::Ordering::SeqCst);
-                if step == Step::Write && is_full {
+                if matches!(step, Step::Build | Step::Install) && is_full {
                     let full = std::io::ErrorKind::StorageFull.into();
                     return Err(StoreError::io(std::path::Path::new("snapshots"), full));
                 }

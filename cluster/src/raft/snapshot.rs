@@ -133,7 +133,7 @@ impl Snapshots {
         let directory = self.directory.clone();
         let (path, sha256) = self
             .disk
-            .run(Step::Write, move || {
+            .run(Step::Build, move || {
                 with_spare(&directory, || {
                     let Temporary { file, path } = SnapshotFile::temporary(&directory)?;
                     let sha256 = write_state(&state, &file, &path)?;
@@ -165,7 +165,7 @@ impl Snapshots {
         let directory = self.directory.clone();
         let (state, path, sha256) = self
             .disk
-            .run(Step::Write, move || {
+            .run(Step::Install, move || {
                 let Temporary { file, path } = match path {
                     Some(path) => Temporary { file, path },
                     // It is of another member, which keeps it.

@@ -86,6 +86,14 @@ impl Group {
         self.running.lock().unwrap().get(&id).cloned()
     }
 
+    /// Has a member take a snapshot, if it runs.
+    pub(super) async fn snapshot(&self, id: u64) {
+        if let Some(running) = self.running(id) {
+            // A member that stops meanwhile takes none.
+            drop(running.raft.trigger().snapshot().await);
+        }
+    }
+
     /// Starts a member from what its disk holds, if it does not run and nobody else does so.
     pub(super) async fn start(&self, id: u64) {
         let disk = self.disks.lock().unwrap().remove(&id);

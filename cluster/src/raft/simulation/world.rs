@@ -128,8 +128,9 @@ impl Life {
             let world = life.world.clone();
             Box::pin(async move {
                 let millis = match step {
-                    Step::Write if world.chance(40) => 500..6_000,
-                    Step::Write => 1..200,
+                    Step::Build if world.chance(40) => 500..12_000,
+                    Step::Install if world.chance(10) => 500..3_000,
+                    Step::Build | Step::Install => 1..200,
                     Step::Name | Step::Remove => 0..50,
                     Step::Create | Step::Read => 0..5,
                 };

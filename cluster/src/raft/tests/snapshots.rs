@@ -71,7 +71,7 @@ async fn after_restart(directory: &Path) -> Option<RaftLogId> {
 
 #[tokio::test]
 async fn a_build_that_ends_after_a_newer_install_does_not_replace_it() {
-    for held in [Step::Write, Step::Name, Step::Remove, Step::Read] {
+    for held in [Step::Build, Step::Name, Step::Remove, Step::Read] {
         let (of_leader, own) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let newer = newer(of_leader.path()).await;
         let (gate, disk) = Gate::at(held);
@@ -110,7 +110,7 @@ async fn a_build_that_ends_after_a_newer_install_does_not_replace_it() {
 
 #[tokio::test]
 async fn an_install_that_ends_after_an_older_build_replaces_it() {
-    for held in [Step::Write, Step::Name, Step::Remove] {
+    for held in [Step::Install, Step::Name, Step::Remove] {
         let (of_leader, own) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let newer = newer(of_leader.path()).await;
         let (gate, disk) = Gate::at(held);
@@ -144,7 +144,7 @@ async fn an_install_that_ends_after_an_older_build_replaces_it() {
 #[tokio::test]
 async fn a_crash_at_any_step_leaves_the_old_snapshot_or_the_new_one() {
     let cases = [
-        (Step::Write, 5),
+        (Step::Build, 5),
         // Written, and not recorded.
         (Step::Name, 5),
         // Recorded, and the old one not removed.
