@@ -20,7 +20,8 @@ use cluster::model::{
     RanTime,
 };
 
-use super::receivers::{Pace, Receiver, Receivers, host_of};
+use super::due::{Due, DueIndex, Look};
+use super::receivers::{Pace, Receiver, Receivers};
 use super::shares::{Load, Route, Shares, Spent};
 use crate::ports::{Answered, Times};
 
@@ -81,7 +82,11 @@ pub(super) struct QueueCore {
     /// How receivers answer; `None` until the first round reads the log.
     receivers: Option<Receivers>,
     spent: Spent,
+    due: DueIndex,
 }
+
+/// A due delivery that may be sent, and how.
+type Candidate = (Due, Flight);
 
 impl QueueCore {
     /// The next command, if there is anything to propose and no proposal is in flight.
@@ -131,55 +136,49 @@ impl QueueCore {
     }
 
     /// Due deliveries that fit beside those being sent: of the workspace with the fewest under
-    /// way first, of these the one whose tries have lately taken least, then the oldest. All of
-    /// them are looked at: many for a host that does not answer must not hide one for another.
+    /// way first, of these the one whose tries have lately taken least, then the oldest.
     fn select(
         &mut self,
         state: &State,
         times: Times,
         schedule: &Schedule,
     ) -> Vec<(DeliveryId, Flight)> {
-        let now = times.ran;
+        self.due.follow(state);
         let receivers = self
             .receivers
             .get_or_insert_with(|| Receivers::from_log(state, times, schedule));
         let settled: BTreeSet<DeliveryId> =
             self.results.iter().map(|result| result.delivery).collect();
-        let mut waiting: BTreeMap<&str, VecDeque<(RanTime, DeliveryId, Flight)>> = BTreeMap::new();
-        for ((due, id), ()) in &state.due {
-            if *due > now {
-                break;
+        let is_ours = |id: &DeliveryId| self.sending.contains_key(id) || settled.contains(id);
+        let look = Look {
+            state,
+            times,
+            schedule,
+            receivers,
+        };
+        let mut waiting: BTreeMap<&str, VecDeque<Candidate>> = BTreeMap::new();
+        for (workspace, of_workspace) in self.due.by_workspace() {
+            let mut candidates = Vec::new();
+            for (receiver, queue) in of_workspace {
+                let found = look.at(receiver, queue, is_ours);
+                let outwaited = found.outwaited.iter();
+                self.results
+                    .extend(outwaited.map(|id| untried(*id, times.now)));
+                let flight = Flight {
+                    receiver: receiver.clone(),
+                    route: Route {
+                        workspace: workspace.to_owned(),
+                        host: found.host,
+                        pace: look.receivers.pace(receiver),
+                    },
+                };
+                let due = found.to_send.into_iter();
+                candidates.extend(due.map(|due| (due, flight.clone())));
             }
-            let Some(delivery) = state.deliveries.get(id) else {
-                continue;
-            };
-            let is_current = |node, incarnation| {
-                let known: Option<&cluster::model::NodeInfo> = state.nodes.get(&node);
-                known.is_some_and(|info| info.incarnation == incarnation)
-            };
-            let is_ours = self.sending.contains_key(id) || settled.contains(id);
-            if is_ours || !delivery.is_leasable(now, is_current) {
-                continue;
+            if !candidates.is_empty() {
+                candidates.sort_by_key(|(due, _)| *due);
+                waiting.insert(workspace, candidates.into());
             }
-            let Some(host) = host_of(state, delivery) else {
-                continue;
-            };
-            let receiver = Receiver::of(delivery, &host);
-            if receivers.has_outwaited(&receiver, delivery, times, schedule) {
-                self.results.push(untried(*id, times.now));
-                continue;
-            }
-            if receivers.is_held(&receiver, now) {
-                continue;
-            }
-            let route = Route {
-                workspace: delivery.workspace.clone(),
-                host,
-                pace: receivers.pace(&receiver),
-            };
-            let flight = Flight { receiver, route };
-            let queue = waiting.entry(&delivery.workspace).or_default();
-            queue.push_back((*due, *id, flight));
         }
         let mut load = Load::of(self.sending.values().map(|flight| &flight.route));
         let mut busy: BTreeSet<Receiver> = self
@@ -188,12 +187,12 @@ impl QueueCore {
             .map(|flight| flight.receiver.clone())
             .collect();
         let mut chosen = Vec::new();
-        let place = |workspace, queue: &VecDeque<_>, load: &Load| {
-            let (due, id, _): &(RanTime, DeliveryId, Flight) = queue.front()?;
+        let place = |workspace, queue: &VecDeque<Candidate>, load: &Load| {
+            let (due, _) = queue.front()?;
             let under_way = load.of_workspace(workspace);
-            Some((under_way, self.spent.of(workspace), *due, *id, workspace))
+            Some((under_way, self.spent.of(workspace), *due, workspace))
         };
-        let mut order: BTreeSet<(usize, u64, RanTime, DeliveryId, &str)> = waiting
+        let mut order: BTreeSet<(usize, u64, Due, &str)> = waiting
             .iter()
             .filter_map(|(workspace, queue)| place(workspace, queue, &load))
             .collect();
@@ -202,7 +201,7 @@ impl QueueCore {
                 continue;
             };
             // What does not fit now will not in this round: it only ever gets fuller.
-            while let Some((_, id, flight)) = queue.pop_front() {
+            while let Some(((_, id), flight)) = queue.pop_front() {
                 let is_slow = flight.route.pace == Pace::Slow;
                 let is_taken = is_slow && busy.contains(&flight.receiver);
                 if is_taken || !load.admits(&flight.route, schedule.shares) {

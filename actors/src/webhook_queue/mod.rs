@@ -3,6 +3,7 @@
 //! successor.
 
 mod core;
+mod due;
 mod receivers;
 mod shares;
 #[cfg(test)]

@@ -33,13 +33,22 @@ pub(super) enum Receiver {
 }
 
 impl Receiver {
-    pub(super) fn of(delivery: &Delivery, host: &str) -> Self {
-        match delivery.target {
-            Target::Endpoint(endpoint) => Self::Endpoint(endpoint),
-            Target::Url(_) => Self::Host {
+    /// The receiver of a delivery; `None` if it names a URL without a host.
+    pub(super) fn of(delivery: &Delivery) -> Option<Self> {
+        Some(match &delivery.target {
+            Target::Endpoint(endpoint) => Self::Endpoint(*endpoint),
+            Target::Url(url) => Self::Host {
                 workspace: delivery.workspace.clone(),
-                host: host.to_owned(),
+                host: host_in(url)?,
             },
+        })
+    }
+
+    /// Its host and port, lower case; `None` if its endpoint is gone.
+    pub(super) fn host(&self, state: &State) -> Option<String> {
+        match self {
+            Self::Endpoint(endpoint) => host_in(&state.endpoints.get(endpoint)?.url),
+            Self::Host { host, .. } => Some(host.clone()),
         }
     }
 }
@@ -78,12 +87,15 @@ impl Receivers {
     pub(super) fn from_log(state: &State, times: Times, schedule: &Schedule) -> Self {
         let mut latest: BTreeMap<Receiver, (LogTime, &[DeliveryAttempt])> = BTreeMap::new();
         for delivery in state.deliveries.values() {
-            let (Some(host), Some(last)) = (host_of(state, delivery), delivery.attempts.last())
+            let (Some(receiver), Some(last)) = (Receiver::of(delivery), delivery.attempts.last())
             else {
                 continue;
             };
+            if receiver.host(state).is_none() {
+                continue;
+            }
             let known = latest
-                .entry(Receiver::of(delivery, &host))
+                .entry(receiver)
                 .or_insert((last.at, &delivery.attempts));
             if known.0 < last.at {
                 *known = (last.at, &delivery.attempts);
@@ -191,12 +203,7 @@ fn in_running_time(at: LogTime, times: Times) -> RanTime {
     RanTime(times.ran.0.saturating_sub(times.now.millis_since(at)))
 }
 
-/// The host and port a delivery goes to, lower case; `None` if its endpoint is gone.
-pub(super) fn host_of(state: &State, delivery: &Delivery) -> Option<String> {
-    let url = match &delivery.target {
-        Target::Url(url) => url,
-        Target::Endpoint(endpoint) => &state.endpoints.get(endpoint)?.url,
-    };
+fn host_in(url: &str) -> Option<String> {
     let rest = url.split_once("://")?.1;
     let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
     Some(host.to_ascii_lowercase())

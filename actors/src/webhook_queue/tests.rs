@@ -1,5 +1,6 @@
 //! What is leased, in which order, and what follows from a try.
 
+mod due;
 mod shares;
 
 use std::time::Duration;
