@@ -41,6 +41,7 @@ mod signing;
 mod sources;
 mod status;
 mod timestamp;
+mod unread;
 mod uploads;
 mod webhooks;
 mod write_probe;

@@ -14,7 +14,7 @@ use super::error::ApiError;
 use super::openapi::Document;
 use super::{
     access, admin, capabilities, cors, envelope, files, imports, openapi, ops, preview, probes,
-    renders, sources, uploads, webhooks,
+    renders, sources, unread, uploads, webhooks,
 };
 
 /// The client API and, if it is configured so, the admin API.
@@ -107,4 +107,5 @@ fn finished(routes: OpenApiRouter<Edge>, edge: Edge) -> Router {
         .layer(from_fn(|request: Request, next| async {
             envelope::finish(request, next).await.into_response()
         }))
+        .layer(from_fn(unread::close))
 }
