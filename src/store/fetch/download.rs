@@ -14,6 +14,7 @@ use super::FetchLimits;
 use super::answer::Answer;
 use super::error::FetchError;
 use super::guard::{Guard, NoWay};
+use super::pace::Pace;
 use super::partial::Partial;
 use super::progress::Meter;
 use super::validators::Known;
@@ -223,7 +224,7 @@ impl Download<'_> {
     ) -> Result<reqwest::Result<Option<Bytes>>, FetchError> {
         let silent_until = Instant::now() + self.limits.idle;
         loop {
-            let until = pace.end.map_or(silent_until, |end| end.min(silent_until));
+            let until = pace.end().map_or(silent_until, |end| end.min(silent_until));
             // A piece that has come is not lost by giving up the wait for it.
             let chunk = timeout_at(until, response.chunk()).await;
             let now = Instant::now();
@@ -235,44 +236,6 @@ impl Download<'_> {
                 return Ok(chunk);
             }
         }
-    }
-}
-
-/// How fast a body comes, window by window.
-struct Pace {
-    /// When the window ends; `None`: any rate will do.
-    end: Option<Instant>,
-    /// Bytes there were at its beginning.
-    length: u64,
-}
-
-impl Pace {
-    fn begin(limits: &FetchLimits, length: u64) -> Self {
-        let is_measured = limits.min_rate > 0 && !limits.rate_window.is_zero();
-        Self {
-            end: is_measured.then(|| Instant::now() + limits.rate_window),
-            length,
-        }
-    }
-
-    /// Fails if a whole window has brought too little; `length` bytes are there.
-    fn check(&mut self, limits: &FetchLimits, length: u64, now: Instant) -> Result<(), FetchError> {
-        let Some(end) = self.end.filter(|&end| now >= end) else {
-            return Ok(());
-        };
-        let window = limits.rate_window;
-        let millis = window + now.saturating_duration_since(end);
-        let millis = u64::try_from(millis.as_millis()).unwrap_or(u64::MAX).max(1);
-        let rate = length.saturating_sub(self.length).saturating_mul(1000) / millis;
-        if rate < limits.min_rate {
-            return Err(FetchError::TooSlow {
-                rate,
-                window,
-                least: limits.min_rate,
-            });
-        }
-        *self = Self::begin(limits, length);
-        Ok(())
     }
 }
 

@@ -10,6 +10,7 @@ mod error;
 mod guard;
 mod import;
 mod limits;
+mod pace;
 mod pages;
 mod partial;
 mod progress;

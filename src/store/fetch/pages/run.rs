@@ -16,6 +16,7 @@ use super::proxy::Proxy;
 use crate::store::fetch::FetchLimits;
 use crate::store::fetch::error::FetchError;
 use crate::store::fetch::guard::Guard;
+use crate::store::fetch::pace::Pace;
 use crate::store::fetch::progress::Meter;
 
 /// Pages, scripts and headers, beside the video.
@@ -24,6 +25,8 @@ const SLACK: u64 = 64 << 20;
 const MEMORY: u64 = 2 << 30;
 /// For a large Python program to ask its first question.
 const WARM_UP: Duration = Duration::from_secs(60);
+/// For pages and scripts, until the first bytes of the video are there.
+const LOOK_FOR_VIDEO: Duration = Duration::from_secs(300);
 /// Between two looks at it.
 const TICK: Duration = Duration::from_millis(100);
 /// Where it writes the title, in its home.
@@ -111,7 +114,9 @@ impl ProgramRun<'_> {
         let mut talk = std::pin::pin!(async { tokio::join!(tail(out), tail(err), child.wait()) });
         let mut ticks = interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let (mut seen, mut since) = ((0, 0), Instant::now());
+        let begun = Instant::now();
+        let (mut seen, mut since) = ((0, 0), begun);
+        let mut pace: Option<Pace> = None;
         loop {
             let ended = tokio::select! {
                 (stdout, stderr, status) = &mut talk => {
@@ -131,6 +136,16 @@ impl ProgramRun<'_> {
             }
             if proxy.exceeded() || now.1 > self.limits.bytes.saturating_mul(2) {
                 return Err(FetchError::TooLarge(self.limits.bytes));
+            }
+            // When it joins pictures and sound at the end, nothing comes but a file grows.
+            let moved = now.0.max(now.1);
+            match &mut pace {
+                Some(pace) => pace.check(self.limits, moved, Instant::now())?,
+                None if now.1 > 0 => pace = Some(Pace::begin(self.limits, moved)),
+                None if begun.elapsed() > LOOK_FOR_VIDEO => {
+                    return Err(FetchError::TooLong(LOOK_FOR_VIDEO));
+                }
+                None => {}
             }
             let patience = if now.0 == 0 {
                 WARM_UP

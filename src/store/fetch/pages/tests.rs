@@ -295,6 +295,25 @@ async fn only_one_regular_file_is_taken() {
 }
 
 #[tokio::test]
+async fn a_video_that_comes_slower_than_the_least_rate_is_given_up() {
+    let directory = tempfile::tempdir().unwrap();
+    let slow = "while sleep 0.02; do printf x >> ../out/video.mp4; done";
+    let tool = script(directory.path(), slow).await;
+    let limits = FetchLimits {
+        min_rate: 10_000,
+        rate_window: Duration::from_secs(1),
+        ..limits()
+    };
+    let error = download(&tool, &closed(), &limits, "http://outside.test/").await;
+    let error = error.unwrap_err();
+    assert!(matches!(error, FetchError::TooSlow { .. }), "{error}");
+    let fast = "head -c 100000 /dev/zero > ../out/video.mp4; sleep 0.5";
+    let tool = script(directory.path(), fast).await;
+    let video = download(&tool, &closed(), &limits, "http://outside.test/").await;
+    assert_eq!(video.unwrap().len(), 100_000);
+}
+
+#[tokio::test]
 async fn what_it_says_reaches_the_client_without_what_is_ours() {
     let directory = tempfile::tempdir().unwrap();
     let lines = "echo \"ERROR: [x] bad thing at $http_proxy in $HOME; please report this issue on x\" >&2; exit 1";
