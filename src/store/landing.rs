@@ -1,16 +1,16 @@
 //! A file on its way in: written from bytes in memory or from a stream, hashed as it grows,
 //! off the async threads. It becomes an object only when its owner commits it.
 
-use std::io::{self, Write as _};
+use std::io;
 use std::path::Path;
 
 use bytes::Bytes;
 use cluster::model::Digest;
 use futures::StreamExt;
 use futures::stream::BoxStream;
-use sha2::{Digest as _, Sha256};
 use tempfile::NamedTempFile;
 
+use super::bulk::{self, Written};
 use super::{StoreError, from_io};
 
 /// Streamed bytes gathered before they are written: a task for each small chunk costs more
@@ -20,8 +20,7 @@ const GATHERED: usize = 1024 * 1024;
 /// A file that is not an object yet; dropped, it is gone.
 pub(super) struct Landing {
     file: NamedTempFile,
-    hasher: Sha256,
-    size: u64,
+    written: Written,
 }
 
 /// A file with everything in it.
@@ -42,15 +41,13 @@ impl Landing {
         file.as_file().lock().map_err(from_io)?;
         Ok(Self {
             file,
-            hasher: Sha256::new(),
-            size: 0,
+            written: Written::default(),
         })
     }
 
     pub(super) fn write(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
-        self.hasher.update(bytes);
-        self.size += bytes.len() as u64;
-        self.file.write_all(bytes).map_err(from_io)
+        let written = self.written.append(self.file.as_file_mut(), bytes);
+        written.map_err(from_io)
     }
 
     /// Writes all that comes, holding about a mebibyte of it.
@@ -70,9 +67,9 @@ impl Landing {
             if is_last || length >= GATHERED {
                 let write = std::mem::take(&mut gathered);
                 length = 0;
-                self = blocking(move || {
+                self = bulk::run(move || {
                     write.iter().try_for_each(|chunk| self.write(chunk))?;
-                    Ok(self)
+                    Ok::<_, StoreError>(self)
                 })
                 .await?;
             }
@@ -83,10 +80,11 @@ impl Landing {
     }
 
     pub(super) fn finish(self) -> Landed {
+        let (sha256, size) = self.written.digest();
         Landed {
             file: self.file,
-            sha256: Digest(self.hasher.finalize().into()),
-            size: self.size,
+            sha256,
+            size,
         }
     }
 }

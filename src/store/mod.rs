@@ -1,5 +1,6 @@
 //! The object store: where everything big lives. Keys are server-made.
 
+mod bulk;
 pub mod fetch;
 pub mod keys;
 mod landing;
@@ -14,9 +15,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use cluster::model::{Digest, LogTime, ObjectKey, ObjectRef};
+use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 
+pub use bulk::BulkFile;
 pub use local::{LocalStore, hash_file};
 pub use marks::{Marks, Purpose};
 pub use open::{Location, open, probe};
@@ -73,6 +76,18 @@ pub trait ObjectStore: Send + Sync + 'static {
         from: &'a ObjectKey,
         to: &'a ObjectKey,
     ) -> BoxFuture<'a, Result<(), StoreError>>;
+
+    /// What an object is, with the digest of its bytes, where that takes no transfer of them.
+    /// `None`: only reading the bytes would tell.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`], or whatever hashing a local file meets.
+    fn object_ref<'a>(
+        &'a self,
+        _key: &'a ObjectKey,
+    ) -> BoxFuture<'a, Result<Option<ObjectRef>, StoreError>> {
+        std::future::ready(Ok(None)).boxed()
+    }
 
     /// A link with which a client reaches the store itself. Nothing, when the store has none
     /// to give: then the server passes the bytes on.
@@ -200,6 +215,12 @@ pub enum StoreError {
     /// Anything else; a retry may help.
     #[error("storage failed")]
     Io(#[source] std::io::Error),
+}
+
+impl From<std::io::Error> for StoreError {
+    fn from(error: std::io::Error) -> Self {
+        from_io(error)
+    }
 }
 
 fn from_io(error: std::io::Error) -> StoreError {

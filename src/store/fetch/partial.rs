@@ -6,24 +6,17 @@ use std::time::Duration;
 use cluster::model::Digest;
 use reqwest::RequestBuilder;
 use reqwest::header::{self, HeaderMap};
-use sha2::{Digest as _, Sha256};
-use tokio::fs::File;
-use tokio::io::{AsyncSeekExt, AsyncWriteExt, BufWriter};
 
 use super::answer::text;
 use super::error::FetchError;
-
-/// Small enough for dozens of downloads at once.
-const WRITE_BUFFER: usize = 1 << 18;
+use crate::store::BulkFile;
 
 /// A file is dated to the second: one that is younger may change again within it.
 const SETTLED: Duration = Duration::from_secs(1);
 
 /// What has arrived so far. Kept over retries, so that a resumed download goes on hashing.
 pub(super) struct Partial {
-    file: BufWriter<File>,
-    hasher: Sha256,
-    length: u64,
+    file: BulkFile,
     /// What the bytes so far belong to.
     version: Version,
 }
@@ -40,25 +33,22 @@ struct Version {
 
 impl Partial {
     pub(super) async fn create(scratch: &Path) -> Result<Self, FetchError> {
-        let file = File::create(scratch).await.map_err(failed)?;
         Ok(Self {
-            file: BufWriter::with_capacity(WRITE_BUFFER, file),
-            hasher: Sha256::new(),
-            length: 0,
+            file: BulkFile::create(scratch).map_err(failed)?,
             version: Version::default(),
         })
     }
 
     /// Bytes that have arrived.
     pub(super) fn length(&self) -> u64 {
-        self.length
+        self.file.length()
     }
 
     /// Asks for the rest only, where something has arrived of a version that can be named.
     pub(super) fn ask_for_rest(&self, request: RequestBuilder) -> RequestBuilder {
         match &self.version.validator {
-            Some(validator) if self.length > 0 => request
-                .header(header::RANGE, format!("bytes={}-", self.length))
+            Some(validator) if self.length() > 0 => request
+                .header(header::RANGE, format!("bytes={}-", self.length()))
                 .header(header::IF_RANGE, validator),
             _ => request,
         }
@@ -71,9 +61,9 @@ impl Partial {
             _ => true,
         };
         let whole = self.version.length.map(|length| length.to_string());
-        self.length > 0
+        self.length() > 0
             && content_range(headers).is_some_and(|(start, total)| {
-                start.parse() == Ok(self.length)
+                start.parse() == Ok(self.length())
                     && (total == "*" || same(whole.as_deref(), Some(total)))
             })
             && same(self.version.etag.as_deref(), text(headers, &header::ETAG))
@@ -83,9 +73,9 @@ impl Partial {
     /// how many the whole has, which may be more: a server need not send all that is missing.
     pub(super) fn begins(&mut self, headers: &HeaderMap, rest: Option<u64>) -> Option<u64> {
         let named = content_range(headers).and_then(|(_, total)| total.parse().ok());
-        let before = self.version.length.filter(|_| self.length > 0);
-        let after = rest.map(|rest| self.length.saturating_add(rest));
-        let length = if self.length > 0 {
+        let before = self.version.length.filter(|_| self.length() > 0);
+        let after = rest.map(|rest| self.length().saturating_add(rest));
+        let length = if self.length() > 0 {
             named.or(before).or(after)
         } else {
             after
@@ -99,40 +89,26 @@ impl Partial {
     }
 
     pub(super) async fn append(&mut self, chunk: &[u8]) -> Result<(), FetchError> {
-        self.file.write_all(chunk).await.map_err(failed)?;
-        self.hasher.update(chunk);
-        self.length += chunk.len() as u64;
-        Ok(())
+        self.file.append(chunk).await.map_err(failed)
     }
 
     /// Forgets everything that has arrived.
     pub(super) async fn restart(&mut self) -> Result<(), FetchError> {
         self.version = Version::default();
-        if self.length == 0 {
+        if self.length() == 0 {
             return Ok(());
         }
-        self.rewind().await.map_err(failed)?;
-        self.hasher = Sha256::new();
-        self.length = 0;
-        Ok(())
-    }
-
-    async fn rewind(&mut self) -> std::io::Result<()> {
-        self.file.flush().await?;
-        self.file.rewind().await?;
-        self.file.get_mut().set_len(0).await
+        self.file.restart().await.map_err(failed)
     }
 
     /// Writes everything to the file, and returns what it is.
     pub(super) async fn finish(&mut self) -> Result<(Digest, u64), FetchError> {
-        self.file.flush().await.map_err(failed)?;
-        let sha256 = Digest(self.hasher.clone().finalize().into());
-        Ok((sha256, self.length))
+        self.file.finish().await.map_err(failed)
     }
 
     pub(super) fn truncated(&self, declared: u64) -> FetchError {
         FetchError::Truncated {
-            got: self.length,
+            got: self.length(),
             declared,
         }
     }

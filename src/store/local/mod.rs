@@ -25,6 +25,7 @@ use tokio_util::io::ReaderStream;
 
 use self::verified::Verified;
 pub use self::write::hash_file;
+use super::bulk;
 use super::landing::blocking;
 use super::{
     ByteStream, Listed, Marks, ObjectAbout, ObjectStore, Presign, Purpose, StoreError, from_io,
@@ -126,14 +127,21 @@ impl ObjectStore for LocalStore {
         _about: Option<&'a ObjectAbout>,
     ) -> BoxFuture<'a, Result<ObjectRef, StoreError>> {
         let file = file.to_owned();
-        self.blocking(move |shared| {
+        let is_source = Purpose::of(&key) == Purpose::Source;
+        let shared = Arc::clone(&self.shared);
+        let take = move || {
             let path = shared.path(&key)?;
             // Its bytes are on the disk already, if it is the same disk.
             shared.admit(&key, 0)?;
             let (sha256, size) = shared.take_file(&file, &path)?;
             shared.verified.remember(&key, sha256, &path);
             Ok(ObjectRef { key, sha256, size })
-        })
+        };
+        if is_source {
+            bulk::run(take).boxed()
+        } else {
+            blocking(take).boxed()
+        }
     }
 
     fn get<'a>(&'a self, key: &'a ObjectKey) -> BoxFuture<'a, Result<Bytes, StoreError>> {
@@ -184,10 +192,28 @@ impl ObjectStore for LocalStore {
                     StoreError::Io(error) => missing_or(error, &from),
                     other => other,
                 })?;
-            if let Some(sha256) = shared.verified.of(&from) {
+            let about = fs::metadata(&path).map_err(from_io)?;
+            if let Some(sha256) = shared.verified.of(&from, &about) {
                 shared.verified.remember(&to, sha256, &path);
             }
             Ok(())
+        })
+    }
+
+    fn object_ref<'a>(
+        &'a self,
+        key: &'a ObjectKey,
+    ) -> BoxFuture<'a, Result<Option<ObjectRef>, StoreError>> {
+        let key = key.clone();
+        self.blocking(move |shared| {
+            let path = shared.path(&key)?;
+            let about = fs::metadata(&path).map_err(|error| missing_or(error, &key))?;
+            let (sha256, size) = match shared.verified.of(&key, &about) {
+                Some(sha256) => (sha256, about.len()),
+                None => hash_file(&path).map_err(|error| missing_or(error, &key))?,
+            };
+            shared.verified.remember(&key, sha256, &path);
+            Ok(Some(ObjectRef { key, sha256, size }))
         })
     }
 
@@ -207,7 +233,7 @@ impl ObjectStore for LocalStore {
             if about.len() != object.size {
                 return Err(StoreError::Damaged(object.key));
             }
-            if shared.verified.holds(&object, &about) {
+            if shared.verified.of(&object.key, &about) == Some(object.sha256) {
                 return Ok(path);
             }
             let (sha256, _) = hash_file(&path).map_err(from_io)?;
@@ -250,7 +276,8 @@ impl ObjectStore for LocalStore {
         let key = key.clone();
         self.blocking(move |shared| {
             let path = shared.path(&key)?;
-            let known = shared.verified.of(&key);
+            let about = fs::metadata(&path).map_err(|error| missing_or(error, &key))?;
+            let known = shared.verified.of(&key, &about);
             File::open(&path)
                 .and_then(|file| file.set_modified(SystemTime::now()))
                 .map_err(|error| missing_or(error, &key))?;

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
-use cluster::model::{Digest, ObjectKey, ObjectRef};
+use cluster::model::{Digest, ObjectKey};
 
 /// Digests of files, with the length and time the files then had.
 #[derive(Debug, Default)]
@@ -25,16 +25,11 @@ impl Verified {
             .insert(key.clone(), (sha256, about.len(), changed));
     }
 
-    /// Whether the file that `about` describes is known to be `object`.
-    pub(super) fn holds(&self, object: &ObjectRef, about: &Metadata) -> bool {
-        let Ok(changed) = about.modified() else {
-            return false;
-        };
-        self.table().get(&object.key) == Some(&(object.sha256, about.len(), changed))
-    }
-
-    pub(super) fn of(&self, key: &ObjectKey) -> Option<Digest> {
-        self.table().get(key).map(|(sha256, ..)| *sha256)
+    /// The digest of the object's file, if `about` describes the file that was hashed.
+    pub(super) fn of(&self, key: &ObjectKey, about: &Metadata) -> Option<Digest> {
+        let changed = about.modified().ok()?;
+        let (sha256, size, then) = *self.table().get(key)?;
+        ((size, then) == (about.len(), changed)).then_some(sha256)
     }
 
     pub(super) fn forget(&self, gone: impl Fn(&ObjectKey) -> bool) {

@@ -10,14 +10,12 @@ use std::time::Duration;
 use cluster::model::{Arrival, Asset, AssetKind, Digest, Failure, Ingested, ObjectKey, ObjectRef};
 use futures::StreamExt;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
-use tokio::io::AsyncWriteExt;
 
 use super::Shared;
 use crate::media::Report;
 use crate::plan::Probe;
 use crate::store::fetch::{LOOK, Sniffed, sniff};
-use crate::store::{Purpose, StoreError, keys};
+use crate::store::{BulkFile, Purpose, StoreError, keys};
 use crate::worker::failure;
 
 /// Time between two looks at how far an import is.
@@ -142,35 +140,101 @@ async fn upload(
         let message = format!("the file has {size} bytes, more than the limit of {most}");
         return Err(failure::permanent("source_too_large", message, None));
     }
-    let file = scratch.join("upload");
-    let (sha256, written) = gather(shared, &pieces, size, &file, progress).await?;
-    // A client may write to the store itself: what came is what counts.
-    let declared = asset.new.size.unwrap_or(size);
-    if written != size || written != declared {
-        let message = format!("{written} bytes arrived of {declared}");
-        return Err(failure::permanent("invalid_source", message, None));
-    }
-    let content_type = judge(&file, asset).await?;
-    let key = keys::source(sha256);
-    let known = shared.store.head(&key).await;
-    let object = if known.map_err(|error| failure::of_store(&error))? == Some(written) {
-        // So that it is not trimmed before the log names it.
-        let touched = shared.store.touch(&key).await;
-        touched.map_err(|error| failure::of_store(&error))?;
-        ObjectRef {
-            key,
-            sha256,
-            size: written,
+    let arrived = Arrived {
+        size,
+        declared: asset.new.size.unwrap_or(size),
+    };
+    let known = match arrival {
+        // A client that has a link to the store itself can write there again.
+        Arrival::Whole { key, .. } if *key != keys::upload_raw(asset.id()) => {
+            let known = shared.store.object_ref(key).await;
+            known.map_err(|error| gone(&error))?
         }
-    } else {
-        let put = shared.store.put_file(key, &file, None).await;
-        put.map_err(|error| failure::of_store(&error))?
+        _ => None,
+    };
+    let (object, content_type) = match known {
+        Some(known) => link(shared, asset, known, arrived, scratch).await?,
+        None => {
+            let file = scratch.join("upload");
+            let (sha256, written) = gather(shared, &pieces, size, &file, progress).await?;
+            arrived.check(written)?;
+            let content_type = judge(&file, asset).await?;
+            let key = keys::source(sha256);
+            let object = ObjectRef { key, sha256, size };
+            if !is_stored(shared, &object).await? {
+                let put = shared.store.put_file(object.key.clone(), &file, None).await;
+                put.map_err(|error| failure::of_store(&error))?;
+            }
+            (object, content_type)
+        }
     };
     Ok(Taken {
         object,
         content_type,
         filename: asset.new.filename.clone(),
     })
+}
+
+/// How many bytes of an upload there should be.
+#[derive(Debug, Clone, Copy)]
+struct Arrived {
+    /// Those that were counted when it arrived.
+    size: u64,
+    /// Those that its client declared.
+    declared: u64,
+}
+
+impl Arrived {
+    /// A client may write to the store itself: what came is what counts.
+    fn check(self, written: u64) -> Result<(), Failure> {
+        if written == self.size && written == self.declared {
+            return Ok(());
+        }
+        let message = format!("{written} bytes arrived of {}", self.declared);
+        Err(failure::permanent("invalid_source", message, None))
+    }
+}
+
+/// Takes in a whole upload that lies in the store unchangeably, by giving it the name of its
+/// digest: its bytes are neither read nor written again.
+async fn link(
+    shared: &Shared,
+    asset: &Asset,
+    upload: ObjectRef,
+    arrived: Arrived,
+    scratch: &Path,
+) -> Result<(ObjectRef, String), Failure> {
+    arrived.check(upload.size)?;
+    let file = shared.store.local_file(&upload, scratch).await;
+    let content_type = judge(&file.map_err(|error| gone(&error))?, asset).await?;
+    let object = ObjectRef {
+        key: keys::source(upload.sha256),
+        ..upload
+    };
+    if !is_stored(shared, &object).await? {
+        let copied = shared.store.copy(&upload.key, &object.key).await;
+        copied.map_err(|error| gone(&error))?;
+        // Its time of use is that of the upload, which may have waited for long.
+        let touched = shared.store.touch(&object.key).await;
+        touched.map_err(|error| failure::of_store(&error))?;
+    }
+    Ok((object, content_type))
+}
+
+/// Whether the object is in the store. It is touched then, so that it is not trimmed before
+/// the log names it.
+async fn is_stored(shared: &Shared, object: &ObjectRef) -> Result<bool, Failure> {
+    let of_store = |error: StoreError| failure::of_store(&error);
+    let known = shared.store.head(&object.key).await.map_err(of_store)?;
+    if known != Some(object.size) {
+        return Ok(false);
+    }
+    match shared.store.touch(&object.key).await {
+        Ok(()) => Ok(true),
+        // Trimmed in between.
+        Err(StoreError::NotFound(_)) => Ok(false),
+        Err(error) => Err(of_store(error)),
+    }
 }
 
 /// Writes the pieces of an upload one behind the other.
@@ -182,9 +246,7 @@ async fn gather(
     progress: &AtomicU64,
 ) -> Result<(Digest, u64), Failure> {
     let of_io = |error: std::io::Error| failure::of_io(&error);
-    let mut out = tokio::fs::File::create(file).await.map_err(of_io)?;
-    let mut hasher = Sha256::new();
-    let mut written = 0;
+    let mut out = BulkFile::create(file).map_err(of_io)?;
     for key in pieces {
         let mut bytes = shared
             .store
@@ -193,20 +255,18 @@ async fn gather(
             .map_err(|error| gone(&error))?;
         while let Some(chunk) = bytes.next().await {
             let chunk = chunk.map_err(|error| failure::of_store(&error))?;
-            written += chunk.len() as u64;
-            if written > size {
+            let more = chunk.len() as u64;
+            if out.length() + more > size {
                 let message = format!("more than the {size} bytes of the upload arrived");
                 return Err(failure::permanent("invalid_source", message, None));
             }
-            hasher.update(&chunk);
-            let admitted = shared.scratch.admit(Purpose::Source, chunk.len() as u64);
+            let admitted = shared.scratch.admit(Purpose::Source, more);
             admitted.map_err(of_io)?;
-            out.write_all(&chunk).await.map_err(of_io)?;
-            progress.fetch_add(chunk.len() as u64, Ordering::Relaxed);
+            out.append(&chunk).await.map_err(of_io)?;
+            progress.fetch_add(more, Ordering::Relaxed);
         }
     }
-    out.flush().await.map_err(of_io)?;
-    Ok((Digest(hasher.finalize().into()), written))
+    out.finish().await.map_err(of_io)
 }
 
 fn gone(error: &StoreError) -> Failure {

@@ -1,9 +1,12 @@
 //! Taking in and delivering: what arrives, what is refused, and what is reported.
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use cluster::model::{
@@ -129,6 +132,35 @@ async fn an_upload_becomes_an_object_named_by_its_bytes_that_its_client_cannot_w
     assert_eq!(content_type, "image/png");
     // A client that still has the link writes something else.
     world.put(keys::upload_raw(ID), b"changed").await;
+    assert_eq!(world.store.get(&object.key).await.unwrap(), picture());
+}
+
+#[tokio::test]
+async fn an_upload_that_came_through_this_server_is_not_written_a_second_time() {
+    let world = World::new(BTreeMap::new());
+    let sent = world.put(keys::upload_whole(ID), &picture()).await;
+    let arrival = Arrival::Whole {
+        key: sent.key.clone(),
+        size: 300,
+    };
+    let long_ago = SystemTime::now() - Duration::from_secs(3600);
+    let raw = world
+        .store
+        .local_file(&sent, &world.dirs.own)
+        .await
+        .unwrap();
+    File::open(&raw).unwrap().set_modified(long_ago).unwrap();
+    let (object, content_type) = world.take_in(&upload("image/png", arrival)).await.unwrap();
+    assert_eq!(object.key, keys::source(digest(&picture())));
+    assert_eq!(content_type, "image/png");
+    let source = world.store.local_file(&object, &world.dirs.own).await;
+    let about = std::fs::metadata(source.unwrap()).unwrap();
+    assert_eq!(about.ino(), std::fs::metadata(&raw).unwrap().ino());
+    // Its age counts from now: nothing trims it before the log names it.
+    assert!(about.modified().unwrap() > long_ago + Duration::from_secs(1800));
+    assert_eq!(world.progress.load(Ordering::Relaxed), 0, "bytes read");
+    // What happens to the upload's name later does not reach the source.
+    world.store.delete(&sent.key).await.unwrap();
     assert_eq!(world.store.get(&object.key).await.unwrap(), picture());
 }
 
