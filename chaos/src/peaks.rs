@@ -24,6 +24,13 @@ struct Seen {
     worker: u64,
 }
 
+impl Seen {
+    fn text(&self) -> String {
+        let (server, worker) = (self.server >> 20, self.worker >> 20);
+        format!("server {server} MiB, a worker {worker} MiB")
+    }
+}
+
 /// Watches servers, one after another; it ends when this is dropped.
 #[derive(Debug, Default)]
 pub struct Peaks {
@@ -66,13 +73,16 @@ impl Peaks {
     /// When a process took more than it may.
     pub fn figure(&self) -> Result<Figure> {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let (server, worker) = (seen.server >> 20, seen.worker >> 20);
-        ensure!(seen.server <= SERVER_LIMIT, "the server took {server} MiB");
-        ensure!(seen.worker <= WORKER_LIMIT, "a worker took {worker} MiB");
-        Ok(Figure::new(
-            "most memory",
-            format!("server {server} MiB, a worker {worker} MiB"),
-        ))
+        let text = seen.text();
+        ensure!(seen.server <= SERVER_LIMIT, "the server took more: {text}");
+        ensure!(seen.worker <= WORKER_LIMIT, "a worker took more: {text}");
+        Ok(Figure::new("most memory", text))
+    }
+
+    /// What was seen, whatever it is: for a claim that fails for another reason.
+    pub fn text(&self) -> String {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        format!("most memory: {}", seen.text())
     }
 }
 

@@ -257,21 +257,31 @@ fn film(url: &str) -> Value {
     })
 }
 
-/// Renders of noise until no more are taken.
+/// Renders of noise that are under way at once.
+const AT_ONCE: usize = 4;
+
+/// Renders of noise, several at a time, until no more are taken or none of a round completes.
 async fn outputs(filler: &Client, url: &str) -> Result<String> {
     let mut ids = Vec::new();
     let begun = Instant::now();
     while begun.elapsed() < LIMIT {
-        let answer = filler.call("POST", "/v1/renders", Some(&film(url))).await?;
-        if answer.status != 202 {
-            ensure!(answer.error_code() == "storage_full", "{}", answer.body);
-            let so_far = told(filler, &ids).await?;
-            return Ok(format!("storage_full, and {so_far}"));
+        let mut round = Vec::new();
+        for _ in 0..AT_ONCE {
+            let answer = filler.call("POST", "/v1/renders", Some(&film(url))).await?;
+            if answer.status != 202 {
+                ensure!(answer.error_code() == "storage_full", "{}", answer.body);
+                let so_far = told(filler, &ids).await?;
+                return Ok(format!("storage_full, and {so_far}"));
+            }
+            round.push(answer.id()?);
+            ids.push(answer.id()?);
         }
-        let id = answer.id()?;
-        let ended = filler.ended(&id, LIMIT).await;
-        ids.push(id);
-        if ended.is_err() || ended.is_ok_and(|render| render["status"] != "completed") {
+        let mut completed = 0;
+        for id in &round {
+            let ended = filler.ended(id, LIMIT).await;
+            completed += usize::from(ended.is_ok_and(|render| render["status"] == "completed"));
+        }
+        if completed == 0 {
             return told(filler, &ids).await;
         }
     }

@@ -29,7 +29,8 @@ const TOLD_LIMIT: Duration = Duration::from_secs(5);
 /// What the hostile workspace gets going before times count.
 const HEAD_START: Duration = Duration::from_secs(4);
 
-/// Measures the others beside an eighth workspace that behaves, then beside each attack.
+/// Measures the others beside an eighth workspace that behaves, then beside each attack, or
+/// those that the variable `ATTACKS` names (`ATTACKS="3 4"`).
 ///
 /// # Errors
 /// When renders of the others fail or take too long, or the server takes too much memory.
@@ -54,7 +55,13 @@ pub async fn check(bench: &Bench, scale: Scale) -> Result<Figures> {
 
     beside(&others, Duration::from_secs(3), &receiver).await?;
     let (mut figures, mut failed) = (Vec::new(), Vec::new());
-    for (number, kind) in ATTACKS.iter().enumerate() {
+    let only = std::env::var("ATTACKS").ok();
+    let is_wanted = |number: usize| match &only {
+        Some(only) => only.contains(&(number + 1).to_string()),
+        None => true,
+    };
+    let attacks = ATTACKS.iter().enumerate();
+    for (number, kind) in attacks.filter(|(number, _)| is_wanted(*number)) {
         // Just before each attack: what else the machine does changes over minutes.
         let behaving = tokio::spawn(behave(eighth.clone()));
         let baseline = beside(&others, window / 2, &receiver).await;
@@ -78,9 +85,11 @@ pub async fn check(bench: &Bench, scale: Scale) -> Result<Figures> {
                     failed.push(format!("A{}, by late webhooks", number + 1));
                 }
                 format!(
-                    "{}; all behaving: {baseline}; p95 × {ratio:.2}; told after {:.0} ms at most",
+                    "{}; all behaving: {baseline}; p95 × {ratio:.2}; told after {:.0} ms at \
+                     most; so far {}",
                     seen.renders,
-                    seen.told.as_secs_f64() * 1000.0
+                    seen.told.as_secs_f64() * 1000.0,
+                    peaks.text()
                 )
             }
             Err(error) => {
@@ -93,8 +102,9 @@ pub async fn check(bench: &Bench, scale: Scale) -> Result<Figures> {
     }
     ensure!(
         failed.is_empty(),
-        "{failed:?} hurt the others: {}",
-        Figure::told(&figures)
+        "{failed:?} hurt the others: {}; {}",
+        Figure::told(&figures),
+        peaks.text()
     );
     let peak = peaks.figure().with_context(|| Figure::told(&figures))?;
     figures.push(peak);

@@ -2,10 +2,10 @@
 //! and webhooks under way: nothing fails, nothing is lost, nothing is there twice, no process
 //! and no file stays behind.
 
+mod files;
 mod traffic;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -15,11 +15,11 @@ use rand::{Rng as _, SeedableRng as _};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
+use self::files::swept_clean;
 use self::traffic::{Traffic, Wanted};
 use super::{Bench, Figure, Figures, Scale};
 use crate::api::Api;
 use crate::clips::{Timing, numbered};
-use crate::node::Node;
 use crate::peaks::Peaks;
 use crate::process::{Process, descendants};
 use crate::receiver::{Received, Receiver};
@@ -75,9 +75,9 @@ pub async fn check(bench: &Bench, scale: Scale) -> Result<Figures> {
     }
 
     let api = node.api()?;
-    let ended = all_ended(&api, &traffic.wanted()).await?;
+    let ended = all_ended(&api, &traffic.wanted()).await;
+    let ended = ended.with_context(|| peaks.text())?;
     let events = all_told(&receiver, &ended).await?;
-    let objects = node.data_dir().join("objects");
     let left = {
         let swept = options
             .with("RETENTION__ORPHANS", &"1s")
@@ -87,7 +87,7 @@ pub async fn check(bench: &Bench, scale: Scale) -> Result<Figures> {
         node.reconfigure(swept);
         node.start_again().await?;
         peaks.follow(node.process()?);
-        swept_clean(&node, &objects).await?
+        swept_clean(&node, &receiver).await?
     };
     let family = descendants(node.process()?.pid);
     node.kill().await?;
@@ -288,89 +288,4 @@ fn about(one: &Received) -> (String, String) {
     let body = one.body();
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     (text(&body["data"]["object"]["id"]), text(&body["type"]))
-}
-
-/// Waits until only what a record names is in the store.
-async fn swept_clean(node: &Node, objects: &Path) -> Result<String> {
-    let deadline = Instant::now() + LIMIT;
-    let api = node.api()?;
-    let renders = ids(&listed(&api, "/v1/renders").await?);
-    loop {
-        let stray = stray(&api, objects, &renders).await?;
-        if stray.is_empty() {
-            return Ok(format!("{} jobs have files, no other file", renders.len()));
-        }
-        ensure!(
-            Instant::now() < deadline,
-            "{} without a record: {stray:?}",
-            stray.len()
-        );
-        tokio::time::sleep(Duration::from_secs(1)).await;
-    }
-}
-
-fn ids(list: &[Value]) -> BTreeSet<String> {
-    list.iter()
-        .filter_map(|one| one["id"].as_str())
-        .map(str::to_owned)
-        .collect()
-}
-
-/// Files of jobs and uploads that no record names. Of a completed job that is all but its
-/// request, what clients are told from, and one film.
-async fn stray(api: &Api, objects: &Path, renders: &BTreeSet<String>) -> Result<Vec<String>> {
-    let mut stray = Vec::new();
-    for job in children(&objects.join("jobs"))? {
-        let at = objects.join("jobs").join(&job);
-        if !renders.contains(&format!("render_{job}")) && !renders.contains(&job) {
-            stray.push(format!("jobs/{job}"));
-            continue;
-        }
-        let films = children(&at.join("join"))?;
-        if films.len() > 1 {
-            stray.extend(
-                films
-                    .iter()
-                    .skip(1)
-                    .map(|film| format!("jobs/{job}/join/{film}")),
-            );
-        }
-        let others = children(&at)?.into_iter();
-        let known = ["composition.json", "prepared", "findings", "join"];
-        let others = others.filter(|name| !known.iter().any(|known| name.starts_with(known)));
-        for name in others {
-            if files_below(&at.join(&name))? > 0 {
-                stray.push(format!("jobs/{job}/{name}"));
-            }
-        }
-    }
-    for upload in children(&objects.join("uploads"))? {
-        let path = format!("/v1/uploads/{upload}");
-        if api.get(&path).await?.status == 404 {
-            stray.push(format!("uploads/{upload}"));
-        }
-    }
-    Ok(stray)
-}
-
-fn children(directory: &Path) -> Result<Vec<String>> {
-    match std::fs::read_dir(directory) {
-        Ok(entries) => Ok(entries
-            .flatten()
-            .map(|entry| entry.file_name().to_string_lossy().into_owned())
-            .collect()),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
-        Err(error) => Err(error.into()),
-    }
-}
-
-fn files_below(path: &Path) -> Result<usize> {
-    if !path.is_dir() {
-        return Ok(usize::from(path.is_file()));
-    }
-    let mut count = 0;
-    for name in children(path)? {
-        count += files_below(&path.join(name))?;
-    }
-    Ok(count)
 }
