@@ -58,10 +58,10 @@ pub(super) struct Waiting {
 
 /// The runs that give up their segments that have not begun.
 ///
-/// Every slot whose run is at its last segment comes free by itself and goes to the workspace
-/// with the fewest slots. If workspaces then still have fewer than another one, the longest run
-/// of the latter ends at its next segment boundary. Within a workspace only a job of higher
-/// priority ends a run.
+/// If a workspace has fewer slots than another one, the longest run of the latter ends at its next
+/// segment boundary, also where a run at its last segment ends by itself: nobody knows which comes
+/// first, and what is given back is granted anew. Where no workspace has more, the slots that come
+/// free by themselves are waited for. Within a workspace only a job of higher priority ends a run.
 pub(super) fn wanted_back(
     state: &State,
     waiting: &[Waiting],
@@ -94,35 +94,39 @@ pub(super) fn wanted_back(
         };
         let need = needs[next].0;
         let workspace = need.workspace.as_str();
-        let is_served = if coming > 0 {
-            coming -= 1;
-            true
-        } else {
-            let own = load(workspace);
-            let from = long
-                .iter()
+        let own = load(workspace);
+        let of_others = long
+            .iter()
+            .enumerate()
+            .filter(|(_, run)| run.job.workspace != workspace)
+            .max_by_key(|(_, run)| (load(&run.job.workspace), run.waiting.len()))
+            .filter(|(_, run)| load(&run.job.workspace) > own)
+            .map(|(index, _)| index);
+        let of_lower_priority = || {
+            long.iter()
                 .enumerate()
-                .filter(|(_, run)| run.job.workspace != workspace)
-                .max_by_key(|(_, run)| (load(&run.job.workspace), run.waiting.len()))
-                .filter(|(_, run)| load(&run.job.workspace) > own)
-                .or_else(|| {
-                    long.iter()
-                        .enumerate()
-                        .filter(|(_, run)| run.job.workspace == workspace)
-                        .filter(|(_, run)| run.job.priority < need.priority)
-                        .min_by_key(|(_, run)| run.job.priority)
-                })
-                .map(|(index, _)| index);
-            match from {
-                Some(index) => {
-                    let run = long.swap_remove(index);
-                    wanted.insert(run.number);
-                    let entry = loads.entry(run.job.workspace.as_str()).or_default();
-                    *entry = entry.saturating_sub(1);
-                    true
-                }
-                None => false,
+                .filter(|(_, run)| run.job.workspace == workspace)
+                .filter(|(_, run)| run.job.priority < need.priority)
+                .min_by_key(|(_, run)| run.job.priority)
+                .map(|(index, _)| index)
+        };
+        let from = match of_others {
+            None if coming == 0 => of_lower_priority(),
+            of_others => of_others,
+        };
+        let is_served = match from {
+            Some(index) => {
+                let run = long.swap_remove(index);
+                wanted.insert(run.number);
+                let entry = loads.entry(run.job.workspace.as_str()).or_default();
+                *entry = entry.saturating_sub(1);
+                true
             }
+            None if coming > 0 => {
+                coming -= 1;
+                true
+            }
+            None => false,
         };
         if is_served {
             needs[next].1 -= 1;

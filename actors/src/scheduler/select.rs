@@ -22,6 +22,10 @@ use super::transfers;
 /// answers to polls; beyond this, positioned decoders save nothing any more.
 const LONGEST_RUN: usize = 64;
 
+/// Of all slots, the part that the sound of one workspace's renders may take at once. The sound
+/// of a render is mixed in one piece, which cannot be given back when another workspace waits.
+const MIXING_PART: u32 = 2;
+
 /// A node's slots that could begin something.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct FreeSlots {
@@ -81,6 +85,12 @@ pub(super) fn select(
     let limit = concurrent_per_workspace;
     let mut grants = transfers::select(state, ran, slots, transferring, &mut going_on, limit);
     let room: u32 = slots.iter().map(|node| node.free).sum();
+    let all_slots = room.saturating_add(busy.values().sum());
+    let mut mixing = mixing(state);
+    let may_mix = |mixing: &BTreeMap<&str, u32>, job: &Job| {
+        let own = mixing.get(job.workspace.as_str()).copied();
+        own.unwrap_or(0) < (all_slots / MIXING_PART).max(1)
+    };
     let mut open = open_jobs(state, ran, usize::try_from(room).unwrap_or(usize::MAX));
     served.retain(|workspace| open.iter().any(|open| open.job.workspace == workspace));
     loop {
@@ -97,13 +107,19 @@ pub(super) fn select(
             .iter_mut()
             .enumerate()
             .filter(|(_, open)| may_go_on(open.job, &going_on, concurrent_per_workspace))
-            .find_map(|(index, open)| open.take_run(slots).map(|run| (index, run)))
+            .find_map(|(index, open)| {
+                let run = open.take_run(slots, may_mix(&mixing, open.job));
+                run.map(|run| (index, run))
+            })
         else {
             break;
         };
         let job = open[index].job;
         *busy.entry(job.workspace.clone()).or_default() += 1;
         served.note(&job.workspace);
+        if run.tasks == [TaskKind::Audio] {
+            *mixing.entry(&job.workspace).or_default() += 1;
+        }
         if job.status == JobStatus::Queued {
             *going_on.entry(&job.workspace).or_default() += 1;
         }
@@ -112,7 +128,12 @@ pub(super) fn select(
         }
         grants.push(run);
     }
-    open.retain(|open| may_go_on(open.job, &going_on, concurrent_per_workspace));
+    open.retain_mut(|open| {
+        if !may_mix(&mixing, open.job) {
+            open.single.retain(|kind| *kind != TaskKind::Audio);
+        }
+        !open.is_empty() && may_go_on(open.job, &going_on, concurrent_per_workspace)
+    });
     Selection {
         grants,
         waiting: waiting(&open),
@@ -174,6 +195,18 @@ fn renders_going_on(state: &State) -> BTreeMap<&str, u32> {
     going_on
 }
 
+/// Slots of each workspace that mix sound.
+fn mixing(state: &State) -> BTreeMap<&str, u32> {
+    let mut mixing: BTreeMap<&str, u32> = BTreeMap::new();
+    for job in state.queues.begun().filter_map(|id| state.jobs.get(&id)) {
+        if let Some(task) = job.tasks.get(&TaskKind::Audio) {
+            let live = u32::try_from(task.live.len()).unwrap_or(u32::MAX);
+            *mixing.entry(&job.workspace).or_default() += live;
+        }
+    }
+    mixing
+}
+
 /// Whether a job may be given work: it has begun, or its workspace may begin another.
 pub(super) fn may_go_on(job: &Job, going_on: &BTreeMap<&str, u32>, limit: u32) -> bool {
     let count = going_on
@@ -228,9 +261,11 @@ impl<'a> OpenJob<'a> {
         self.single.is_empty() && self.segments.is_empty()
     }
 
-    /// The next run of this job and the slot it takes; `None` if no free slot suits it.
-    fn take_run(&mut self, slots: &mut [FreeSlots]) -> Option<Grant> {
-        if let Some(&kind) = self.single.front() {
+    /// The next run of this job and the slot it takes; `None` if no free slot suits it. Sound
+    /// is left out unless `may_mix`.
+    fn take_run(&mut self, slots: &mut [FreeSlots], may_mix: bool) -> Option<Grant> {
+        let may_begin = |kind: &TaskKind| may_mix || *kind != TaskKind::Audio;
+        if let Some(kind) = self.single.front().copied().filter(may_begin) {
             let node = choose(self.job, kind, self.fingerprint, slots)?;
             slots[node].free -= 1;
             self.single.pop_front();

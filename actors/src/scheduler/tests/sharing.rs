@@ -1,7 +1,11 @@
 //! Who gets a slot when there are fewer slots than work, who gives one back, and what a lost
 //! node's leases count for.
 
+use cluster::command::Grant;
+use cluster::model::{FrameRange, FrameRate, PlanFacts, TaskOutput};
+
 use super::*;
+use crate::testkit;
 
 fn submit(bench: &mut Bench, id: u128, workspace: &str, priority: i8) {
     let mut submission = submission(JobId(id));
@@ -97,6 +101,83 @@ fn a_long_run_gives_back_what_it_has_not_begun_when_another_workspace_waits() {
     bench.pass(Duration::from_secs(1));
     let reply = bench.ask(&poll(1, 1, &leases[..1])).unwrap();
     assert_eq!(runs(&reply), [[TaskKind::Prepare]], "the other's turn");
+}
+
+#[test]
+fn a_long_run_is_asked_for_also_while_another_is_at_its_last_segment() {
+    let mut bench = Bench::new(open(6, 30));
+    bench.ask(&poll(1, 2, &[])).unwrap();
+    let all = held(&bench, 6, 3);
+    // The first run has given back what it had not begun; its one segment may take long.
+    submit(&mut bench, 9, "other", 0);
+    let mut back = poll(1, 0, &[&all[..1], &all[3..]].concat());
+    back.handed_back = all[1..3]
+        .iter()
+        .map(|&(index, epoch, _)| (segment(index), epoch))
+        .collect();
+    bench.send(&back);
+    assert_eq!(bench.round().unwrap().releases.len(), 2);
+    bench.pass(Duration::from_secs(1));
+    let reply = bench.ask(&poll(1, 0, &[&all[..1], &all[3..]].concat()));
+    let run = bench.state.jobs[&JOB].tasks[&TaskKind::Segment(3)].live[0].run;
+    assert_eq!(
+        reply.unwrap().hand_back,
+        [run],
+        "its boundary may come first"
+    );
+}
+
+/// A render of one segment and sound, of which neither has begun.
+fn with_sound(bench: &mut Bench, id: u128, workspace: &str) {
+    submit(bench, id, workspace, 0);
+    let job = JobId(id);
+    let info = node(1, 1, 2);
+    let outcome = bench.apply(Command::Round(Round {
+        grants: vec![Grant {
+            job,
+            tasks: vec![TaskKind::Prepare],
+            node: info.id,
+            incarnation: info.incarnation,
+            fingerprint: info.fingerprint,
+            extra: false,
+        }],
+        ..Round::default()
+    }));
+    let Outcome::Round(outcome) = outcome else {
+        panic!("{outcome:?}");
+    };
+    let granted = outcome.grants.into_iter().flatten().flatten().next();
+    let granted = granted.expect("a node of two slots takes it");
+    bench.apply(Command::Round(Round {
+        reports: vec![Report {
+            task: granted.task,
+            epoch: granted.epoch,
+            generation: granted.generation,
+            result: Ok(TaskOutput::Plan {
+                object: testkit::object("plan", 1),
+                facts: PlanFacts {
+                    frames: 30,
+                    rate: FrameRate::new(30, 1).unwrap(),
+                    segments: FrameRange::new(0, 30).into_iter().collect(),
+                    has_audio: true,
+                },
+            }),
+            retry_after_millis: 0,
+        }],
+        ..Round::default()
+    }));
+}
+
+#[test]
+fn the_sound_of_one_workspace_takes_half_of_the_slots_at_most() {
+    let mut bench = Bench::new(newest());
+    bench.apply(Command::RegisterNode(node(1, 1, 2)));
+    with_sound(&mut bench, 1, "many");
+    with_sound(&mut bench, 2, "many");
+    bench.send(&poll(1, 2, &[]));
+    let round = bench.round().unwrap();
+    let tasks: Vec<_> = round.grants.iter().map(|one| one.tasks.clone()).collect();
+    assert_eq!(tasks, [vec![TaskKind::Audio], segments(0..1)]);
 }
 
 #[test]
