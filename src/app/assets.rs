@@ -11,6 +11,7 @@ use actors::ports::{Clock, Coordinator, Leadership};
 use cluster::State;
 use cluster::command::{Command, Retention as Ages, Trim};
 use cluster::model::{Asset, AssetId, AssetKind, AssetStatus, LogTime};
+use cluster::state::ARRIVED_KEPT_MILLIS;
 use tokio_util::sync::CancellationToken;
 
 use super::event_bodies;
@@ -29,7 +30,7 @@ const IDLE_ROUNDS: u64 = 15;
 const TRIM_ROUNDS: u64 = 60;
 
 /// A request that was being sent when its upload was settled has ended by then.
-const GRACE_MILLIS: u64 = 10 * 60 * 1000;
+const GRACE_MILLIS: u64 = ARRIVED_KEPT_MILLIS;
 
 /// Usage is kept for the longest period that can be asked for, and a little.
 const USAGE: Duration = Duration::from_secs(400 * 24 * 3600);

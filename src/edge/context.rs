@@ -15,7 +15,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use ulid::Ulid;
 
-use super::access::{Buckets, Reservations};
+use super::access::{Arriving, Buckets, Reservations};
 use super::admin::{self, JobMemory};
 use super::arrivals::Arrivals;
 use super::changes::Watchers;
@@ -26,6 +26,7 @@ use super::high_water::HighWater;
 use super::notify::{Sealer, Sender};
 use super::pool::Pool;
 use super::ports::Observer;
+use super::room::Room;
 use super::signing::Signer;
 use super::write_probe::WriteProbe;
 use crate::store::ObjectStore;
@@ -35,8 +36,12 @@ use crate::telemetry::metrics::{self, Exposition};
 /// How long applied state may lag behind a commit this process just made.
 const CATCH_UP: Duration = Duration::from_secs(2);
 
-/// Test calls of webhooks at one time: they are for people, not for making servers busy.
-const TEST_CALLS: usize = 4;
+/// Test calls of webhooks at one time, in all and of one workspace: they are for people, not for
+/// making servers busy.
+const TEST_CALLS: (usize, usize) = (16, 2);
+
+/// Streams of events that are open at one time, in all and of one workspace: each is a connection.
+const STREAMS: (usize, usize) = (1_024, 256);
 
 /// What the edge is built from.
 pub struct Parts {
@@ -104,7 +109,11 @@ pub struct Shared {
     /// Whether the data directory takes writes.
     pub(super) write_probe: WriteProbe,
     /// Room for test calls on their way.
-    pub(super) testing: tokio::sync::Semaphore,
+    pub(super) testing: Arc<Room>,
+    /// Room for streams of events.
+    pub(super) streams: Arc<Room>,
+    /// Uploads of undeclared length on their way.
+    pub(super) arriving: Arriving,
     ids: Mutex<ulid::Generator>,
 }
 
@@ -143,7 +152,9 @@ impl Edge {
             pool: Pool::new(),
             sender,
             writing: tokio::sync::Mutex::default(),
-            testing: tokio::sync::Semaphore::new(TEST_CALLS),
+            testing: Room::new(TEST_CALLS.0, TEST_CALLS.1),
+            streams: Room::new(STREAMS.0, STREAMS.1),
+            arriving: Arriving::default(),
             ids: Mutex::new(ulid::Generator::new()),
         })))
     }

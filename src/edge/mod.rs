@@ -35,6 +35,7 @@ mod preview;
 mod probes;
 mod range;
 mod renders;
+mod room;
 mod router;
 mod serve;
 mod signing;

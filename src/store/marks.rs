@@ -25,6 +25,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 pub enum Purpose {
     /// Uploads, imports and fetched sources.
     Source,
+    /// Requests of the workspace that keeps most. They stop a little before rendering does, so
+    /// that there is room for others' renders.
+    LastShare,
     /// What renders make: plans, segments, sound, artifacts.
     Render,
     /// What clients ask for. Goes on a little longer than rendering, so that on a disk that one
@@ -130,6 +133,11 @@ impl Marks {
     fn mark(&self, purpose: Purpose, total: u64) -> u64 {
         let (percent, most) = match purpose {
             Purpose::Source => (self.sources_percent, MOST_FOR_SOURCES),
+            Purpose::LastShare => {
+                let percent = self.renders_percent;
+                let quarter = percent.div_ceil(4);
+                (percent.saturating_add(quarter), MOST_FOR_RENDERS / 4 * 5)
+            }
             Purpose::Render => (self.renders_percent, MOST_FOR_RENDERS),
             Purpose::Request => (self.renders_percent / 2, MOST_FOR_RENDERS / 2),
             Purpose::Record => return 0,

@@ -45,6 +45,7 @@ use serde::{Deserialize, Serialize};
 
 pub use job::{HISTORY_LEN, Job, PlanState, Task, TaskPhase, Tasks};
 pub use queues::Queues;
+pub use stored_bytes::ARRIVED_KEPT_MILLIS;
 pub use submit::IDEMPOTENCY_WINDOW_MILLIS;
 pub use upgrade::{decode, encode};
 pub(crate) use upgrade::{decode_from, encode_into};

@@ -5,10 +5,14 @@ use std::collections::BTreeMap;
 use super::{Job, State};
 use crate::model::{Arrival, Asset, AssetKind, AssetStatus, LogTime};
 
+/// How long what arrived of an asset is kept after the asset has settled, in milliseconds.
+pub const ARRIVED_KEPT_MILLIS: u64 = 10 * 60 * 1000;
+
 impl State {
     /// Bytes that `workspace` keeps in the store: its uploads and imports, those that are still
-    /// to arrive by their declared length, and the files of its renders. Those of renders that
-    /// ended before `artifacts_before` are not kept any more and do not count.
+    /// to arrive by their declared length, those that failed until what arrived is removed; its
+    /// requests for renders, and the files of these. Files of renders that ended before
+    /// `artifacts_before` are not kept any more and do not count.
     ///
     /// Looks at every asset and job.
     pub fn stored_bytes(&self, workspace: &str, artifacts_before: LogTime) -> u64 {
@@ -38,9 +42,32 @@ impl State {
         held
     }
 
+    fn bytes_of(&self, asset: &Asset) -> u64 {
+        if asset.id().kind == AssetKind::Probe {
+            return 0;
+        }
+        let has_failed = asset.status == AssetStatus::Failed;
+        let is_removed = asset
+            .settled_at
+            .is_none_or(|at| self.now.millis_since(at) >= ARRIVED_KEPT_MILLIS);
+        match (&asset.ingested, &asset.arrival) {
+            (_, Some(Arrival::Whole { size, .. } | Arrival::Parts { size }))
+                if has_failed && !is_removed =>
+            {
+                *size
+            }
+            _ if has_failed => 0,
+            (Some(ingested), _) => ingested.object.size,
+            (None, Some(Arrival::Whole { size, .. } | Arrival::Parts { size })) => *size,
+            (None, None) => asset.new.size.unwrap_or(0),
+        }
+    }
+
     fn stored(&self, artifacts_before: LogTime) -> impl Iterator<Item = (&str, u64)> {
         let assets = self.assets.values();
-        let assets = assets.map(|asset| (asset.new.workspace.as_str(), bytes_of(asset)));
+        let assets = assets.map(|asset| (asset.new.workspace.as_str(), self.bytes_of(asset)));
+        let renders = self.jobs.values().filter(|job| job.is_render());
+        let requests = renders.map(|job| (job.workspace.as_str(), job.request.size));
         let artifacts = self.jobs.values().filter_map(move |job| {
             let is_kept = job.finished_at.is_none_or(|at| at >= artifacts_before);
             let artifact = job.artifact.as_ref().filter(|_| is_kept)?;
@@ -48,7 +75,10 @@ impl State {
             let bytes = artifact.object.size.saturating_add(thumbnail);
             Some((job.workspace.as_str(), bytes))
         });
-        assets.chain(artifacts).filter(|(_, bytes)| *bytes > 0)
+        assets
+            .chain(requests)
+            .chain(artifacts)
+            .filter(|(_, bytes)| *bytes > 0)
     }
 }
 
@@ -59,17 +89,6 @@ impl Job {
         marks
             .map(|mark| mark.object.size)
             .fold(0, u64::saturating_add)
-    }
-}
-
-fn bytes_of(asset: &Asset) -> u64 {
-    if asset.status == AssetStatus::Failed || asset.id().kind == AssetKind::Probe {
-        return 0;
-    }
-    match (&asset.ingested, &asset.arrival) {
-        (Some(ingested), _) => ingested.object.size,
-        (None, Some(Arrival::Whole { size, .. } | Arrival::Parts { size })) => *size,
-        (None, None) => asset.new.size.unwrap_or(0),
     }
 }
 

@@ -2,6 +2,7 @@
 //! in applied state, so a key made or revoked anywhere counts here with its commit; rate
 //! buckets live in this process and are lost with it.
 
+mod arriving;
 mod bucket;
 mod caller;
 mod meter;
@@ -12,11 +13,12 @@ mod standing;
 mod token;
 mod usage;
 
+pub(super) use arriving::Arriving;
 pub(super) use bucket::Buckets;
 pub(super) use caller::{Client, client, operator};
 pub(super) use meter::{charge, meter};
-pub(super) use quota::within_bytes;
 pub use quota::{Quota, WorkspaceQuota};
+pub(super) use quota::{expect_bytes, within_bytes};
 pub(super) use reserve::{Reservations, Wanted, reserve};
 pub(super) use standing::Standing;
 pub use token::{DrawnKey, draw_key};

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use cluster::State;
 use cluster::model::{Day, LogTime};
 
+use super::arriving::Expected;
 use crate::edge::context::Shared;
 use crate::edge::error::{ApiError, Code};
 use crate::store::Purpose;
@@ -21,7 +22,7 @@ pub(super) const MILLIS_PER_MINUTE: u64 = 60_000;
 pub struct Quota {
     /// Minutes of video in thirty days.
     pub render_minutes: u64,
-    /// Bytes of uploads, imports and finished videos.
+    /// Bytes of uploads, imports, finished videos and requests for them.
     pub bytes: u64,
     /// What is otherwise for particular workspaces.
     pub workspaces: BTreeMap<String, WorkspaceQuota>,
@@ -53,8 +54,8 @@ impl Quota {
 }
 
 /// Whether the workspace may keep `more` bytes. What it keeps is what the log knows of, uploads
-/// that are still to arrive by their declared length. With nothing known of what is to come,
-/// `more` is 0: then a workspace that is below the line may cross it once.
+/// that are still to arrive by their declared length, and bytes that arrive now. With nothing
+/// known of what is to come, `more` is 0: then a workspace that is below the line may cross it.
 ///
 /// # Errors
 /// 402 when it may not.
@@ -62,19 +63,50 @@ pub(crate) fn within_bytes(edge: &Shared, workspace: &str, more: u64) -> Result<
     let Some(most) = edge.config().quota.bytes_of(workspace) else {
         return Ok(());
     };
-    let kept = stored(edge, workspace);
+    fits(
+        stored(edge, workspace) + edge.arriving.of(workspace),
+        more,
+        most,
+    )
+}
+
+/// Takes an upload of undeclared length into account, before its body is read: by the length
+/// that the request announces, or all that the workspace may still keep. Gives that as what the
+/// body may have at most, and counts it until the place is dropped; no place without a quota.
+///
+/// # Errors
+/// 402 when the workspace keeps as much as it may, or would with the length announced.
+pub(crate) fn expect_bytes(
+    edge: &Shared,
+    workspace: &str,
+    announced: Option<u64>,
+) -> Result<Option<(Expected, u64)>, ApiError> {
+    let Some(most) = edge.config().quota.bytes_of(workspace) else {
+        return Ok(None);
+    };
+    let stored = stored(edge, workspace);
+    let so_far = edge.arriving.of(workspace);
+    let bytes = announced.unwrap_or_else(|| most.saturating_sub(stored + so_far));
+    let admit = |so_far| fits(stored + so_far, bytes, most);
+    let expected = edge.arriving.expect(workspace, bytes, admit)?;
+    Ok(Some((expected, bytes)))
+}
+
+fn fits(kept: u64, more: u64, most: u64) -> Result<(), ApiError> {
     if kept < most && kept.saturating_add(more) <= most {
         return Ok(());
     }
     let message = format!(
-        "The workspace keeps {kept} bytes of the {most} that it may. Uploads and videos count \
-         until they are deleted."
+        "The workspace keeps {kept} bytes of the {most} that it may. Uploads, videos and the \
+         requests that they were made by count until they are deleted."
     );
     Err(ApiError::new(Code::QuotaExceeded, message))
 }
 
 /// Whether the workspace may add to a disk that is short of room: not one that keeps more than
-/// its equal share, so that the files of one never take the room of others' renders.
+/// its equal share, so that the files of one never take the room of others' renders. Close to the
+/// mark at which renders stop, a workspace that has nothing yet is counted as well: also one that
+/// is alone leaves it some room.
 ///
 /// # Errors
 /// 503 `storage_full` when it may not.
@@ -86,7 +118,9 @@ pub(super) fn within_share(edge: &Shared, workspace: &str) -> Result<(), ApiErro
     let kept = state.held_by_workspace(artifacts_before(edge));
     let own = kept.get(workspace).copied().unwrap_or(0);
     let all = kept.values().copied().fold(0, u64::saturating_add);
-    if own.saturating_mul(kept.len() as u64) <= all {
+    let is_close = edge.parts.store.admit(Purpose::LastShare, 0).is_err();
+    let shares = kept.len() as u64 + u64::from(is_close);
+    if own.saturating_mul(shares) <= all {
         return Ok(());
     }
     let message = format!(

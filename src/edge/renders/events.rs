@@ -25,6 +25,7 @@ use crate::edge::error::{ApiError, ErrorBody};
 use crate::edge::event_body::{RenderEventBody, SegmentEventBody, StatusEventBody};
 use crate::edge::extract::{Caller, RenderId};
 use crate::edge::params::Params;
+use crate::edge::room::Place;
 use crate::telemetry::metrics::Waiting;
 
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
@@ -61,6 +62,8 @@ const RETRY_MILLIS: std::ops::Range<u64> = 1000..3000;
         (status = 204, description = "The render has ended and `Last-Event-ID` is its last event"),
         (status = 400, body = ErrorBody, description = "`invalid_parameter`"),
         (status = 404, body = ErrorBody, description = "`not_found`"),
+        (status = 429, body = ErrorBody, description = "`rate_limited`: also a 257th stream of the workspace",
+            headers(("Retry-After" = u64))),
     )
 )]
 pub(crate) async fn events(
@@ -84,6 +87,10 @@ pub(crate) async fn events(
     if is_over(&job, seen) {
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
+    let place = edge.streams.take(&client.workspace).ok_or_else(|| {
+        let message = "The workspace has as many streams of events open as it may.";
+        edge.streams.refusal("streams", message)
+    })?;
     let standing = client.standing();
     let follower = Follower {
         refused: Box::pin(standing.ended(edge.clone())),
@@ -94,6 +101,7 @@ pub(crate) async fn events(
         pending: VecDeque::new(),
         next: Next::Job,
         _open: Waiting::on_stream(),
+        _place: place,
     };
     let heartbeat = KeepAlive::new().interval(HEARTBEAT);
     let mut response = Sse::new(stream(follower))
@@ -131,6 +139,7 @@ fn last_event_id(headers: &HeaderMap) -> Result<Option<LogIndex>, ApiError> {
 /// One client's place in a render's events. It holds what one look at the job gave and no
 /// more: while the client does not read, later looks are not taken.
 struct Follower {
+    _place: Place,
     edge: Edge,
     standing: Standing,
     /// Ready once the client is let in no more.

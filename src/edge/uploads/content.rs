@@ -14,8 +14,8 @@ use super::arrival::part_length;
 use super::body::UploadBody;
 use super::links::Piece;
 use super::read::{is_pending, settled, unexpected};
-use super::receive::{Expected, receive};
-use crate::edge::access::within_bytes;
+use super::receive::{Expected, announced, receive};
+use crate::edge::access::expect_bytes;
 use crate::edge::context::Edge;
 use crate::edge::error::{ApiError, Code, ErrorBody};
 use crate::edge::params::Params;
@@ -72,9 +72,16 @@ pub(crate) async fn content(
             format!("The file was declared as `Content-Type: {declared}` and must be sent so."),
         ));
     }
+    // One of declared length was counted when it was made.
+    let announced = announced(&headers);
+    let counted = match asset.new.size {
+        Some(_) => None,
+        None => expect_bytes(&edge, &asset.new.workspace, announced)?,
+    };
+    let limit = edge.config().limits.source_bytes;
     let expected = Expected {
         exactly: asset.new.size,
-        at_most: edge.config().limits.source_bytes,
+        at_most: counted.as_ref().map_or(limit, |(_, most)| limit.min(*most)),
     };
     let key = keys::upload_whole(id);
     let size = receive(&edge, key.clone(), expected, &headers, body).await?;
@@ -83,7 +90,10 @@ pub(crate) async fn content(
         size,
     };
     let command = Command::AssetArrived { asset: id, arrival };
-    match edge.propose(command).await {
+    let outcome = edge.propose(command).await;
+    // From here on applied state counts it.
+    drop(counted);
+    match outcome {
         Ok(Outcome::Accepted) => {
             let asset = edge.asset_caught_up(id, |asset| !is_pending(asset)).await?;
             Ok(Json(edge.describe_upload(&asset).await?))
@@ -179,10 +189,6 @@ fn admitted(
     let asset = asset.ok_or_else(|| ApiError::not_found("upload"))?;
     if !is_pending(&asset) {
         return Err(settled(&asset, "sent again"));
-    }
-    // One of declared length was counted when it was made.
-    if asset.new.size.is_none() {
-        within_bytes(edge, &asset.new.workspace, 0)?;
     }
     Ok((id, asset))
 }

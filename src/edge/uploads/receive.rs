@@ -58,6 +58,12 @@ impl Expected {
     }
 }
 
+/// The body's length, where the request says it.
+pub(super) fn announced(headers: &HeaderMap) -> Option<u64> {
+    let length = headers.get(header::CONTENT_LENGTH)?;
+    length.to_str().ok()?.parse().ok()
+}
+
 /// Stores the body and gives its length.
 pub(super) async fn receive(
     edge: &Edge,
@@ -66,11 +72,8 @@ pub(super) async fn receive(
     headers: &HeaderMap,
     body: Body,
 ) -> Result<u64, ApiError> {
-    let announced = headers
-        .get(header::CONTENT_LENGTH)
-        .and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     // What is wrong from the start is not waited for.
-    if let Some(length) = announced {
+    if let Some(length) = announced(headers) {
         expected.allow(length)?;
         expected.end(length)?;
     }

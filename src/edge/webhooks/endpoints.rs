@@ -4,13 +4,13 @@ use std::time::Instant;
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::StatusCode;
 use cluster::command::{Command, Outcome, Rejection};
 
 use super::body::{TestBody, WebhookBody, WebhookListBody};
 use super::{WebhookId, endpoint};
 use crate::edge::context::Edge;
-use crate::edge::error::{ApiError, Code, ErrorBody};
+use crate::edge::error::{ApiError, ErrorBody};
 use crate::edge::extract::Workspace;
 use crate::edge::notify::WebhookRequest;
 use crate::edge::params::Params;
@@ -135,12 +135,9 @@ pub(crate) async fn test(
     params.only(&[])?;
     let endpoint = endpoint(&edge.state(), &workspace, id)?;
     edge.refuse_if_draining()?;
-    let _room = edge.testing.try_acquire().map_err(|_| {
-        ApiError::new(
-            Code::RateLimited,
-            "Several test calls are on their way: try again when they have ended.",
-        )
-        .with_header(header::RETRY_AFTER, HeaderValue::from_static("5"))
+    let _place = edge.testing.take(&workspace).ok_or_else(|| {
+        let message = "Several test calls are on their way: try again when they have ended.";
+        edge.testing.refusal("tests", message)
     })?;
     let begun = Instant::now();
     let outcome = WebhookRequest::test(&edge, &endpoint)?.post(&edge).await;
