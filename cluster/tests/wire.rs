@@ -493,6 +493,10 @@ fn commands_of_level_1() -> Vec<(&'static str, Command)> {
             }),
         ),
         ("admit_render", Command::AdmitRender(new_render)),
+        (
+            "forget_deliveries",
+            Command::ForgetDeliveries(vec![DeliveryId(4), DeliveryId(5)]),
+        ),
     ]
 }
 
@@ -530,6 +534,7 @@ fn name(command: &Command) -> &'static str {
         Command::Register(_) => "register",
         Command::Retain(_) => "retain",
         Command::AdmitRender(_) => "admit_render",
+        Command::ForgetDeliveries(_) => "forget_deliveries",
     }
 }
 

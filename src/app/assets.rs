@@ -3,14 +3,14 @@
 //! longer keeps, the log of webhooks among it. Works on the leader; a lost round is made up for
 //! by the next.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use actors::ports::{Clock, Coordinator, Leadership};
 use cluster::State;
 use cluster::command::{Command, Retention as Ages, Trim};
-use cluster::model::{Asset, AssetId, AssetKind, AssetStatus, LogTime};
+use cluster::model::{Asset, AssetId, AssetKind, AssetStatus, DeliveryId, Level, LogTime};
 use cluster::state::ARRIVED_KEPT_MILLIS;
 use tokio_util::sync::CancellationToken;
 
@@ -19,6 +19,12 @@ use super::janitor::millis;
 use crate::edge::notice_arrival;
 use crate::settings::{Retention, Settings};
 use crate::store::{ObjectStore, keys};
+
+/// Settled deliveries that the log of a workspace keeps, however young they are.
+const LOGGED: usize = 10_000;
+
+/// Deliveries dropped by one entry of the log.
+const FORGOTTEN: usize = 20_000;
 
 /// Between two rounds.
 const ROUND: Duration = Duration::from_secs(1);
@@ -84,6 +90,7 @@ impl AssetJanitor {
             self.propose(Command::ExpireUploads).await;
         }
         self.clean(&state, now).await;
+        self.forget(&state).await;
         if round.is_multiple_of(TRIM_ROUNDS) {
             self.trim(&state, now).await;
         }
@@ -161,11 +168,50 @@ impl AssetJanitor {
         }
     }
 
+    /// Drops what the log of deliveries of a workspace has beyond its number.
+    async fn forget(&self, state: &State) {
+        let beyond = beyond_log(state);
+        if beyond.is_empty() || state.level < Level(2) {
+            return;
+        }
+        let bodies = beyond
+            .iter()
+            .filter_map(|id| state.deliveries.get(id))
+            .map(|delivery| keys::event_body(delivery.event.id))
+            .collect();
+        self.propose(Command::ForgetDeliveries(beyond)).await;
+        let (coordinator, store) = (self.coordinator.as_ref(), self.store.as_ref());
+        if let Err(error) = event_bodies::remove(bodies, coordinator, store).await {
+            tracing::warn!(%error, "bodies of forgotten events were not removed");
+        }
+    }
+
     async fn propose(&self, command: Command) {
         if let Err(error) = self.coordinator.propose(command).await {
             tracing::debug!(%error, "a change of assets was not committed");
         }
     }
+}
+
+/// Settled deliveries that the log of each workspace has beyond [`LOGGED`], oldest first; of all
+/// at most [`FORGOTTEN`].
+fn beyond_log(state: &State) -> Vec<DeliveryId> {
+    if state.deliveries.len() <= LOGGED {
+        return Vec::new();
+    }
+    let mut logs: BTreeMap<&str, Vec<(LogTime, DeliveryId)>> = BTreeMap::new();
+    for delivery in state.deliveries.values() {
+        if let Some(settled) = delivery.settled_at {
+            let log = logs.entry(&delivery.workspace).or_default();
+            log.push((settled, delivery.id));
+        }
+    }
+    let beyond = logs.into_values().flat_map(|mut log| {
+        log.sort_unstable();
+        let excess = log.len().saturating_sub(LOGGED);
+        log.into_iter().take(excess).map(|(_, id)| id)
+    });
+    beyond.take(FORGOTTEN).collect()
 }
 
 /// Whether trimming would drop anything: an entry of the log each minute without effect is too
@@ -210,5 +256,89 @@ pub(super) async fn run(mut janitor: AssetJanitor, stop: CancellationToken) {
             _ = rounds.tick() => {}
         }
         janitor.round().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use cluster::command::{Outcome, Stamped};
+    use cluster::model::{
+        Digest, Endpoint, EndpointId, EventKind, JobId, LogIndex, ObjectKey, ObjectRef, RanTime,
+        Sealed, Secret, Submission,
+    };
+
+    use super::*;
+
+    fn apply(state: &mut State, command: Command) -> Outcome {
+        let index = LogIndex(state.applied.0 + 1);
+        let stamped = Stamped {
+            at: LogTime(index.0),
+            ran: (state.level > Level(0)).then_some(RanTime(index.0)),
+            command,
+        };
+        state.apply(index, stamped)
+    }
+
+    fn submit(state: &mut State, workspace: &str, jobs: std::ops::RangeInclusive<u128>) {
+        for job in jobs {
+            let request = ObjectRef {
+                key: ObjectKey("request".to_owned()),
+                sha256: Digest([0; 32]),
+                size: 1,
+            };
+            let submission = Submission {
+                job: JobId(job),
+                workspace: workspace.to_owned(),
+                priority: 0,
+                request,
+                idempotency: None,
+            };
+            apply(state, Command::SubmitJob(submission));
+        }
+    }
+
+    #[test]
+    fn the_log_of_each_workspace_keeps_its_youngest() {
+        let mut state = State::default();
+        apply(&mut state, Command::RaiseLevel(Level::NEWEST));
+        for (id, workspace) in [(1, "many"), (2, "few")] {
+            apply(
+                &mut state,
+                Command::CreateEndpoint(Endpoint {
+                    id: EndpointId(id),
+                    workspace: workspace.to_owned(),
+                    url: "http://receiver.example/".to_owned(),
+                    events: EventKind::ALL.to_vec(),
+                    secret: Secret {
+                        current: Sealed(vec![1]),
+                        previous: None,
+                    },
+                    disabled: None,
+                    created_at: LogTime(0),
+                }),
+            );
+        }
+        submit(&mut state, "few", 1..=9);
+        submit(&mut state, "many", 10..=LOGGED as u128 + 14);
+        assert_eq!(beyond_log(&state), [], "they are pending");
+        for (id, workspace) in [(1, "many"), (2, "few")] {
+            let command = Command::DeleteEndpoint {
+                endpoint: EndpointId(id),
+                workspace: workspace.to_owned(),
+            };
+            apply(&mut state, command);
+        }
+        let beyond = beyond_log(&state);
+        assert_eq!(beyond.len(), 5);
+        let before = state.deliveries.len();
+        apply(&mut state, Command::ForgetDeliveries(beyond.clone()));
+        assert_eq!(state.deliveries.len(), before - 5);
+        assert!(beyond.iter().all(|id| !state.deliveries.contains_key(id)));
+        assert_eq!(beyond_log(&state), []);
+        let few = state
+            .deliveries
+            .values()
+            .filter(|one| one.workspace == "few");
+        assert_eq!(few.count(), 9);
     }
 }

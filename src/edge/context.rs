@@ -3,7 +3,7 @@
 
 use std::ops::Deref;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use actors::ports::{Clock, Coordinator};
 use axum::http::{HeaderMap, Uri, header, uri};
@@ -108,6 +108,8 @@ pub struct Shared {
     pub(super) writing: tokio::sync::Mutex<()>,
     /// Whether the data directory takes writes.
     pub(super) write_probe: WriteProbe,
+    /// When the store was last tried, and whether it took an object.
+    pub(super) store_probe: tokio::sync::Mutex<Option<(Instant, bool)>>,
     /// Room for test calls on their way.
     pub(super) testing: Arc<Room>,
     /// Room for streams of events.
@@ -140,6 +142,7 @@ impl Edge {
         Ok(Self(Arc::new(Shared {
             parts,
             write_probe,
+            store_probe: tokio::sync::Mutex::default(),
             signer,
             buckets,
             details: DetailCache::new(),
@@ -192,7 +195,7 @@ impl Shared {
         &self,
         command: Command,
     ) -> Result<Outcome, actors::ports::ProposeError> {
-        let begun = std::time::Instant::now();
+        let begun = Instant::now();
         let outcome = self.parts.coordinator.propose(command).await;
         metrics::commit(begun.elapsed(), outcome.is_ok());
         outcome

@@ -1,18 +1,21 @@
 //! What probes and scrapers ask: is the process alive, can it serve, what has it counted.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Json;
+use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
-use cluster::model::{JobStatus, NodeState, ObjectKey};
+use cluster::model::{JobStatus, NodeState};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::context::Edge;
 use super::error::{ApiError, Code, ErrorBody};
 use super::ports::NodeHealth;
+use super::write_probe::GOOD_FOR;
+use crate::store::{StoreError, keys};
 use crate::telemetry::metrics;
 
 /// How long the store may take to answer a probe.
@@ -98,11 +101,32 @@ fn has_render_node(edge: &Edge) -> bool {
     })
 }
 
+/// Whether the store takes an object, as of the last few seconds. One that is full answers too:
+/// what needs room is refused with `storage_full`, and the rest goes on.
 async fn store_answers(edge: &Edge) -> bool {
-    // Whether the object exists does not matter, only that the store answers.
-    let key = ObjectKey("health/probe".to_owned());
-    let head = edge.parts.store.head(&key);
-    matches!(tokio::time::timeout(PROBE, head).await, Ok(Ok(_)))
+    let mut found = edge.store_probe.lock().await;
+    if let Some((at, answers)) = *found
+        && at.elapsed() < GOOD_FOR
+    {
+        return answers;
+    }
+    let put = edge
+        .parts
+        .store
+        .put(keys::probe(), Bytes::from_static(b"ready"));
+    let answers = match tokio::time::timeout(PROBE, put).await {
+        Ok(Ok(_) | Err(StoreError::Full)) => true,
+        Ok(Err(error)) => {
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "the store takes nothing"
+            );
+            false
+        }
+        Err(_) => false,
+    };
+    *found = Some((Instant::now(), answers));
+    answers
 }
 
 /// Everything counted and measured, for Prometheus.

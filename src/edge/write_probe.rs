@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
 
 /// How long what was found counts.
-const GOOD_FOR: Duration = Duration::from_secs(3);
+pub(super) const GOOD_FOR: Duration = Duration::from_secs(3);
 
 /// How long a write may take.
 const DEADLINE: Duration = Duration::from_secs(2);

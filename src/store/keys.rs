@@ -17,6 +17,11 @@ pub fn marker() -> ObjectKey {
     ObjectKey(format!("{MARKERS}time"))
 }
 
+/// An object that is put to see whether the store takes any.
+pub fn probe() -> ObjectKey {
+    ObjectKey("health/probe".to_owned())
+}
+
 /// How the key of a client's request ends.
 pub(super) const COMPOSITION: &str = "/composition.json";
 

@@ -172,18 +172,21 @@ mod tests {
     fn sources_stop_before_renders_and_records_last() {
         let (marks, free) = disk(1000);
         let cases = [
-            (260, [true, true, true, true]),
-            (259, [false, true, true, true]),
-            (110, [false, true, true, true]),
-            (109, [false, false, true, true]),
-            (60, [false, false, true, true]),
-            (59, [false, false, false, true]),
-            (0, [false, false, false, true]),
+            (260, [true, true, true, true, true]),
+            (259, [false, true, true, true, true]),
+            (140, [false, true, true, true, true]),
+            (139, [false, false, true, true, true]),
+            (110, [false, false, true, true, true]),
+            (109, [false, false, false, true, true]),
+            (60, [false, false, false, true, true]),
+            (59, [false, false, false, false, true]),
+            (0, [false, false, false, false, true]),
         ];
         for (available, expected) in cases {
             free.store(available, Ordering::Relaxed);
             let purposes = [
                 Purpose::Source,
+                Purpose::LastShare,
                 Purpose::Render,
                 Purpose::Request,
                 Purpose::Record,

@@ -158,8 +158,12 @@ impl QueueCore {
         };
         let mut waiting: BTreeMap<&str, VecDeque<Candidate>> = BTreeMap::new();
         for (workspace, of_workspace) in self.due.by_workspace() {
+            let excess: BTreeSet<DeliveryId> = DueIndex::beyond(of_workspace)
+                .filter(|id| !is_ours(id))
+                .collect();
             let mut candidates = Vec::new();
             for (receiver, queue) in of_workspace {
+                let is_ours = |id: &DeliveryId| is_ours(id) || excess.contains(id);
                 let found = look.at(receiver, queue, is_ours);
                 let outwaited = found.outwaited.iter();
                 self.results
@@ -175,6 +179,8 @@ impl QueueCore {
                 let due = found.to_send.into_iter();
                 candidates.extend(due.map(|due| (due, flight.clone())));
             }
+            self.results
+                .extend(excess.into_iter().map(|id| crowded_out(id, times.now)));
             if !candidates.is_empty() {
                 candidates.sort_by_key(|(due, _)| *due);
                 waiting.insert(workspace, candidates.into());
@@ -333,12 +339,29 @@ impl QueueCore {
 
 /// The end of a delivery whose receiver was too slow for its turn ever to come.
 fn untried(delivery: DeliveryId, now: LogTime) -> DeliveryResult {
+    given_up(
+        delivery,
+        now,
+        "not tried: the receiver has been too slow to answer",
+    )
+}
+
+/// The end of a delivery of a workspace of which too many wait.
+fn crowded_out(delivery: DeliveryId, now: LogTime) -> DeliveryResult {
+    given_up(
+        delivery,
+        now,
+        "given up: too many deliveries of the workspace wait",
+    )
+}
+
+fn given_up(delivery: DeliveryId, now: LogTime, why: &str) -> DeliveryResult {
     DeliveryResult {
         delivery,
         attempt: DeliveryAttempt {
             at: now,
             status: None,
-            error: Some("not tried: the receiver has been too slow to answer".to_owned()),
+            error: Some(why.to_owned()),
             duration_millis: 0,
         },
         verdict: DeliveryVerdict::GiveUp,

@@ -48,6 +48,19 @@ impl DueIndex {
         all.map(|(workspace, waiting)| (&**workspace, waiting))
     }
 
+    /// Deliveries of a workspace beyond what may wait, at most [`UNTRIED`]: the oldest of the
+    /// receiver for which most wait.
+    pub(super) fn beyond(waiting: &Waiting) -> impl Iterator<Item = DeliveryId> {
+        let count: usize = waiting.values().map(BTreeSet::len).sum();
+        let longest = waiting.values().max_by_key(|queue| queue.len());
+        let excess = count.saturating_sub(MOST_WAITING).min(UNTRIED);
+        longest
+            .into_iter()
+            .flatten()
+            .take(excess)
+            .map(|(_, id)| *id)
+    }
+
     fn add(&mut self, due: Due, state: &State) {
         let Some(delivery) = state.deliveries.get(&due.1) else {
             return;
@@ -85,6 +98,10 @@ impl DueIndex {
 
 /// Deliveries of one receiver that fail untried in one round.
 const UNTRIED: usize = 1_000;
+
+/// Deliveries of one workspace that wait at most: what waits is in the memory of every member.
+/// Beyond it the oldest of the receiver for which most wait fail untried.
+const MOST_WAITING: usize = 20_000;
 
 /// What a round looks at receivers with.
 pub(super) struct Look<'a> {

@@ -174,6 +174,8 @@ pub enum Command {
     Retain(Retention),
     /// Admits a render, or finds the one its idempotency key already admitted.
     AdmitRender(NewRender),
+    /// Drops settled deliveries beyond what the log of a workspace keeps.
+    ForgetDeliveries(Vec<DeliveryId>),
 }
 
 impl Command {
@@ -185,6 +187,7 @@ impl Command {
             Self::Round(_) | Self::Register(_) | Self::Retain(_) | Self::AdmitRender(_) => {
                 Level(1)..=Level::NEWEST
             }
+            Self::ForgetDeliveries(_) => Level(2)..=Level::NEWEST,
             _ => Level(0)..=Level::NEWEST,
         }
     }

@@ -20,7 +20,8 @@ pub(super) fn may_use_reserve(command: &Command) -> bool {
         | Command::RevokeKey { .. }
         | Command::DeleteEndpoint { .. }
         | Command::Trim(_)
-        | Command::Retain(_) => true,
+        | Command::Retain(_)
+        | Command::ForgetDeliveries(_) => true,
         // Grants and leases alone begin something.
         Command::Batch(batch) => !batch.reports.is_empty() || !batch.releases.is_empty(),
         Command::Round(round) => !round.reports.is_empty() || !round.releases.is_empty(),

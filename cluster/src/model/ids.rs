@@ -113,7 +113,7 @@ counter! {
 
 impl Level {
     /// The newest level that this build supports.
-    pub const NEWEST: Self = Self(1);
+    pub const NEWEST: Self = Self(2);
 }
 
 impl RanTime {

@@ -146,6 +146,17 @@ impl State {
         }
     }
 
+    /// Those that are pending stay.
+    pub(super) fn forget_deliveries(&mut self, deliveries: &[DeliveryId]) -> Outcome {
+        for id in deliveries {
+            let delivery = self.deliveries.get(id);
+            if delivery.is_some_and(|delivery| delivery.status != DeliveryStatus::Pending) {
+                self.deliveries.remove(id);
+            }
+        }
+        Outcome::Accepted
+    }
+
     pub(super) fn retry_delivery(&mut self, id: DeliveryId, workspace: &str) -> Outcome {
         let ran = self.ran;
         let known = self

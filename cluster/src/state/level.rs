@@ -6,6 +6,7 @@
 //! | --- | --- |
 //! | 0 | logs and snapshots without a level |
 //! | 1 | running time beside log time; runs in attempts; boots in registrations; a lost lease counts only where its command says so; misfit reports count as failures; retention by age; fetch tasks |
+//! | 2 | the log of a workspace's deliveries is held to a number |
 
 use super::State;
 use crate::command::{Outcome, Rejection};

@@ -198,6 +198,7 @@ impl State {
                 self.register_node(registration.info, registration.boot)
             }
             Command::Retain(retention) => self.retain(retention),
+            Command::ForgetDeliveries(deliveries) => self.forget_deliveries(&deliveries),
             Command::AdmitRender(new) => self.submit(new.admission, new.has_remote_sources),
         };
         self.carry_out_side_effects();

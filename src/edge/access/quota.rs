@@ -119,8 +119,7 @@ pub(super) fn within_share(edge: &Shared, workspace: &str) -> Result<(), ApiErro
     let own = kept.get(workspace).copied().unwrap_or(0);
     let all = kept.values().copied().fold(0, u64::saturating_add);
     let is_close = edge.parts.store.admit(Purpose::LastShare, 0).is_err();
-    let shares = kept.len() as u64 + u64::from(is_close);
-    if own.saturating_mul(shares) <= all {
+    if has_share(own, all, kept.len(), is_close) {
         return Ok(());
     }
     let message = format!(
@@ -129,6 +128,13 @@ pub(super) fn within_share(edge: &Shared, workspace: &str) -> Result<(), ApiErro
         kept.len()
     );
     Err(ApiError::new(Code::StorageFull, message))
+}
+
+/// Whether a workspace that keeps `own` of `all` bytes, among `workspaces` that keep any, keeps no
+/// more than an equal share; with one more that has nothing yet if `leaves_one`.
+fn has_share(own: u64, all: u64, workspaces: usize, leaves_one: bool) -> bool {
+    let shares = workspaces as u64 + u64::from(leaves_one);
+    own.saturating_mul(shares) <= all
 }
 
 /// Bytes that the workspace keeps.
@@ -192,6 +198,24 @@ mod tests {
         assert_eq!(quota.minutes_of("big"), Some(500));
         assert_eq!(quota.minutes_of("free"), None);
         assert_eq!(Quota::default().minutes_of("any"), None);
+    }
+
+    #[test]
+    fn on_a_disk_short_of_room_those_with_most_stop_and_near_its_end_also_one_that_is_alone() {
+        let cases = [
+            // Own, all, workspaces; whether it has its share, and whether near the end.
+            (100, 100, 1, true, false),
+            (99, 100, 2, false, false),
+            (1, 100, 2, true, true),
+            (50, 100, 2, true, false),
+            (33, 100, 2, true, true),
+            (0, 100, 1, true, true),
+            (0, 0, 0, true, true),
+        ];
+        for (own, all, workspaces, before, near) in cases {
+            let found = [false, true].map(|near| has_share(own, all, workspaces, near));
+            assert_eq!(found, [before, near], "{own} of {all} of {workspaces}");
+        }
     }
 
     #[test]

@@ -74,6 +74,31 @@ fn what_waits_is_known_after_every_change_as_if_all_of_it_were_looked_at() {
     assert_eq!(followed(&mut index, &State::default()), []);
 }
 
+#[test]
+fn of_more_than_may_wait_the_oldest_of_the_busiest_receiver_are_given_up() {
+    let mut world = World::of(&[
+        ("many", "http://many.example/"),
+        ("few", "http://few.example/"),
+    ]);
+    // Nothing is sent: what has been given up shows what the round would not have sent.
+    world.submit_of("many", 1..=20_010);
+    world.submit_of("few", [1_000_000]);
+    let oldest = *world.state.due.keys().next().unwrap();
+    let round = world.round(false).unwrap();
+    assert_eq!(round.results.len(), 10);
+    assert_eq!(round.results[0].delivery, oldest.1);
+    for result in &round.results {
+        assert_eq!(result.verdict, DeliveryVerdict::GiveUp);
+        assert_eq!(world.state.deliveries[&result.delivery].workspace, "many");
+        let leased = round.leases.iter().any(|(id, _)| *id == result.delivery);
+        assert!(!leased);
+    }
+    let results = round.results.clone();
+    world.apply(Command::DeliveryRound(round));
+    let given_up = &world.state.deliveries[&results[0].delivery];
+    assert_eq!(given_up.status, DeliveryStatus::Failed, "it is in the log");
+}
+
 /// Deliveries that wait for one receiver.
 const MANY: usize = 2_000;
 

@@ -34,7 +34,11 @@ fn a_command_of_another_level_is_rejected() {
     let mut old = World::of_level(Level(0));
     assert_eq!(old.apply(Command::Round(Round::default())), wrong());
     assert_eq!(old.apply(Command::Retain(Retention::NONE)), wrong());
+    let mut first = World::of_level(Level(1));
+    let forget = Command::ForgetDeliveries(vec![DeliveryId(1)]);
+    assert_eq!(first.apply(forget.clone()), wrong());
     let mut new = World::new();
+    assert_eq!(new.apply(forget), Outcome::Accepted);
     assert_eq!(new.apply(Command::Batch(Batch::default())), wrong());
 }
 
