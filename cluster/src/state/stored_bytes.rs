@@ -10,9 +10,9 @@ pub const ARRIVED_KEPT_MILLIS: u64 = 10 * 60 * 1000;
 
 impl State {
     /// Bytes that `workspace` keeps in the store: its uploads and imports, those that are still
-    /// to arrive by their declared length, those that failed until what arrived is removed; its
-    /// requests for renders, and the files of these. Files of renders that ended before
-    /// `artifacts_before` are not kept any more and do not count.
+    /// to arrive by their declared length, those that failed until what arrived is removed; and
+    /// the files of its renders. Those of renders that ended before `artifacts_before` are not
+    /// kept any more and do not count.
     ///
     /// Looks at every asset and job.
     pub fn stored_bytes(&self, workspace: &str, artifacts_before: LogTime) -> u64 {
@@ -32,9 +32,14 @@ impl State {
         kept
     }
 
-    /// The same with the files that renders under way have made so far.
+    /// The same with the requests for renders, kept as long as their records, and the files that
+    /// renders under way have made so far.
     pub fn held_by_workspace(&self, artifacts_before: LogTime) -> BTreeMap<&str, u64> {
         let mut held = self.stored_by_workspace(artifacts_before);
+        for job in self.jobs.values().filter(|job| job.is_render()) {
+            let sum = held.entry(&job.workspace).or_default();
+            *sum = sum.saturating_add(job.request.size);
+        }
         for job in self.queues.begun().filter_map(|id| self.jobs.get(&id)) {
             let sum = held.entry(&job.workspace).or_default();
             *sum = sum.saturating_add(job.working_bytes());
@@ -66,8 +71,6 @@ impl State {
     fn stored(&self, artifacts_before: LogTime) -> impl Iterator<Item = (&str, u64)> {
         let assets = self.assets.values();
         let assets = assets.map(|asset| (asset.new.workspace.as_str(), self.bytes_of(asset)));
-        let renders = self.jobs.values().filter(|job| job.is_render());
-        let requests = renders.map(|job| (job.workspace.as_str(), job.request.size));
         let artifacts = self.jobs.values().filter_map(move |job| {
             let is_kept = job.finished_at.is_none_or(|at| at >= artifacts_before);
             let artifact = job.artifact.as_ref().filter(|_| is_kept)?;
@@ -75,10 +78,7 @@ impl State {
             let bytes = artifact.object.size.saturating_add(thumbnail);
             Some((job.workspace.as_str(), bytes))
         });
-        assets
-            .chain(requests)
-            .chain(artifacts)
-            .filter(|(_, bytes)| *bytes > 0)
+        assets.chain(artifacts).filter(|(_, bytes)| *bytes > 0)
     }
 }
 
@@ -94,8 +94,9 @@ impl Job {
 
 #[cfg(test)]
 mod tests {
+    use super::ARRIVED_KEPT_MILLIS;
     use crate::command::Command;
-    use crate::model::{AssetKind, LogTime, TaskKind};
+    use crate::model::{Arrival, AssetKind, LogTime, TaskKind};
     use crate::state::tests::world::*;
 
     #[test]
@@ -124,17 +125,37 @@ mod tests {
         world.do_task(TaskKind::Join);
         let ended = world.job().finished_at.unwrap().0;
         let thumbnail = artifact().thumbnail.map_or(0, |object| object.size);
+        let request = world.job().request.size;
         let size = artifact().object.size + thumbnail;
-        assert!(size > 0);
+        assert!(request > 0 && size > 0);
         assert_eq!(of(&world, &workspace, ended), size);
         assert_eq!(of(&world, &workspace, ended + 1), 0);
-        let all = world.state.stored_by_workspace(LogTime(ended));
-        assert_eq!(all.into_iter().collect::<Vec<_>>(), [("acme", size)]);
-        assert!(
-            world
-                .state
-                .stored_by_workspace(LogTime(ended + 1))
-                .is_empty()
-        );
+        for (before, kept) in [(ended, size), (ended + 1, 0)] {
+            let held = world.state.held_by_workspace(LogTime(before));
+            let held: Vec<_> = held.into_iter().collect();
+            assert_eq!(held, [("acme", request + kept)]);
+        }
+    }
+
+    #[test]
+    fn what_arrived_of_an_asset_that_failed_counts_until_it_is_removed() {
+        let mut world = World::new();
+        let new = upload(5);
+        let (asset, workspace) = (new.asset, new.workspace.clone());
+        world.apply(Command::CreateAsset(new));
+        let arrival = Arrival::Parts { size: 900 };
+        world.apply(Command::AssetArrived { asset, arrival });
+        let of = |world: &World| world.state.stored_bytes(&workspace, LogTime(0));
+        assert_eq!(of(&world), 900);
+        world.apply(Command::AbandonAsset {
+            asset,
+            workspace: workspace.clone(),
+        });
+        assert_eq!(of(&world), 900, "its bytes are still there");
+        let settled = world.state.assets[&asset].settled_at.unwrap();
+        world.state.now = LogTime(settled.0 + ARRIVED_KEPT_MILLIS - 1);
+        assert_eq!(of(&world), 900);
+        world.state.now = LogTime(settled.0 + ARRIVED_KEPT_MILLIS);
+        assert_eq!(of(&world), 0);
     }
 }

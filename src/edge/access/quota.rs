@@ -22,7 +22,7 @@ pub(super) const MILLIS_PER_MINUTE: u64 = 60_000;
 pub struct Quota {
     /// Minutes of video in thirty days.
     pub render_minutes: u64,
-    /// Bytes of uploads, imports, finished videos and requests for them.
+    /// Bytes of uploads, imports and finished videos.
     pub bytes: u64,
     /// What is otherwise for particular workspaces.
     pub workspaces: BTreeMap<String, WorkspaceQuota>,
@@ -97,8 +97,8 @@ fn fits(kept: u64, more: u64, most: u64) -> Result<(), ApiError> {
         return Ok(());
     }
     let message = format!(
-        "The workspace keeps {kept} bytes of the {most} that it may. Uploads, videos and the \
-         requests that they were made by count until they are deleted."
+        "The workspace keeps {kept} bytes of the {most} that it may. Uploads and videos count \
+         until they are deleted."
     );
     Err(ApiError::new(Code::QuotaExceeded, message))
 }
