@@ -210,7 +210,7 @@ fn histories_reach_every_end_and_every_kind_of_task() {
     let mut settled = BTreeSet::new();
     let mut destinations = BTreeSet::new();
     let mut deliveries = BTreeSet::new();
-    for _ in 0..256 {
+    for _ in 0..1_024 {
         let steps = any_history()
             .new_tree(&mut runner)
             .expect("a history")

@@ -195,6 +195,9 @@ impl Step {
                 delivery: self.delivery(state),
                 workspace: self.workspace(),
             },
+            Action::Trim if state.level > Level(1) && self.pick[0].is_multiple_of(2) => {
+                Command::ForgetDeliveries(vec![self.delivery(state)])
+            }
             Action::Trim => Command::Trim(Trim {
                 deliveries_before: LogTime(u64::from(self.pick[0]) * 100),
                 assets_before: LogTime(u64::from(self.pick[1]) * 100),
